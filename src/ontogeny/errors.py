@@ -1,0 +1,21 @@
+"""The mistakes a user can make, each told in one sentence.
+
+Every message says what was expected, what was got and what to do.
+The command line prints it without a traceback and ends with exit code 2.
+"""
+
+
+class OntogenyError(Exception):
+    """Something the user can mend; the message says what was expected, what was got, what to do."""
+
+
+class InputError(OntogenyError, ValueError):
+    """An argument, a file or a folder is not what was expected."""
+
+
+class RunError(OntogenyError, RuntimeError):
+    """A run folder cannot be used as asked: locked, damaged, of a newer schema, out of room."""
+
+
+class DivergedError(RunError):
+    """The loss became NaN or infinite; what was recorded until then is kept."""

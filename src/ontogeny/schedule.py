@@ -1,0 +1,78 @@
+"""At which steps a snapshot is taken. May import `ontogeny.errors` only."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ontogeny.errors import InputError
+
+EVERY = "every:"
+
+
+def snapshot_steps(steps: int, snapshots: int | str | Sequence[int] = 60) -> tuple[int, ...]:
+    """Return the ascending steps at which weights are stored; 0 and the last are among them.
+
+    Parameters
+    ----------
+    steps
+        Length of the training in optimiser updates, >= 0.
+    snapshots
+        An int: so many snapshots after step 0 on a quasi-logarithmic grid (each step at first,
+        then steps in a geometric series), fewer only where there are fewer steps.
+        `"every:N"`: each N-th step. A sequence of steps: these.
+
+    Raises
+    ------
+    InputError
+        If a count is negative, N is not a positive int, or a step lies outside 0 ... `steps`.
+    """
+    if steps < 0:
+        msg = f"expected steps >= 0, got {steps}"
+        raise InputError(msg)
+    if isinstance(snapshots, str):
+        chosen = list(range(0, steps + 1, _interval(snapshots)))
+    elif isinstance(snapshots, int | np.integer):
+        chosen = _quasi_logarithmic(steps, int(snapshots))
+    else:
+        chosen = [int(step) for step in snapshots]
+    outside = sorted({step for step in chosen if not 0 <= step <= steps})
+    if outside:
+        msg = f"expected snapshot steps within 0 ... {steps}, got {outside}"
+        raise InputError(msg)
+    return tuple(sorted({0, *chosen, steps}))
+
+
+def _interval(text: str) -> int:
+    number = text.removeprefix(EVERY)
+    if not text.startswith(EVERY) or not number.isdigit() or int(number) < 1:
+        msg = f'expected snapshots as a count, a list of steps or "every:N" (N >= 1), got "{text}"'
+        raise InputError(msg)
+    return int(number)
+
+
+def _quasi_logarithmic(steps: int, count: int) -> list[int]:
+    """Return `count` distinct steps in 1 ... `steps`, as near to a geometric series as ints allow.
+
+    Rounding a geometric series makes its first members coincide; so the series is laid through
+    more points until `count` of them differ.
+    """
+    if count < 1:
+        msg = f"expected at least 1 snapshot, got {count}"
+        raise InputError(msg)
+    if count == 1:
+        return [steps]
+    if count >= steps:
+        return list(range(1, steps + 1))
+    points = count
+    while True:
+        grid = np.unique(np.rint(np.geomspace(1, steps, points)).astype(int))
+        if len(grid) >= count:
+            return _thin(grid, count)
+        points += 1
+
+
+def _thin(grid: np.ndarray, count: int) -> list[int]:
+    """Drop late inner members where adding one point gave more than one new step."""
+    extra = len(grid) - count
+    drop = np.linspace(len(grid) // 2, len(grid) - 2, extra).astype(int) if extra else []
+    return [int(step) for step in np.delete(grid, drop)]

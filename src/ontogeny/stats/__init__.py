@@ -1,0 +1,1 @@
+"""Kernels: functions on plain arrays. May import numpy and scipy only."""

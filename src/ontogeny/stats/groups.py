@@ -1,0 +1,109 @@
+"""Folds and permutations that keep groups of related exemplars whole.
+
+Exemplars of one group (views of one scene, crops of one photograph) are not independent: they
+must fall into the same fold and move together when labels are shuffled.
+May import numpy only.
+"""
+
+import numpy as np
+from jaxtyping import Int
+
+from ontogeny.errors import InputError
+
+
+def grouped_folds(
+    token: Int[np.ndarray, " exemplar"],
+    group: Int[np.ndarray, " exemplar"],
+    *,
+    n_folds: int,
+    rng: np.random.Generator,
+) -> Int[np.ndarray, " exemplar"]:
+    """Deal whole groups into folds so that every token is spread as evenly as can be.
+
+    Groups are taken in random order, larger ones first; each goes to the fold that has the fewest
+    exemplars of the group's tokens so far.
+
+    Parameters
+    ----------
+    token
+        Index of each exemplar's token.
+    group
+        Index of each exemplar's group.
+    n_folds
+        Number of folds, at least 2.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+        Fold of each exemplar, 0 to `n_folds` - 1.
+
+    Raises
+    ------
+    InputError
+        With fewer than 2 folds, or fewer groups than folds.
+    """
+    names, members, sizes = np.unique(group, return_inverse=True, return_counts=True)
+    if n_folds < 2 or n_folds > len(names):
+        message = (
+            f"expected from 2 folds to as many as there are groups ({len(names)}), "
+            f"got {n_folds}; choose another number of folds"
+        )
+        raise InputError(message)
+    tokens, token_index = np.unique(token, return_inverse=True)
+    content = np.zeros((len(names), len(tokens)), dtype=np.int64)
+    np.add.at(content, (members, token_index), 1)
+    held = np.zeros((n_folds, len(tokens)), dtype=np.int64)
+    fold_of_group = np.empty(len(names), dtype=np.int64)
+    order = rng.permutation(len(names))
+    for index in order[np.argsort(-sizes[order], kind="stable")]:
+        load = held @ content[index]
+        fold = min(range(n_folds), key=lambda f: (load[f], held[f].sum()))
+        fold_of_group[index] = fold
+        held[fold] += content[index]
+    return fold_of_group[members]
+
+
+def group_permutations(
+    group: Int[np.ndarray, " exemplar"],
+    *,
+    n_permutations: int,
+    rng: np.random.Generator,
+) -> Int[np.ndarray, "permutation exemplar"]:
+    """Shuffle exemplars in whole groups: groups of equal size change places, order within kept.
+
+    Without repeated measurements every exemplar is a group of its own and this is a plain
+    permutation. A group whose size occurs once never moves.
+
+    Parameters
+    ----------
+    group
+        Index of each exemplar's group.
+    n_permutations
+        How many to draw.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+        Index arrays p, to be used as ``token[p]`` or ``rdm[p][:, p]``.
+
+    Raises
+    ------
+    InputError
+        When no two groups have the same size, so that nothing can be exchanged.
+    """
+    order = np.argsort(group, kind="stable")
+    _, starts, sizes = np.unique(group[order], return_index=True, return_counts=True)
+    if len(np.unique(sizes)) == len(sizes):
+        message = (
+            f"expected at least two groups of equal size to exchange, got sizes {sizes.tolist()}; "
+            "give each independent exemplar a group of its own"
+        )
+        raise InputError(message)
+    permutations = np.tile(np.arange(len(group)), (n_permutations, 1))
+    for size in np.unique(sizes):
+        places = order[starts[sizes == size][:, None] + np.arange(size)]
+        for permutation in permutations:
+            permutation[places] = places[rng.permutation(len(places))]
+    return permutations

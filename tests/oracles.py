@@ -1,0 +1,172 @@
+"""Naive twins: each measure written from its definition with loops, slow and plain."""
+
+import numpy as np
+
+# --- selectivity, shuffling, onsets: loops from the definitions -----------------------------------
+
+
+def eta_squared_twin(values, token):
+    """Between-token sum of squares over the total one, for one unit (Fisher 1925)."""
+    mean = sum(values) / len(values)
+    total = sum((v - mean) ** 2 for v in values)
+    between = 0.0
+    for name in sorted(set(token)):
+        own = [v for v, t in zip(values, token, strict=True) if t == name]
+        between += len(own) * (sum(own) / len(own) - mean) ** 2
+    return between / total
+
+
+def epsilon_squared_twin(values, token):
+    """Kelley's unbiased correlation ratio: 1 - within mean square / total mean square."""
+    n, n_tokens = len(values), len(set(token))
+    mean = sum(values) / n
+    total = sum((v - mean) ** 2 for v in values)
+    within = total * (1 - eta_squared_twin(values, token))
+    return 1 - (within / (n - n_tokens)) / (total / (n - 1))
+
+
+def resampled_eta_squared_twin(values, token, counts):
+    """Eta squared of the list in which exemplar i is written down counts[i] times."""
+    drawn = [i for i, c in enumerate(counts) for _ in range(int(c))]
+    return eta_squared_twin([values[i] for i in drawn], [token[i] for i in drawn])
+
+
+def upper_quantile_twin(null, level):
+    """The smallest shuffled value v with #(null <= v) / (n + 1) >= level."""
+    for v in sorted(null):
+        if sum(x <= v for x in null) / (len(null) + 1) >= level - 1e-12:
+            return v
+    return float("inf")
+
+
+def corrected_threshold_twin(null, level):
+    """Westfall and Young's single-step maximum of studentised members; null[shuffle][member]."""
+    n, n_members = len(null), len(null[0])
+    means = [sum(row[j] for row in null) / n for j in range(n_members)]
+    deviations = [
+        (sum((row[j] - means[j]) ** 2 for row in null) / (n - 1)) ** 0.5 for j in range(n_members)
+    ]
+    largest = [max((r[j] - means[j]) / deviations[j] for j in range(n_members)) for r in null]
+    z = upper_quantile_twin(largest, level)
+    return [m + z * d for m, d in zip(means, deviations, strict=True)]
+
+
+def onset_twin(beyond, hold):
+    """First snapshot from which all are beyond, if these are `hold` or more; else their number."""
+    for k in range(len(beyond)):
+        if all(beyond[k:]) and len(beyond) - k >= hold:
+            return k
+    return len(beyond)
+
+
+def excursions_twin(beyond, hold):
+    """Maximal stretches of `hold` or more that end before the record does."""
+    count, length = 0, 0
+    for inside in beyond:
+        if not inside and length >= hold:
+            count += 1
+        length = length + 1 if inside else 0
+    return count
+
+
+# --- category structure: tokens, groups, RDMs -------------------------------------------------
+
+
+def naive_token_means(patterns, token, n_tokens):
+    """Mean pattern of each token, one exemplar at a time."""
+    means = np.full((n_tokens, patterns.shape[1]), np.nan)
+    for c in range(n_tokens):
+        rows = [patterns[i] for i in range(len(patterns)) if token[i] == c]
+        if rows:
+            means[c] = sum(rows) / len(rows)
+    return means
+
+
+def naive_squared_euclidean(patterns):
+    """sum_u (x_au - x_bu)^2 / n_units (Walther 2016)."""
+    n, units = patterns.shape
+    rdm = np.zeros((n, n))
+    for a in range(n):
+        for b in range(n):
+            rdm[a, b] = sum((patterns[a, u] - patterns[b, u]) ** 2 for u in range(units)) / units
+    return rdm
+
+
+def naive_correlation_distance(patterns):
+    """1 - Pearson correlation across units (Kriegeskorte 2008)."""
+    n = len(patterns)
+    rdm = np.zeros((n, n))
+    for a in range(n):
+        for b in range(n):
+            if a != b:
+                x, y = patterns[a] - patterns[a].mean(), patterns[b] - patterns[b].mean()
+                rdm[a, b] = 1 - sum(x * y) / np.sqrt(sum(x * x) * sum(y * y))
+    return rdm
+
+
+def naive_mahalanobis(patterns, precision):
+    """(x_a - x_b)' P (x_a - x_b) / n_units."""
+    n, units = patterns.shape
+    rdm = np.zeros((n, n))
+    for a in range(n):
+        for b in range(n):
+            difference = patterns[a] - patterns[b]
+            rdm[a, b] = difference @ precision @ difference / units
+    return rdm
+
+
+def naive_shrunk_covariance(patterns, token):
+    """Schäfer & Strimmer 2005, target D (diagonal, unequal variances), on token residuals."""
+    residuals = patterns - np.stack([patterns[token == c].mean(axis=0) for c in token])
+    n, units = residuals.shape
+    dof = n - len(set(token.tolist()))
+    standard = residuals / np.sqrt((residuals**2).mean(axis=0))
+    variance_of_r = strength = 0.0
+    for i in range(units):
+        for j in range(units):
+            if i != j:
+                w = standard[:, i] * standard[:, j]
+                variance_of_r += n / (n - 1) ** 3 * sum((w - w.mean()) ** 2)
+                strength += (n / (n - 1) * w.mean()) ** 2
+    shrink = min(1.0, variance_of_r / strength)
+    covariance = residuals.T @ residuals / dof
+    for i in range(units):
+        for j in range(units):
+            if i != j:
+                covariance[i, j] *= 1 - shrink
+    return covariance
+
+
+def naive_crossnobis(patterns, token, fold, n_tokens, precision):
+    """Mean over ordered pairs of folds of the cross product of mean differences (Walther 2016)."""
+    folds = sorted(set(fold.tolist()))
+    units = patterns.shape[1]
+    rdm = np.zeros((n_tokens, n_tokens))
+    for a in range(n_tokens):
+        for b in range(n_tokens):
+            products = []
+            for f in folds:
+                for g in folds:
+                    if f != g:
+                        one, other = (
+                            patterns[(token == a) & (fold == k)].mean(axis=0)
+                            - patterns[(token == b) & (fold == k)].mean(axis=0)
+                            for k in (f, g)
+                        )
+                        products.append(one @ precision @ other / units)
+            rdm[a, b] = np.mean(products)
+    return rdm
+
+
+def naive_rho_a(x, y, rng, repeats=4000):
+    """Spearman correlation with ties broken at random, averaged over many draws."""
+    values = []
+    for _ in range(repeats):
+        ranks = []
+        for v in (x, y):
+            order = np.lexsort((rng.random(len(v)), v))
+            rank = np.empty(len(v))
+            rank[order] = np.arange(len(v))
+            ranks.append(rank)
+        values.append(np.corrcoef(*ranks)[0, 1])
+    return np.mean(values)

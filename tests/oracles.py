@@ -170,3 +170,88 @@ def naive_rho_a(x, y, rng, repeats=4000):
             ranks.append(rank)
         values.append(np.corrcoef(*ranks)[0, 1])
     return np.mean(values)
+
+
+# --- category structure: CKA and Procrustes --------------------------------------------------
+
+
+def naive_hsic1(x, y):
+    """Song 2012, equation 5, written with matrices of zero diagonal."""
+    n = len(x)
+    k, m = x @ x.T, y @ y.T
+    np.fill_diagonal(k, 0)
+    np.fill_diagonal(m, 0)
+    one = np.ones(n)
+    value = np.trace(k @ m) + (one @ k @ one) * (one @ m @ one) / ((n - 1) * (n - 2))
+    return (value - 2 / (n - 2) * one @ k @ m @ one) / (n * (n - 3))
+
+
+def naive_debiased_cka(x, y):
+    """HSIC_1 over the root of the product of the self-terms."""
+    return naive_hsic1(x, y) / np.sqrt(naive_hsic1(x, x) * naive_hsic1(y, y))
+
+
+def naive_linear_cka(x, y):
+    """||Y'X||_F^2 / (||X'X||_F ||Y'Y||_F) on centred columns (Kornblith 2019)."""
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    return np.sum((y.T @ x) ** 2) / np.sqrt(np.sum((x.T @ x) ** 2) * np.sum((y.T @ y) ** 2))
+
+
+def naive_within_token_cka(x, y, token):
+    """Sum over tokens of HSIC_1 among the token's exemplars, normalised."""
+    values = [0.0, 0.0, 0.0]
+    for c in sorted(set(token.tolist())):
+        a, b = x[token == c], y[token == c]
+        for k, (p, q) in enumerate(((a, b), (a, a), (b, b))):
+            values[k] += naive_hsic1(p, q)
+    return values[0] / np.sqrt(values[1] * values[2])
+
+
+def naive_procrustes(x, y):
+    """Rotate y onto x with the optimal rotation, then measure the distance."""
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    x, y = x / np.linalg.norm(x), y / np.linalg.norm(y)
+    u, _, vt = np.linalg.svd(y.T @ x)
+    return np.linalg.norm(y @ (u @ vt) - x)
+
+
+# --- tasks: groups and splits, one exemplar at a time ---------------------------------------------
+
+
+def join_groups_twin(images, group):
+    """Walk from exemplar to exemplar while a group or all pixels are shared."""
+    n = len(images)
+    joined = [-1] * n
+    for start in range(n):
+        waiting = [start] if joined[start] < 0 else []
+        while waiting:
+            i = waiting.pop()
+            joined[i] = start
+            for j in range(n):
+                linked = group[i] == group[j] or (images[i] == images[j]).all()
+                if linked and joined[j] < 0:
+                    waiting.append(j)
+    return joined
+
+
+def draw_split_twin(token, names, group, density, probe, seed):
+    """Groups in the order of their first exemplar's key: into the probe, else train, else spare."""
+    import zlib
+
+    key = {}
+    for t, name in enumerate(names):
+        own = [i for i in range(len(token)) if token[i] == t]
+        keys = np.random.default_rng([seed, zlib.crc32(name.encode())]).random(len(own))
+        key |= dict(zip(own, keys, strict=True))
+    firsts = sorted({min(j for j in key if group[j] == group[i]) for i in key}, key=key.__getitem__)
+    split = [2] * len(token)
+    for which, wanted in ((1, probe), (0, density)):
+        for first in firsts:
+            own = [i for i in range(len(token)) if group[i] == group[first]]
+            after = [i for i in range(len(token)) if split[i] == which or i in own]
+            full = [sum(token[i] == t for i in after) > wanted for t in range(len(names))]
+            touched = {token[i] for i in own}
+            if split[first] == 2 and not any(full[t] for t in touched):
+                for i in own:
+                    split[i] = which
+    return split

@@ -1,0 +1,97 @@
+"""How much of a unit's variance over exemplars lies between tokens. May import numpy only.
+
+References
+----------
+Fisher 1925 (correlation ratio); Kelley 1935 (its unbiased form, epsilon squared).
+"""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+Array = np.ndarray
+
+CONSTANT = 1e-6
+"""A unit whose deviation is below this fraction of its largest magnitude does not vary."""
+
+
+def eta_squared(
+    activation: Float[Array, "*batch exemplar unit"], token: Int[Array, " exemplar"]
+) -> Float[Array, "*batch unit"]:
+    """Return the share of each unit's variance over exemplars that lies between tokens.
+
+    eta^2 = sum_c n_c (mean_c - mean)^2 / sum_i (x_i - mean)^2, within 0 ... 1.
+    Without any token structure its mean is (C - 1) / (n - 1), not 0: see `excess`.
+    NaN where a unit does not vary.
+    """
+    response, varies = _standardised(activation)
+    return np.where(varies, _between(response, token[None])[..., 0, :], np.nan)
+
+
+def shuffled_eta_squared(
+    activation: Float[Array, "*batch exemplar unit"], tokens: Int[Array, "shuffle exemplar"]
+) -> Float[Array, "*batch shuffle unit"]:
+    """Return `eta_squared` under each row of `tokens`, as one matrix product in single precision.
+
+    All units (and batches) meet the same shuffles, so that maxima and means over units have a
+    null as well. Rounding is below 1e-5.
+    """
+    response, varies = _standardised(activation)
+    between = _between(response.astype(np.float32), tokens)
+    return np.where(varies[..., None, :], between, np.float32(np.nan))
+
+
+def resampled_eta_squared(
+    activation: Float[Array, "*batch exemplar unit"],
+    token: Int[Array, " exemplar"],
+    weights: Float[Array, "resample exemplar"],
+) -> Float[Array, "*batch resample unit"]:
+    """Return `eta_squared` of resamples in which exemplar i occurs `weights[:, i]` times.
+
+    Repeated exemplars raise eta^2: take deviations from the mean over resamples, not levels.
+    NaN where a unit does not vary in a resample.
+    """
+    response, varies = _standardised(activation)
+    response, weights = response.astype(np.float32), weights.astype(np.float32)
+    total = weights.sum(axis=1)[:, None]
+    correction = (weights @ response) ** 2 / total
+    between = -correction
+    for name in np.unique(token):
+        of_token = token == name
+        count = weights[:, of_token].sum(axis=1)[:, None]
+        sums = weights[:, of_token] @ response[..., of_token, :]
+        between = between + np.divide(sums**2, count, where=count > 0, out=np.zeros_like(sums))
+    spread = weights @ response**2 - correction
+    fine = varies[..., None, :] & (spread > CONSTANT)
+    return np.divide(between, spread, where=fine, out=np.full_like(spread, np.nan))
+
+
+def excess(value: Float[Array, " *any"], null_mean: Float[Array, " *any"]) -> Float[Array, " *any"]:
+    """Return (value - null mean) / (1 - null mean): 0 at the null's mean, 1 at most.
+
+    With the mean (C - 1) / (n - 1) of ungrouped exemplars this is epsilon squared, the unbiased
+    form of eta squared; the mean of a shuffled null extends it to exemplars in groups.
+    """
+    return (value - null_mean) / (1 - null_mean)
+
+
+def _standardised(activation: Array) -> tuple[Array, Array]:
+    """Return responses of mean 0 and sum of squares 1 over exemplars, and which units vary."""
+    response = activation.astype(np.float64)
+    largest = np.abs(response).max(axis=-2, initial=0.0)
+    response = response - response.mean(axis=-2, keepdims=True)
+    norm = np.sqrt((response**2).sum(axis=-2))
+    varies = norm > CONSTANT * largest * np.sqrt(response.shape[-2])
+    scale = np.where(varies, norm, np.inf)
+    return np.where(varies[..., None, :], response, 0.0) / scale[..., None, :], varies
+
+
+def _between(response: Array, tokens: Array) -> Array:
+    """Return sum_c (sum of responses of c)^2 / n_c for every row of tokens."""
+    n_tokens = int(tokens.max()) + 1
+    member = tokens[:, None, :] == np.arange(n_tokens)[:, None]
+    count = np.maximum(member.sum(axis=2, keepdims=True), 1)
+    weights = (member / np.sqrt(count)).astype(response.dtype)
+    n_shuffles, _, n_exemplars = member.shape
+    sums = weights.reshape(n_shuffles * n_tokens, n_exemplars) @ response
+    shape = (*sums.shape[:-2], n_shuffles, n_tokens, sums.shape[-1])
+    return np.square(sums, out=sums).reshape(shape).sum(axis=-2)

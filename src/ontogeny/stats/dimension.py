@@ -1,0 +1,280 @@
+"""How many dimensions a cloud of patterns fills: linear (variance) and intrinsic (neighbours).
+
+May import numpy and scipy only.
+
+References
+----------
+Gao et al. 2017, bioRxiv 214262 (participation ratio).
+Song et al. 2012, Journal of Machine Learning Research 13:1393-1434 (unbiased tr(S^2)).
+Facco et al. 2017, Scientific Reports 7:12140 (TwoNN).
+Denti et al. 2022, Scientific Reports 12:20005 (Gride; the unbiased TwoNN estimate).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Real
+from scipy.optimize import root_scalar
+
+from ontogeny.stats.rdm import squared_euclidean_rdm
+
+MIN_DISTINCT = 10
+"""Fewest distinct patterns from which a neighbour-based dimension is given."""
+
+
+def participation_ratio(
+    patterns: Real[np.ndarray, "*batch exemplar unit"],
+    *,
+    corrected: bool = True,
+) -> Float[np.ndarray, "*batch"]:
+    """Participation ratio tr(S)^2 / tr(S^2) of the covariance S: how many directions share it.
+
+    From 1 (all variance along one direction) to the number of units (the same along each).
+    The plain ratio of a sample of n cannot exceed n - 1 and is far too low where units are many:
+    500 independent units give 83 from 100 exemplars. Corrected, numerator and denominator are
+    replaced by their unbiased estimates from distinct exemplars (U-statistics of 4 exemplars,
+    valid for any distribution), so that the ratio may exceed the number of units by noise.
+    scikit-dimension and others report the plain ratio.
+
+    Parameters
+    ----------
+    patterns
+        Responses; leading axes are a batch.
+    corrected
+        Remove the small-sample bias.
+
+    Returns
+    -------
+        Ratios. NaN where patterns do not vary, where the estimate of tr(S^2) is not positive (no
+        direction stands out of the noise), with fewer than 4 exemplars (2 if not corrected), and
+        on NaN.
+    """
+    *batch, n, n_units = patterns.shape
+    if n < (4 if corrected else 2):
+        return np.full(batch, np.nan)
+    flat = patterns.reshape(-1, n, n_units)
+    mean = flat.mean(axis=-2, keepdims=True, dtype=np.float64)
+    x = flat - mean
+    own = np.einsum("beu,beu->be", x, x)
+    turned = np.swapaxes(x, -1, -2)
+    inner = turned @ x if n_units <= n else x @ turned
+    trace, fourth = own.sum(axis=-1), np.sum(own**2, axis=-1)
+    square = np.sum(inner**2, axis=(-1, -2))
+    floor = (1e-14 * np.abs(mean).max(axis=(-1, -2), initial=0)) ** 2 * n * n_units
+    if corrected:
+        top, bottom = _unbiased(n, trace, fourth, square)
+    else:
+        top, bottom = trace**2, square
+    valid = (trace > floor) & (bottom > 1e-12 * square)
+    return np.where(valid, top / np.where(valid, bottom, 1), np.nan).reshape(batch)
+
+
+def _unbiased(
+    n: int, trace: np.ndarray, fourth: np.ndarray, square: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate tr(S)^2 and tr(S^2) without bias from sums over the centred Gram matrix K.
+
+    trace = sum K_ii, fourth = sum K_ii^2, square = sum K_ij^2. The first estimate averages
+    D_ij D_kl / 4 over distinct i, j, k, l, with D the squared distances; the second is HSIC_1.
+    """
+    all_pairs = (2 * n * trace) ** 2
+    shared_one = n**2 * fourth + 3 * n * trace**2
+    shared_two = 2 * n * fourth + 2 * trace**2 + 4 * square
+    distinct = all_pairs - 4 * shared_one + 2 * shared_two
+    top = distinct / (4 * n * (n - 1) * (n - 2) * (n - 3))
+    bottom = square - fourth + trace**2 / ((n - 1) * (n - 2)) - 2 * fourth / (n - 2)
+    return top, bottom / (n * (n - 3))
+
+
+def distinct_patterns(
+    patterns: Real[np.ndarray, "exemplar unit"], *, merge: float = 0.0
+) -> Bool[np.ndarray, " exemplar"]:
+    """Mark the exemplars that do not repeat an earlier one.
+
+    Parameters
+    ----------
+    patterns
+        Responses.
+    merge
+        Exemplars closer than this share of the median distance between exemplars count as one;
+        0: only identical ones.
+
+    Returns
+    -------
+        True for the exemplars to keep, in their order.
+    """
+    square = squared_euclidean_rdm(patterns)
+    # rounding reaches about 1e-14 of the patterns' own square length: candidates, then exact
+    length = np.max(np.einsum("eu,eu->e", *[patterns - patterns.mean(axis=0)] * 2))
+    radius = merge * np.sqrt(np.median(square[np.triu_indices(len(square), k=1)]))
+    close = square <= max(radius**2, 1e-12 * length / patterns.shape[1])
+    keep = np.ones(len(patterns), dtype=bool)
+    for late, early in np.argwhere(np.tril(close, k=-1)):
+        if keep[early] and keep[late]:
+            gap = np.mean((patterns[late].astype(np.float64) - patterns[early]) ** 2)
+            keep[late] = gap > radius**2
+    return keep
+
+
+def neighbour_distances(
+    patterns: Real[np.ndarray, "*batch exemplar unit"],
+    n_neighbours: int,
+    *,
+    group: Int[np.ndarray, " exemplar"] | None = None,
+) -> Float[np.ndarray, "*batch exemplar neighbour"]:
+    """Distances per root unit from every exemplar to its nearest ones, ascending.
+
+    Parameters
+    ----------
+    patterns
+        Responses; leading axes are a batch.
+    n_neighbours
+        How many.
+    group
+        Exemplars of the same group (near-duplicates: views of one scene) are not neighbours.
+
+    Returns
+    -------
+        sqrt(sum_u (x_au - x_bu)^2 / n_units). NaN where an exemplar has fewer neighbours than
+        asked for, and everywhere in a batch element that holds NaN.
+    """
+    *batch, n, n_units = patterns.shape
+    barred = np.eye(n, dtype=bool) if group is None else group[:, None] == group
+    result = np.full((int(np.prod(batch)), n, n_neighbours), np.nan)
+    available = min(n_neighbours, n - 1)
+    for x, out in zip(patterns.reshape(-1, n, n_units), result, strict=True):
+        if available > 0 and np.isfinite(np.sum(x, dtype=np.float64)):
+            out[:, :available] = _nearest(x, available, barred)
+    return result.reshape(*batch, n, n_neighbours)
+
+
+def _nearest(x: np.ndarray, n_neighbours: int, barred: np.ndarray) -> np.ndarray:
+    square = squared_euclidean_rdm(x)
+    spread = square.mean()
+    square[barred] = np.inf
+    rows = np.arange(len(x))[:, None]
+    if n_neighbours <= 4:  # passes over the minimum beat a partition
+        index = np.empty((len(x), n_neighbours), dtype=np.intp)
+        found = np.empty((len(x), n_neighbours))
+        for k in range(n_neighbours):
+            index[:, k] = square.argmin(axis=1)
+            found[:, k] = square[rows[:, 0], index[:, k]]
+            square[rows[:, 0], index[:, k]] = np.inf
+    else:
+        index = np.argpartition(square, n_neighbours - 1, axis=1)[:, :n_neighbours]
+        found = square[rows, index]
+    if np.any(found < 1e-5 * spread):  # lost to rounding in the inner products: take differences
+        exact = np.mean((x[rows].astype(np.float64) - x[index]) ** 2, axis=-1)
+        found = np.where(np.isinf(found), np.inf, exact)
+    found.sort(axis=1)
+    return np.sqrt(np.where(np.isinf(found), np.nan, found))
+
+
+def _neighbours_of_distinct(
+    x: np.ndarray, n_neighbours: int, group: np.ndarray | None, merge: float
+) -> np.ndarray:
+    """Distances among distinct patterns; no row at all where these are too few."""
+    found = neighbour_distances(x, n_neighbours, group=group)
+    if merge > 0 or np.any(found[:, 0] == 0):
+        keep = distinct_patterns(x, merge=merge)
+        own = None if group is None else group[keep]
+        found = neighbour_distances(x[keep], n_neighbours, group=own)
+    return found if len(found) >= MIN_DISTINCT else found[:0]
+
+
+def _likeliest_dimension(found: np.ndarray, k: int) -> float:
+    """Root of the score of the Gride likelihood; for k = 1 it is (N - 1) / sum of log ratios."""
+    near, far = found[:, k - 1], found[:, 2 * k - 1]
+    if not len(found) or not np.isfinite(far).all():
+        return np.nan
+    ratio = np.log(far / near)
+    total = ratio.sum()
+    if not total > 0:
+        return np.nan
+    if k == 1:
+        return (len(ratio) - 1) / total
+
+    def score(d: float) -> float:
+        # mu^d / (mu^d - 1) = 1 / (1 - exp(-d ln mu)); ln mu / (1 - ...) tends to 1 / d at mu = 1
+        tied = ratio == 0
+        part = np.where(tied, 1 / d, ratio / np.where(tied, 1, -np.expm1(-d * ratio)))
+        return (len(ratio) - 1) / d + (k - 1) * part.sum() - (2 * k - 1) * total
+
+    high = 1.0
+    while score(high) > 0:
+        high *= 2
+    low = high / 2 if high > 1 else 1e-6
+    return root_scalar(score, bracket=(low, high), xtol=1e-12, rtol=1e-12).root
+
+
+def two_nn(
+    patterns: Real[np.ndarray, "*batch exemplar unit"],
+    *,
+    group: Int[np.ndarray, " exemplar"] | None = None,
+    merge: float = 0.0,
+) -> Float[np.ndarray, "*batch"]:
+    """Intrinsic dimension from the ratio of the distances to the two nearest neighbours.
+
+    d = (N - 1) / sum_i ln(r_i2 / r_i1), the unbiased maximum-likelihood estimate; above 0.
+    scikit-dimension's default instead discards the 10 % largest ratios and fits a line to their
+    empirical distribution; its ``method="mle"`` with ``discard_fraction=0`` is this estimate.
+    Boundaries bias it downwards in high dimension (16 for 20 at 1,500 points). Near-duplicates
+    ruin it (0.2 for 20): tell them by `group`, `merge` them, or look at larger scales with
+    :func:`gride`.
+
+    Parameters
+    ----------
+    patterns
+        Responses of one token, or of all; leading axes are a batch.
+    group
+        Exemplars of the same group are not neighbours of each other.
+    merge
+        Exemplars closer than this share of the median distance count as one; identical ones
+        always do.
+
+    Returns
+    -------
+        Dimensions. NaN with fewer than 10 distinct patterns, where an exemplar has no two
+        neighbours outside its group, where all ratios are 1, and on NaN.
+    """
+    return gride(patterns, (1,), group=group, merge=merge)[..., 0]
+
+
+def gride(
+    patterns: Real[np.ndarray, "*batch exemplar unit"],
+    scales: Sequence[int],
+    *,
+    group: Int[np.ndarray, " exemplar"] | None = None,
+    merge: float = 0.0,
+) -> Float[np.ndarray, "*batch scale"]:
+    """Intrinsic dimension over scales, from the distances to the k-th and 2k-th neighbour.
+
+    Maximises the likelihood of mu_i = r_i,2k / r_ik, whose density is
+    d (mu^d - 1)^(k-1) / (B(k, k) mu^((2k-1)d+1)), with N - 1 in place of N, so that k = 1 equals
+    :func:`two_nn`. Larger k looks at larger scales: where the estimate at k = 1 is far below the
+    others, near-duplicates or noise are seen and not the token. scikit-dimension's GRIDE also
+    discards ratios above q50 + 20 (q95 - q50).
+
+    Parameters
+    ----------
+    patterns
+        Responses; leading axes are a batch.
+    scales
+        The k, each at least 1.
+    group
+        Exemplars of the same group are not neighbours of each other.
+    merge
+        As for :func:`two_nn`.
+
+    Returns
+    -------
+        Dimensions; NaN as for :func:`two_nn`, and at scales with 2k not below the number of
+        distinct patterns.
+    """
+    *batch, n, n_units = patterns.shape
+    dimension = np.full((int(np.prod(batch)), len(scales)), np.nan)
+    n_neighbours = 2 * max(scales)
+    for x, out in zip(patterns.reshape(-1, n, n_units), dimension, strict=True):
+        found = _neighbours_of_distinct(x, n_neighbours, group, merge)
+        out[:] = [_likeliest_dimension(found, k) for k in scales]
+    return dimension.reshape(*batch, len(scales))

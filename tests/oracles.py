@@ -355,3 +355,101 @@ def naive_gride_log_likelihood(patterns, k, d):
         mu = distance[2 * k - 1] / distance[k - 1]
         total += np.log(d) + (k - 1) * np.log(mu**d - 1) - ((2 * k - 1) * d + 1) * np.log(mu)
     return total
+
+
+# --- shapes and compositing of the faces task: supersampling, painting from back to front ---------
+
+
+def ellipse_inside(x, y, width, height):
+    """Whether a point lies in an ellipse, from its equation."""
+    return (x / width) ** 2 + (y / height) ** 2 < 1
+
+
+def egg_inside(x, y, width, height, taper, square):
+    """Whether a point lies in a head's outline: |.|_2 and |.|_4 mixed, tapered towards y > 0."""
+    u, v = abs(x) / (width * (1 - taper * y)), abs(y) / height
+    return (1 - square) * (u**2 + v**2) ** 0.5 + square * (u**4 + v**4) ** 0.25 < 1
+
+
+def stroke_inside(x, y, width, thickness, slope, curve, opening):
+    """Whether a point lies in a bent stroke, whose midline and half thickness are functions of x."""
+    bow = 1 - (x / width) ** 2
+    middle = slope * x + curve * bow
+    return abs(x) < width and abs(y - middle) < thickness + opening * bow
+
+
+def wedge_inside(x, y, length, top, bottom):
+    """Whether a point lies in a rounded wedge: within one of many discs along its axis."""
+    for k in range(201):
+        along = k / 200
+        if x**2 + (y - along * length) ** 2 < (top + (bottom - top) * along) ** 2:
+            return True
+    return False
+
+
+def coverage_twin(inside, size, scale, samples):
+    """Share of each pixel inside a shape, by counting samples x samples points in it."""
+    share = np.zeros((size, size))
+    for row in range(size):
+        for column in range(size):
+            hits = 0
+            for a in range(samples):
+                for b in range(samples):
+                    x = (column + (b + 0.5) / samples - size / 2) / scale
+                    y = (row + (a + 0.5) / samples - size / 2) / scale
+                    hits += inside(x, y)
+            share[row, column] = hits / samples**2
+    return share
+
+
+def over_twin(layers, n_parts):
+    """Paint layers (front first) from the back: image and the part of the largest weight."""
+    shape = layers[0][1].shape
+    image = np.zeros((3, *shape))
+    part_map = np.zeros(shape, dtype=int)
+    for place in np.ndindex(shape):
+        colour, weight = [0.0, 0.0, 0.0], [0.0] * (n_parts + 1)
+        for part, cover, paint in reversed(layers):
+            a = float(cover[place])
+            colour = [c * (1 - a) + a * p for c, p in zip(colour, paint, strict=True)]
+            weight = [w * (1 - a) for w in weight]
+            weight[part] += a
+        image[(slice(None), *place)] = colour
+        part_map[place] = weight.index(max(weight))
+    return image, part_map
+
+
+# --- category structure: linear read-out -----------------------------------------------------
+
+
+def naive_ridge(patterns, targets, new, penalty):
+    """Ridge regression with a free constant, by the normal equations of centred data."""
+    mean, base = patterns.mean(axis=0), targets.mean(axis=0)
+    x, y = patterns - mean, targets - base
+    weight = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y)
+    return (new - mean) @ weight + base
+
+
+def naive_ridge_readout(patterns, targets, fold, ridge):
+    """One fit for each fold, on the exemplars outside it."""
+    penalty = ridge * np.sum((patterns - patterns.mean(axis=0)) ** 2) / patterns.shape[1]
+    predicted = np.zeros(targets.shape)
+    for f in sorted(set(fold.tolist())):
+        out = fold == f
+        predicted[out] = naive_ridge(patterns[~out], targets[~out], patterns[out], penalty)
+    return predicted
+
+
+def naive_few_shot(patterns, token, group, rows, ridge):
+    """Fit on the rows, test on all exemplars of other groups, mean over tokens."""
+    names = sorted(set(token.tolist()))
+    targets = np.array([[float(token[i] == c) for c in names] for i in rows])
+    x = patterns[rows]
+    penalty = ridge * np.sum((x - x.mean(axis=0)) ** 2) / x.shape[1]
+    seen = set(group[rows].tolist())
+    shares = []
+    for c in names:
+        tested = [i for i in range(len(token)) if token[i] == c and group[i] not in seen]
+        score = naive_ridge(x, targets, patterns[tested], penalty)
+        shares.append(np.mean([names[k] == c for k in score.argmax(axis=1)]))
+    return np.mean(shares)

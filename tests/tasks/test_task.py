@@ -109,6 +109,7 @@ def test_the_hash_depends_on_all_that_training_or_observing_uses():
         {"tokens": ("ash", "birch")},
         {"split": np.tile([0, 0, 1, 0, 1, 2], 2)},
         {"group": np.arange(12)[::-1]},
+        {"factors": task_of().factors | {"hue": np.linspace(0, 2, 12)}},
         {"factors": {"hue": np.linspace(0, 1, 12)}},
         {"factors": {}},
         {"parts": ("stem", "leaves")},

@@ -380,8 +380,8 @@ def stroke_inside(x, y, width, thickness, slope, curve, opening):
 
 def wedge_inside(x, y, length, top, bottom):
     """Whether a point lies in a rounded wedge: within one of many discs along its axis."""
-    for k in range(201):
-        along = k / 200
+    for k in range(61):
+        along = k / 60
         if x**2 + (y - along * length) ** 2 < (top + (bottom - top) * along) ** 2:
             return True
     return False
@@ -453,3 +453,31 @@ def naive_few_shot(patterns, token, group, rows, ridge):
         score = naive_ridge(x, targets, patterns[tested], penalty)
         shares.append(np.mean([names[k] == c for k in score.argmax(axis=1)]))
     return np.mean(shares)
+
+
+# --- category structure: differentiation -----------------------------------------------------
+
+
+def naive_cross_covariance(patterns, token, n_tokens):
+    """Covariance of each token's indicator with each unit, exemplar by exemplar."""
+    n, units = patterns.shape
+    cross = np.zeros((n_tokens, units))
+    for c in range(n_tokens):
+        indicator = np.array([float(t == c) for t in token])
+        for u in range(units):
+            for i in range(n):
+                cross[c, u] += (indicator[i] - indicator.mean()) * (
+                    patterns[i, u] - patterns[:, u].mean()
+                )
+    return cross / n
+
+
+def naive_deep_linear_descent(strength, initial, rate, steps):
+    """Gradient descent on (s - w2 w1)^2 / 2 of one mode from a balanced start (Saxe 2014)."""
+    first = second = np.sqrt(initial)
+    product = []
+    for _ in range(steps + 1):
+        product.append(first * second)
+        error = strength - first * second
+        first, second = first + rate * second * error, second + rate * first * error
+    return np.array(product)

@@ -128,10 +128,10 @@ def test_modes_of_an_absent_token_are_nan() -> None:
 
 def test_closed_form_follows_gradient_descent() -> None:
     steps = np.arange(6001)
-    descent = oracles.naive_deep_linear_descent(2.0, 1e-3, 1e-3, 6000)
-    closed = diff.deep_linear_mode(steps, strength=2.0, initial=1e-3, tau=1e3)
-    assert np.abs(closed - descent).max() < 0.01
-    finer = oracles.naive_deep_linear_descent(2.0, 1e-3, 1e-4, 60000)[::10]
+    descent = oracles.naive_deep_linear_descent(2.0, 0.01, 1e-3, 6000)
+    closed = diff.deep_linear_mode(steps, strength=2.0, initial=0.01, tau=1e3)
+    assert np.abs(closed - descent).max() < 0.0017  # .0016 at this learning rate
+    finer = oracles.naive_deep_linear_descent(2.0, 0.01, 1e-4, 60000)[::10]
     assert np.abs(closed - finer).max() < np.abs(closed - descent).max() / 5  # converges
 
 

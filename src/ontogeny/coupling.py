@@ -1,0 +1,417 @@
+"""The exact coupling of neighbouring layers, out of moments that one forward pass gives.
+
+A layer's pre-activation is linear in its input, z_j = b_j + sum_i z_ij, where z_ij is what comes
+through source unit i: the sum over kernel taps of W[j, i, tap] * u[i, tap], u the input's patches
+(zero padding included). So every share is W times a moment of u, and no source need be ablated.
+Cov(u, z_j) is the weight gradient that the layer would get if z - E[z] were the gradient at its
+output. May import torch only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+DEAD = 1e-12
+"""A unit is dead if Var(z) <= DEAD * E[z^2]: below that, float32 cannot tell it from constant."""
+
+GRAM_COLUMNS = 512
+"""Largest patch (sources x taps) for which the input's whole Gram matrix is formed."""
+
+Segment = tuple[int, int, int]
+"""(group, start, stop): the exemplars start ... stop - 1 of a chunk belong to this group."""
+
+
+@dataclass(frozen=True, eq=False)
+class Coupling:
+    """One layer's couplings; source counts only the sources that the target is wired to."""
+
+    share: Tensor
+    """[target, source]; rows sum to 1, NaN for dead targets."""
+    token_signal: Tensor
+    """[target, source]; rows sum to the target's eta squared over exemplars and positions."""
+    contrast: Tensor
+    """[target, source, group]; absolute values of a row sum to 1, NaN where all terms are 0."""
+
+
+class ConvolutionMap:
+    """A Conv2d as a linear map of patches; any stride, dilation, groups and padding.
+
+    Parameters
+    ----------
+    module
+        The convolution; its weights are read when they are used.
+    """
+
+    def __init__(self, module: nn.Conv2d) -> None:
+        self.module = module
+        self.n_sources = module.in_channels
+        self.groups = module.groups
+        self._padding = (0, 0)
+        if module.padding_mode == "zeros" and not isinstance(module.padding, str):
+            self._padding = (module.padding[0], module.padding[1])
+
+    @property
+    def geometry(self) -> tuple[object, ...]:
+        """What decides the patches of a given input."""
+        m = self.module
+        return (m.kernel_size, m.stride, m.padding, m.dilation, m.padding_mode, m.groups)
+
+    def weight(self) -> Tensor:
+        """Return the weights, [target, source in group, tap]."""
+        return self.module.weight.detach().flatten(2)
+
+    def weight_gradient(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return sum over exemplars and positions of u * z, [target, source in group, tap]."""
+        m = self.module
+        gradient = torch.ops.aten.convolution_backward(
+            z, self._padded(x), m.weight, None, m.stride, self._padding, m.dilation,
+            False, [0, 0], m.groups, [False, True, False],
+        )[1]  # fmt: skip
+        return gradient.flatten(2)
+
+    def tap_means(self, maps: Tensor) -> Tensor:
+        """Return each tap's mean over output positions of maps [group, source, y, x]."""
+        m = self.module
+        across, down = self._padding[1], self._padding[0]
+        padded = functional.pad(self._padded(maps), (across, across, down, down))
+        reach = [d * (k - 1) for d, k in zip(m.dilation, m.kernel_size, strict=True)]
+        height, width = padded.shape[2] - reach[0], padded.shape[3] - reach[1]
+        means = [
+            padded[:, :, y : y + height : m.stride[0], x : x + width : m.stride[1]].mean((2, 3))
+            for y in range(0, reach[0] + 1, m.dilation[0])
+            for x in range(0, reach[1] + 1, m.dilation[1])
+        ]
+        return torch.stack(means, dim=2)
+
+    def patches(self, x: Tensor) -> Tensor:
+        """Return the patches themselves, [exemplar, source x tap, position]."""
+        m = self.module
+        return functional.unfold(
+            self._padded(x), m.kernel_size, m.dilation, self._padding, m.stride
+        )  # pyright: ignore[reportArgumentType]
+
+    def _padded(self, x: Tensor) -> Tensor:
+        """Pad explicitly where the convolution's own padding is not a plain count of zeros."""
+        m = self.module
+        if m.padding_mode == "zeros" and not isinstance(m.padding, str):
+            return x
+        mode = "constant" if m.padding_mode == "zeros" else m.padding_mode
+        return functional.pad(x, m._reversed_padding_repeated_twice, mode=mode)
+
+
+class DenseMap:
+    """A Linear layer as a linear map: a source is one unit, its taps are that unit's features.
+
+    Parameters
+    ----------
+    module
+        The dense layer.
+    n_sources
+        Units of the layer below; after flattening, each has in_features / n_sources features.
+    """
+
+    groups = 1
+
+    def __init__(self, module: nn.Linear, n_sources: int) -> None:
+        self.module = module
+        self.n_sources = n_sources
+
+    @property
+    def geometry(self) -> tuple[object, ...]:
+        """What decides the patches of a given input."""
+        return (self.module.in_features, self.n_sources)
+
+    def weight(self) -> Tensor:
+        """Return the weights, [target, source, tap]."""
+        return self.module.weight.detach().unflatten(1, (self.n_sources, -1))
+
+    def weight_gradient(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return sum over exemplars (and positions) of u * z, [target, source, tap]."""
+        gradient = z.flatten(0, -2).double().T @ x.flatten(0, -2).double()
+        return gradient.unflatten(1, (self.n_sources, -1))
+
+    def tap_means(self, maps: Tensor) -> Tensor:
+        """Return each tap's mean over positions of maps [group, ..., feature]."""
+        means = maps.flatten(1, -2).mean(1) if maps.dim() > 2 else maps
+        return means.unflatten(1, (self.n_sources, -1))
+
+    def patches(self, x: Tensor) -> Tensor:
+        """Return the features themselves, [exemplar, source x tap, position]."""
+        return x.flatten(1, -2).mT if x.dim() > 2 else x[:, :, None]
+
+
+LinearMap = ConvolutionMap | DenseMap
+
+
+class Scratch:
+    """One block of memory for all layers' centred maps: fresh blocks would cost page faults."""
+
+    def __init__(self) -> None:
+        self._block = torch.empty(0)
+
+    def like(self, z: Tensor) -> Tensor:
+        """Return a tensor of arbitrary values, of the shape and layout of `z`."""
+        if self._block.numel() < z.numel() or self._block.dtype != z.dtype:
+            self._block = torch.empty(z.numel(), dtype=z.dtype, device=z.device)
+        block = self._block[: z.numel()]
+        if z.dim() == 4 and z.is_contiguous(memory_format=torch.channels_last):
+            exemplars, units, height, width = z.shape
+            return block.view(exemplars, height, width, units).permute(0, 3, 1, 2)
+        return block.view(z.shape)
+
+
+class Spread:
+    """Mean and variance of each unit over exemplars and positions, merged chunk by chunk.
+
+    Each chunk's are taken about its own mean and merged exactly (Chan, Golub & LeVeque 1983), so a
+    large mean costs no digits.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean = torch.zeros(())
+        self.variance = torch.zeros(())
+
+    def add(self, values: Tensor) -> None:
+        """Add a chunk, [exemplar, unit, ...]."""
+        count = values.numel() // values.shape[1]
+        mean, variance = torch.ops.aten.batch_norm_update_stats(values, None, None, 0.0)
+        mean, variance = mean.double(), variance.double()
+        if self.count:
+            share = count / (self.count + count)
+            step = mean - self.mean
+            mean = self.mean + share * step
+            variance = (1 - share) * (self.variance + share * step.square()) + share * variance
+        self.count, self.mean, self.variance = self.count + count, mean, variance
+
+
+class GroupMaps:
+    """Sums of a layer's input over the exemplars of each group, position by position.
+
+    Parameters
+    ----------
+    n_groups
+        How many groups of exemplars there are (the tokens).
+    """
+
+    def __init__(self, n_groups: int) -> None:
+        self.counts = torch.zeros(n_groups, dtype=torch.float64)
+        self._sums: Tensor | None = None
+        self._shape: torch.Size = torch.Size()
+
+    def add(self, x: Tensor, segments: Sequence[Segment]) -> None:
+        """Add a chunk of exemplars."""
+        last = x.movedim(1, -1) if x.dim() == 4 else x
+        rows = last.reshape(len(x), -1)
+        if self._sums is None:
+            self._shape = last.shape[1:]
+            size = (len(self.counts), rows.shape[1])
+            self._sums = torch.zeros(size, dtype=torch.float64, device=x.device)
+        for group, start, stop in segments:
+            self._sums[group] += rows[start:stop].sum(0)
+            self.counts[group] += stop - start
+
+    def means(self) -> Tensor:
+        """Return the mean maps, [group, source, y, x] or [group, ..., feature]; 0 if empty."""
+        assert self._sums is not None
+        counts = self.counts.to(self._sums.device).clamp(min=1)
+        means = (self._sums / counts[:, None]).unflatten(1, tuple(self._shape))
+        return means.movedim(-1, 1) if len(self._shape) == 3 else means
+
+
+class LayerMoments:
+    """Moments of one layer's input and pre-activation, gathered chunk by chunk.
+
+    Only sums are kept: of u * z, z and z^2, and of the input's maps by group. z is taken from a
+    shift (the first chunk's mean), so that a large mean costs no digits.
+
+    Parameters
+    ----------
+    layer
+        The linear map.
+    n_groups
+        How many groups of exemplars there are (the tokens).
+    scratch
+        Memory that layers share.
+    """
+
+    def __init__(self, layer: LinearMap, n_groups: int, scratch: Scratch) -> None:
+        self.layer, self.scratch = layer, scratch
+        self.maps = GroupMaps(n_groups)
+        self.z = Spread()
+        self._shift = torch.empty(0)
+        weight, dense = layer.weight(), isinstance(layer, DenseMap)
+        self._cross = torch.zeros_like(weight, dtype=torch.float64 if dense else weight.dtype)
+
+    def add(self, x: Tensor, z: Tensor, segments: Sequence[Segment]) -> None:
+        """Add a chunk: its input `x`, its pre-activation `z`, its groups."""
+        axis = 1 if isinstance(self.layer, ConvolutionMap) else z.dim() - 1
+        self.z.add(z.movedim(axis, 1))
+        if self._shift.numel() == 0:
+            self._shift = self.z.mean.to(z.dtype)
+        shift = self._shift.view([-1 if d == axis else 1 for d in range(z.dim())])
+        centred = torch.sub(z, shift, out=self.scratch.like(z))
+        self._cross += self.layer.weight_gradient(x, centred)
+        self.maps.add(x, segments)
+
+    def result(self, sign: Tensor | None = None) -> Coupling:
+        """Return the couplings; `sign` (one a target) is that of a batch norm after the layer."""
+        taps = self.layer.tap_means(self.maps.means())
+        off = self.z.mean - self._shift.double()
+        overall = torch.einsum("g,gst->st", _shares(self.maps.counts, taps), taps)
+        covariance = self._cross / self.z.count
+        covariance -= (_by_target(self.layer, overall) * off[:, None, None]).to(covariance.dtype)
+        mean_square = self.z.variance + self.z.mean.square()
+        moments = TargetMoments(covariance, self.z.variance, mean_square)
+        return couplings(self.layer, moments, (taps, self.maps.counts), sign)
+
+
+class InputMoments:
+    """Moments of the images' patches themselves, for the first layer, in float64.
+
+    Cov(u, z_j) is then the patches' Gram matrix times W: it holds for every snapshot, and images
+    with a large mean and a small variance lose no digits.
+
+    Parameters
+    ----------
+    layer
+        The first layer.
+    n_groups
+        How many groups of exemplars there are (the tokens).
+    """
+
+    def __init__(self, layer: LinearMap, n_groups: int) -> None:
+        columns = layer.weight().shape[2] * layer.n_sources
+        device = layer.module.weight.device
+        self.maps = GroupMaps(n_groups)
+        self._positions = 0
+        self._shift: Tensor | None = None
+        self._sum = torch.zeros(columns, 1, dtype=torch.float64, device=device)
+        self._gram = torch.zeros(columns, columns, dtype=torch.float64, device=device)
+
+    @staticmethod
+    def fit(layer: LinearMap) -> bool:
+        """Say whether the layer's patches are small enough for their Gram matrix."""
+        return layer.weight().shape[2] * layer.n_sources <= GRAM_COLUMNS
+
+    def add(self, layer: LinearMap, x: Tensor, segments: Sequence[Segment]) -> None:
+        """Add a chunk of images `x`."""
+        columns = layer.patches(x.double()).movedim(1, 0).flatten(1)
+        if self._shift is None:
+            self._shift = columns.mean(1, keepdim=True)
+        columns = columns - self._shift
+        self._sum += columns.sum(1, keepdim=True)
+        self._gram += columns @ columns.T
+        self._positions += columns.shape[1]
+        self.maps.add(x.double(), segments)
+
+    def result(self, layer: LinearMap, sign: Tensor | None = None) -> Coupling:
+        """Return the couplings of the first layer with its present weights."""
+        assert self._shift is not None
+        off = self._sum / self._positions
+        gram = self._gram / self._positions - off @ off.T
+        weight = layer.weight().double()
+        covariance = torch.einsum(
+            "gab,gjb->gja", _blocks(layer, gram), weight.flatten(1).unflatten(0, (layer.groups, -1))
+        ).reshape(weight.shape)
+        variance = (weight * covariance).sum((1, 2))
+        patch_mean = (self._shift + off).view(layer.n_sources, -1)
+        mean = (weight * _by_target(layer, patch_mean)).sum((1, 2))
+        if layer.module.bias is not None:
+            mean += layer.module.bias.detach()
+        moments = TargetMoments(covariance, variance, variance + mean.square())
+        taps = layer.tap_means(self.maps.means())
+        return couplings(layer, moments, (taps, self.maps.counts), sign)
+
+
+@dataclass(frozen=True, eq=False)
+class TargetMoments:
+    """Population moments over exemplars and positions."""
+
+    covariance: Tensor
+    """Cov(u, z), [target, source in group, tap]."""
+    variance: Tensor
+    """Var(z), [target]."""
+    mean_square: Tensor
+    """E[z^2], [target]."""
+
+
+def couplings(
+    layer: LinearMap,
+    moments: TargetMoments,
+    groups: tuple[Tensor, Tensor],
+    sign: Tensor | None = None,
+) -> Coupling:
+    """Return share, token signal and contrast out of moments.
+
+    With m[c] = sum over taps of W * (E[u | c] - E[u]), the part of z_ij that lies between groups:
+    share = sum over taps of W * Cov(u, z_j) / Var(z_j);
+    token signal = sum over c of P(c) m_ij[c] (sum over i of m_ij[c]) / Var(z_j);
+    contrast[c] = m_ij[c] / sum over i of |m_ij[c]|, since E[u | c] - E[u | not c] is
+    (E[u | c] - E[u]) / (1 - P(c)).
+
+    Parameters
+    ----------
+    layer
+        The linear map.
+    moments
+        Of its input and pre-activation.
+    groups
+        Each group's tap means [group, source, tap] and its count of exemplars [group].
+    sign
+        Of the batch norm's scale after each target; 0 makes the target dead.
+
+    Returns
+    -------
+    Coupling
+        In the weights' precision.
+    """
+    weight = layer.weight()
+    alive = moments.variance > DEAD * moments.mean_square
+    if sign is not None:
+        alive &= sign != 0
+    variance = torch.where(alive, moments.variance, torch.nan)[:, None]
+    share = (weight * moments.covariance).sum(2) / variance
+    between = _between(layer, *groups)
+    signal = (between * between.sum(1, keepdim=True)) @ _shares(groups[1], between) / variance
+    contrast = between if sign is None else between * sign[:, None, None].to(between.dtype)
+    total = contrast.abs().sum(1, keepdim=True)
+    known = alive[:, None, None] & (total > 0)
+    contrast = torch.where(known, contrast / total, torch.nan)
+    return Coupling(share.to(weight.dtype), signal.to(weight.dtype), contrast)
+
+
+def _between(layer: LinearMap, taps: Tensor, counts: Tensor) -> Tensor:
+    """Return W * (E[u | c] - E[u]) summed over taps, [target, source in group, group].
+
+    Where a group holds none or all exemplars it has no contrast; its terms are 0.
+    """
+    shares = _shares(counts, taps)
+    centred = taps - torch.einsum("g,gst->st", shares, taps)
+    centred[(shares == 0) | (shares == 1)] = 0
+    weight = layer.weight()
+    blocks = weight.unflatten(0, (layer.groups, -1)).permute(0, 2, 1, 3)
+    means = centred.to(weight.dtype).permute(1, 2, 0).unflatten(0, (layer.groups, -1))
+    return (blocks @ means).transpose(1, 2).flatten(0, 1)
+
+
+def _shares(counts: Tensor, like: Tensor) -> Tensor:
+    """Return each group's share of the exemplars, on the device and in the precision of `like`."""
+    return (counts / counts.sum()).to(like)
+
+
+def _by_target(layer: LinearMap, sources: Tensor) -> Tensor:
+    """Return [source, tap] as each target sees it, [target or 1, source in group, tap]."""
+    if layer.groups == 1:
+        return sources[None]
+    targets = len(layer.module.weight) // layer.groups
+    return sources.unflatten(0, (layer.groups, -1)).repeat_interleave(targets, dim=0)
+
+
+def _blocks(layer: LinearMap, gram: Tensor) -> Tensor:
+    """Return the diagonal blocks of a Gram matrix that belong to the layer's groups."""
+    size = len(gram) // layer.groups
+    return torch.stack([gram[i : i + size, i : i + size] for i in range(0, len(gram), size)])

@@ -149,25 +149,34 @@ def neighbour_distances(
 
 
 def _nearest(x: np.ndarray, n_neighbours: int, barred: np.ndarray) -> np.ndarray:
-    square = squared_euclidean_rdm(x)
-    spread = square.mean()
-    square[barred] = np.inf
+    centred = x - x.mean(axis=0, dtype=np.float64)
+    closeness = centred @ centred.T  # minus half the squared distance, up to a constant in each row
+    square = np.diagonal(closeness).copy()
+    closeness -= square / 2
+    closeness[barred] = -np.inf
+    index, found = _largest(closeness, n_neighbours)
+    found = square[:, None] - 2 * found
     rows = np.arange(len(x))[:, None]
-    if n_neighbours <= 4:  # passes over the minimum beat a partition
-        index = np.empty((len(x), n_neighbours), dtype=np.intp)
-        found = np.empty((len(x), n_neighbours))
-        for k in range(n_neighbours):
-            index[:, k] = square.argmin(axis=1)
-            found[:, k] = square[rows[:, 0], index[:, k]]
-            square[rows[:, 0], index[:, k]] = np.inf
-    else:
-        index = np.argpartition(square, n_neighbours - 1, axis=1)[:, :n_neighbours]
-        found = square[rows, index]
-    if np.any(found < 1e-5 * spread):  # lost to rounding in the inner products: take differences
-        exact = np.mean((x[rows].astype(np.float64) - x[index]) ** 2, axis=-1)
-        found = np.where(np.isinf(found), np.inf, exact)
+    if np.any(found < 1e-5 * square.mean()):  # lost to rounding: take differences
+        found[:] = np.sum((x[rows].astype(np.float64) - x[index]) ** 2, axis=-1)
+    found[barred[rows, index]] = np.nan
     found.sort(axis=1)
-    return np.sqrt(np.where(np.isinf(found), np.nan, found))
+    return np.sqrt(found / x.shape[1])
+
+
+def _largest(values: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of the n largest values of each row, and these; may overwrite the values."""
+    if n > 4:
+        index = np.argpartition(-values, n - 1, axis=1)[:, :n]
+        return index, np.take_along_axis(values, index, axis=1)
+    index = np.empty((len(values), n), dtype=np.intp)
+    found = np.empty((len(values), n))
+    rows = np.arange(len(values))
+    for k in range(n):  # passes over the maximum beat a partition
+        index[:, k] = values.argmax(axis=1)
+        found[:, k] = values[rows, index[:, k]]
+        values[rows, index[:, k]] = -np.inf
+    return index, found
 
 
 def _neighbours_of_distinct(

@@ -32,13 +32,13 @@ class PermutationTest(NamedTuple):
 
 
 def _distances_from_gram(gram: np.ndarray) -> None:
-    """Turn an inner-product matrix in place into squared distances with an exact zero diagonal."""
-    square = np.diagonal(gram).copy()
-    gram *= -2
-    gram += square
+    """Turn twice the inner products, in place, into squared distances; the diagonal is 0."""
+    square = np.diagonal(gram) / 2
+    np.subtract(square, gram, out=gram)
     gram += square[:, None]
-    np.maximum(gram, 0, out=gram)
     np.fill_diagonal(gram, square * 0)  # keeps NaN
+    if not gram.min() >= 0:
+        np.maximum(gram, 0, out=gram)
 
 
 def squared_euclidean_rdm(
@@ -64,7 +64,7 @@ def squared_euclidean_rdm(
     rdm = np.empty((int(np.prod(batch)), n_exemplars, n_exemplars))
     for x, out in zip(patterns.reshape(-1, n_exemplars, n_units), rdm, strict=True):
         centred = x - x.mean(axis=0, dtype=np.float64) if _is_finite(x) else _rowwise(x)
-        centred /= np.sqrt(n_units)
+        centred *= np.sqrt(2 / n_units)
         np.matmul(centred, centred.T, out=out)
         _distances_from_gram(out)
     return rdm.reshape(*batch, n_exemplars, n_exemplars)
@@ -209,7 +209,7 @@ def mahalanobis_rdm(
     rdm = np.empty((*patterns.shape[:-1], patterns.shape[-2]))
     for index in np.ndindex(*patterns.shape[:-2]):
         x = _rowwise(patterns[index])
-        rdm[index] = x @ precision[index] @ x.T / n_units
+        rdm[index] = x @ precision[index] @ x.T * (2 / n_units)
         _distances_from_gram(rdm[index])
     return rdm
 

@@ -1,0 +1,154 @@
+"""Where on a map of layers by steps a statistic is larger than chance, all cells considered.
+
+Neighbouring cells carry the same effect: they are joined into clusters, and a cluster is compared
+with the largest that chance makes anywhere on the map. May import numpy and scipy only.
+
+References
+----------
+Maris & Oostenveld 2007, Journal of Neuroscience Methods 164:177-190.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy.ndimage import label
+
+from ontogeny.errors import InputError
+
+
+class Clusters(NamedTuple):
+    """Map of cluster numbers (0: none), and mass and p value of clusters 1, 2, ..."""
+
+    label: np.ndarray
+    mass: np.ndarray
+    p: np.ndarray
+
+
+def cluster_permutation(
+    statistic: Float[np.ndarray, "layer step"],
+    null: Float[np.ndarray, "permutation layer step"],
+    *,
+    threshold: float = 0.05,
+    two_sided: bool = False,
+) -> Clusters:
+    """Find clusters of cells whose statistic exceeds its null, corrected for the whole map.
+
+    Every cell is standardised by the mean and standard deviation of its values, observed and
+    permuted. Cells above the (1 - threshold) quantile of these form clusters with their neighbours
+    in step and layer. A cluster's mass is the sum of its standardised values;
+    p = (1 + number of permutations whose largest mass anywhere reaches it) / (1 + permutations).
+    The chance that any cluster of a map without effect has p <= 0.05 is at most 0.05. The p value
+    is the cluster's: it says that there is an effect, not that each of its cells has one, nor
+    exactly when it begins.
+
+    Parameters
+    ----------
+    statistic
+        Observed values, large where there is an effect.
+    null
+        The same map under permutation.
+    threshold
+        Share of a cell's values above which it may join a cluster, between 0 and 0.5; it shapes
+        clusters (large and weak, or small and strong) and leaves the error rate as it is.
+    two_sided
+        Look for clusters of small values too; these have negative mass.
+
+    Returns
+    -------
+        Clusters in order of their mass, largest first. Cells with a NaN, or that never vary, are
+        in no cluster.
+
+    Raises
+    ------
+    InputError
+        With fewer than 19 permutations, from which no p of 0.05 can come.
+    """
+    if len(null) < 19:
+        message = f"expected at least 19 permutations, got {len(null)}; draw 1,000 or more"
+        raise InputError(message)
+    values = np.concatenate([statistic[None], null])
+    known = np.isfinite(values).all(axis=0)
+    values = np.where(known, values, 0)
+    spread = values.std(axis=0)
+    known &= spread > 1e-12 * np.abs(values).max(axis=0)
+    score = (values - values.mean(axis=0)) / np.where(known, spread, 1)
+    signs = (1, -1) if two_sided else (1,)
+    signed = [sign * score for sign in signs]
+    above = [known & (side > np.quantile(side, 1 - threshold, axis=0)) for side in signed]
+    heaviest = np.zeros(len(null))
+    for side, cells in zip(signed, above, strict=True):
+        for k in range(len(null)):
+            mass = _masses(side[k + 1], cells[k + 1])[1]
+            heaviest[k] = max(heaviest[k], mass.max(initial=0))
+    return _ranked([side[0] for side in signed], [cells[0] for cells in above], heaviest)
+
+
+def _masses(score: np.ndarray, above: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give neighbouring cells one number, from 1 on, and add up the scores of each."""
+    numbers = np.zeros(above.shape, dtype=np.int32)
+    label(above, output=numbers)
+    return numbers, np.bincount(numbers.ravel(), score.ravel())[1:]
+
+
+def _ranked(signed: list[np.ndarray], above: list[np.ndarray], heaviest: np.ndarray) -> Clusters:
+    """Collect the clusters of both sides, the heaviest first; those of small values weigh < 0."""
+    cells, masses = [], []
+    for sign, score, side in zip((1, -1), signed, above, strict=False):
+        numbers, mass = _masses(score, side)
+        cells += [numbers == k + 1 for k in range(len(mass))]
+        masses += list(sign * mass)
+    order = np.argsort(-np.abs(masses), kind="stable")
+    mapped = np.zeros(above[0].shape, dtype=np.int64)
+    for rank, k in enumerate(order):
+        mapped[cells[k]] = rank + 1
+    mass = np.array(masses)[order]
+    reached = np.sum(heaviest[:, None] >= np.abs(mass) - 1e-12, axis=0)
+    return Clusters(mapped, mass, (1 + reached) / (1 + len(heaviest)))
+
+
+def sign_flip_null(
+    maps: Float[np.ndarray, "seed layer step"],
+    *,
+    n_permutations: int,
+    rng: np.random.Generator,
+) -> tuple[Float[np.ndarray, "layer step"], Float[np.ndarray, "permutation layer step"]]:
+    """One-sample t statistic over seeds, observed and with the seeds' signs flipped at random.
+
+    Under no effect a seed's map is as likely as its negative. With few seeds there are few
+    different flips: 5 seeds give 32, so that no p below 1/32 can be reached.
+
+    Parameters
+    ----------
+    maps
+        One map for each seed of a statistic that is 0 without effect, e.g. a difference to a twin.
+    n_permutations
+        How many flips to draw.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+        The t map and its null, for :func:`cluster_permutation`; NaN in cells where a seed is NaN
+        or all seeds are the same.
+
+    Raises
+    ------
+    InputError
+        With fewer than 2 seeds.
+    """
+    n_seeds = len(maps)
+    if n_seeds < 2:
+        message = f"expected maps of at least 2 seeds, got {n_seeds}; train more seeds"
+        raise InputError(message)
+    signs = rng.choice([-1.0, 1.0], size=(n_permutations, n_seeds))
+    square = np.sum(maps**2, axis=0)
+    spread = np.ptp(maps, axis=0) > 1e-12 * np.sqrt(square)
+
+    def t_map(mean: np.ndarray) -> np.ndarray:
+        variance = (square - n_seeds * mean**2) / (n_seeds - 1)
+        floor = 1e-12 * square
+        return np.where(spread, mean / np.sqrt(np.maximum(variance, floor) / n_seeds), np.nan)
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return t_map(maps.mean(axis=0)), t_map(np.tensordot(signs, maps, axes=1) / n_seeds)

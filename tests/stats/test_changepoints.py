@@ -1,0 +1,108 @@
+"""Change points: planted phases, none on lines, agreement of measures beyond chance."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+import oracles
+from ontogeny.errors import InputError
+from ontogeny.stats import changepoints as cp
+
+TIME = np.arange(60)
+
+
+def phases(noise: float, seed: int) -> np.ndarray:
+    """Flat, rising from snapshot 20, flat from snapshot 40."""
+    curve = np.interp(TIME, [0, 20, 40, 59], [0, 0, 1, 1])
+    return curve + noise * np.random.default_rng(seed).normal(size=60)
+
+
+def test_one_change_equals_the_naive_twin() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        series = np.where(rng.integers(10, 50) > TIME, 0.0, 3.0) + rng.normal(size=60)
+        found = cp.change_points(series[:, None], TIME, max_changes=1)
+        if len(found):
+            assert found[0] == oracles.naive_two_phases(series, TIME, 4)
+
+
+@given(seed=st.integers(0, 1000))
+def test_planted_phases_are_found(seed: int) -> None:
+    found = cp.change_points(phases(0.02, seed)[:, None], TIME)
+    assert len(found) >= 2
+    for true in (20, 40):
+        assert np.abs(found - true).min() <= 4
+
+
+def test_lines_and_noise_have_no_change() -> None:
+    rng = np.random.default_rng(1)
+    counts = [
+        len(cp.change_points((slope * TIME + rng.normal(size=60))[:, None], TIME))
+        for slope in (0.0, 0.3)
+        for _ in range(100)
+    ]
+    assert np.mean(np.array(counts) > 0) < 0.1
+
+
+def test_an_exact_line_and_a_constant_have_no_change() -> None:
+    assert len(cp.change_points(2.0 * TIME[:, None] + 5, TIME)) == 0
+    assert len(cp.change_points(np.full((60, 2), 0.1), TIME)) == 0
+    assert len(cp.change_points(np.arange(7.0)[:, None] ** 2, np.arange(7))) == 0
+
+
+@given(seed=st.integers(0, 1000), gain=st.floats(0.01, 100), shift=st.floats(-10, 10))
+def test_changes_ignore_gain_and_shift(seed: int, gain: float, shift: float) -> None:
+    series = np.stack([phases(0.05, seed), phases(0.05, seed + 1)], axis=1)
+    moved = series * np.array([gain, -1]) + shift
+    assert_allclose(cp.change_points(moved, 3 * TIME + 7), cp.change_points(series, TIME))
+
+
+def test_measures_together_date_a_change_better_than_one_alone() -> None:
+    alone, together = [], []
+    for seed in range(30):
+        series = np.stack([phases(0.08, 10 * seed + k) for k in range(8)], axis=1)
+        for found, errors in (
+            (cp.change_points(series, TIME), together),
+            (cp.change_points(series[:, :1], TIME), alone),
+        ):
+            errors.append(np.abs(found[:, None] - [20, 40]).min(axis=0).max())
+    assert np.mean(together) < 0.7 * np.mean(alone)
+
+
+def test_bad_series_are_refused() -> None:
+    series = phases(0.1, 3)[:, None]
+    with pytest.raises(InputError, match="at least 3 snapshots, got min_size=2"):
+        cp.change_points(series, TIME, min_size=2)
+    series[4] = np.nan
+    with pytest.raises(InputError, match="measures without NaN, got NaN"):
+        cp.change_points(series, TIME)
+
+
+def test_agreement_is_found_and_counted() -> None:
+    rng = np.random.default_rng(4)
+    changes = [np.array([20 + rng.integers(-1, 2), rng.integers(30, 60)]) for _ in range(8)]
+    found = cp.change_agreement(changes, 60, window=1, rng=rng)
+    best = np.argmax(found.n_measures)
+    assert found.n_measures[best] == 8
+    assert abs(found.snapshot[best] - 20) <= 1
+    assert found.p[best] < 0.01
+
+
+def test_independent_measures_agree_in_at_most_five_per_cent_of_cases() -> None:
+    rng = np.random.default_rng(5)
+    fired = 0
+    for _ in range(200):
+        changes = [np.sort(rng.choice(60, size=3, replace=False)) for _ in range(6)]
+        found = cp.change_agreement(changes, 60, n_permutations=99, rng=rng)
+        fired += found.p.min(initial=1) <= 0.05
+    assert fired / 200 < 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / 200)
+
+
+def test_agreement_does_not_wrap_from_the_end_to_the_start() -> None:
+    rng = np.random.default_rng(6)
+    found = cp.change_agreement([np.array([0]), np.array([59])], 60, window=1, rng=rng)
+    assert len(found.snapshot) == 0
+    none = cp.change_agreement([np.array([], dtype=int)] * 2, 60, rng=rng)
+    assert len(none.snapshot) == 0

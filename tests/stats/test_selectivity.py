@@ -9,8 +9,14 @@ from ontogeny.stats.selectivity import (
     excess,
     resampled_eta_squared,
     shuffled_eta_squared,
+    token_margin,
 )
-from oracles import epsilon_squared_twin, eta_squared_twin, resampled_eta_squared_twin
+from oracles import (
+    epsilon_squared_twin,
+    eta_squared_twin,
+    resampled_eta_squared_twin,
+    token_margin_twin,
+)
 
 
 def sample(seed, *, n_exemplars=30, n_units=4, n_tokens=3, batch=()):
@@ -124,3 +130,34 @@ def test_excess_over_the_ungrouped_null_mean_is_epsilon_squared(seed):
     twin = [epsilon_squared_twin(list(unit), list(token)) for unit in activation.T]
     value = eta_squared(activation, token)
     assert_allclose(excess(value, np.full_like(value, 2 / 29)), twin, rtol=1e-8, atol=1e-10)
+
+
+def margins(answer, token, weights=None):
+    weights = np.ones((1, len(token))) if weights is None else weights
+    return token_margin(answer, token[None], weights, int(token.max()) + 1)
+
+
+@given(st.integers(0, 10_000))
+def test_margin_equals_the_twin(seed):
+    _, token = sample(seed)
+    answer = np.random.default_rng(seed).integers(0, 3, (2, 30))
+    twin = [[[token_margin_twin(list(a), list(token), name) for name in range(3)]] for a in answer]
+    assert_allclose(margins(answer, token), twin, atol=1e-12)
+
+
+def test_margin_of_one_answer_to_everything_is_zero_and_of_right_answers_is_large():
+    token = np.repeat([0, 1, 2], 10)
+    assert_allclose(margins(np.zeros(30, dtype=int), token), 0, atol=1e-12)
+    assert_allclose(margins(token, token), 2 / 3)
+
+
+def test_margin_of_weights_is_that_of_exemplars_written_down_again():
+    token = np.repeat([0, 1, 2], 10)
+    rng = np.random.default_rng(0)
+    answer, counts = rng.integers(0, 3, 30), rng.integers(0, 3, 30)
+    counts[token == 2] = 0
+    drawn = np.repeat(np.arange(30), counts)
+    value = margins(answer, token, counts[None].astype(float))[0]
+    again = margins(answer[drawn], token[drawn])[0]
+    assert_allclose(value[:2], again, rtol=1e-10)
+    assert np.isnan(value[2])

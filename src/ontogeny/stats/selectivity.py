@@ -65,13 +65,44 @@ def resampled_eta_squared(
     return np.divide(between, spread, where=fine, out=np.full_like(spread, np.nan))
 
 
-def excess(value: Float[Array, " *any"], null_mean: Float[Array, " *any"]) -> Float[Array, " *any"]:
+def excess(
+    value: Float[Array, " *any"], null_mean: Float[Array, " *#any"]
+) -> Float[Array, " *any"]:
     """Return (value - null mean) / (1 - null mean): 0 at the null's mean, 1 at most.
 
     With the mean (C - 1) / (n - 1) of ungrouped exemplars this is epsilon squared, the unbiased
     form of eta squared; the mean of a shuffled null extends it to exemplars in groups.
     """
     return (value - null_mean) / (1 - null_mean)
+
+
+def token_margin(
+    answer: Int[Array, "*batch exemplar"],
+    tokens: Int[Array, "#draw exemplar"],
+    weights: Float[Array, "#draw exemplar"],
+    n_tokens: int,
+) -> Float[Array, "*batch draw token"]:
+    """Return how much more often a token is named where it is right than overall.
+
+    margin_c = P(answer = c | token = c) - P(answer = c), within -1 ... 1 and with mean 0 without
+    token structure, also for a network that always gives the same answer (margin 0, though its
+    accuracy on that token is 1). A draw is a row of `tokens` (shuffled) or of `weights` (how often
+    each exemplar is drawn). NaN for a token that a draw lacks.
+    """
+    margins = []
+    for name in range(n_tokens):
+        named = (answer == name).astype(np.float64)[..., None]
+        member = (tokens == name) * weights
+        count = member.sum(axis=1)[:, None]
+        right = np.divide(
+            member @ named,
+            count,
+            where=count > 0,
+            out=np.full((*named.shape[:-2], *count.shape), np.nan),
+        )
+        overall = weights @ named / weights.sum(axis=1)[:, None]
+        margins.append((right - overall)[..., 0])
+    return np.stack(margins, axis=-1)
 
 
 def _standardised(activation: Array) -> tuple[Array, Array]:

@@ -1,0 +1,378 @@
+"""How far tokens come apart, unit by unit and layer by layer, against shuffled tokens.
+
+May import numpy, scipy, xarray, ontogeny.stats and ontogeny.errors only.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from ontogeny.errors import InputError
+from ontogeny.measure.probe import (
+    Probe,
+    chosen_step,
+    held_out,
+    layer_names,
+    require,
+    units_of_layers,
+)
+from ontogeny.stats.permutation import (
+    corrected_threshold,
+    group_resamples,
+    shuffled_tokens,
+    upper_quantile,
+)
+from ontogeny.stats.selectivity import (
+    eta_squared,
+    excess,
+    resampled_eta_squared,
+    shuffled_eta_squared,
+    token_margin,
+)
+
+Progress = Callable[[str], None]
+
+TOKEN_SIGNAL = (
+    "token signal: share of the variance over held-out exemplars that lies between tokens (eta "
+    "squared), less its mean m under shuffled tokens: (eta squared - m) / (1 - m); 0 without token "
+    "structure, 1 at most"
+)
+
+
+@dataclass(frozen=True)
+class Chance:
+    """How nulls and intervals are drawn.
+
+    Parameters
+    ----------
+    n_shuffles
+        Tokens are dealt anew over groups of exemplars so many times.
+    n_resamples
+        Groups are drawn with replacement within tokens so many times.
+    level
+        Confidence of corrected thresholds and of intervals.
+    seed
+        Seed of both.
+    """
+
+    n_shuffles: int = 499
+    n_resamples: int = 200
+    level: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        fewest = int(np.ceil(1 / (1 - self.level) - 1e-9)) - 1
+        if self.n_shuffles < fewest or self.n_resamples < 1 or not 0 < self.level < 1:
+            msg = (
+                f"expected at least {fewest} shuffles at level {self.level} and 1 resample, "
+                f"got {self.n_shuffles} and {self.n_resamples}"
+            )
+            raise InputError(msg)
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Token signals of one record as plain arrays; layers in forward order."""
+
+    eta: np.ndarray
+    """[step, unit]"""
+    unit: np.ndarray
+    """[step, unit] token signal"""
+    unit_upper: np.ndarray
+    """[step, unit] .99 quantile of the null"""
+    layer: np.ndarray
+    """[step, layer] mean over the units that vary"""
+    layer_null: np.ndarray
+    """[shuffle, step, layer]"""
+    layer_resampled: np.ndarray
+    """[resample, step, layer], centred on `layer`, of its sampling variance"""
+
+
+def token_signal(
+    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
+) -> xr.Dataset:
+    """Measure the token signal of every unit at every step.
+
+    Returns
+    -------
+    xr.Dataset
+        `token_signal` (step, unit), `eta_squared` (the same before the null's mean is taken off)
+        and `token_signal_upper`, which a unit without token structure passes with 1 %.
+        NaN where a unit does not vary.
+
+    Raises
+    ------
+    InputError
+        If the record lacks activations, or held-out exemplars of two tokens.
+    """
+    return label_units(record, signals(record, chance or Chance(), progress))
+
+
+def layer_token_signal(
+    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
+) -> xr.Dataset:
+    """Measure the token signal of every layer at every step: the mean over its varying units.
+
+    Returns
+    -------
+    xr.Dataset
+        `layer_token_signal` (step, layer); `layer_threshold`, which no layer at no step passes
+        without token structure, with 95 % (corrected over layers x steps); `untrained_threshold`
+        (layer), which another draw of the layer's untrained weights would not pass, with 95 %
+        corrected over layers; `share_beyond`, the share of varying units above their own 1 %
+        bound; `units_varying`.
+
+    Raises
+    ------
+    InputError
+        If the record lacks activations, or held-out exemplars of two tokens.
+    """
+    chance = chance or Chance()
+    return label_layers(record, signals(record, chance, progress), chance)
+
+
+def signals(record: xr.Dataset, chance: Chance, progress: Progress | None = None) -> Signals:
+    """Compute token signals, nulls and resamples in one pass, one step in memory at a time.
+
+    Raises
+    ------
+    InputError
+        If the record lacks activations, or held-out exemplars of two tokens.
+    """
+    require(record, "activation", "layer")
+    probe, rng = held_out(record), np.random.default_rng(chance.seed)
+    draw = {"rng": rng}
+    tokens = shuffled_tokens(probe.token, probe.group, n_shuffles=chance.n_shuffles, **draw)
+    weights = group_resamples(probe.token, probe.group, n_resamples=chance.n_resamples, **draw)
+    units, n_steps = list(units_of_layers(record).values()), record.sizes["step"]
+    columns = []
+    for k in range(n_steps):
+        activation = record["activation"][k].values[probe.position]
+        columns.append(_one_step(activation, probe.token, tokens, weights, units))
+        if progress is not None:
+            progress(f"token signal, snapshot {k + 1} of {n_steps}")
+    eta, unit, upper, layer, null, resampled = zip(*columns, strict=True)
+    return Signals(
+        np.stack(eta), np.stack(unit), np.stack(upper), np.stack(layer),
+        np.stack(null, axis=1), np.stack(resampled, axis=1),
+    )  # fmt: skip
+
+
+def _one_step(
+    activation: np.ndarray,
+    token: np.ndarray,
+    tokens: np.ndarray,
+    weights: np.ndarray,
+    units: list[np.ndarray],
+) -> tuple[np.ndarray, ...]:
+    """Return what `Signals` holds, for one step."""
+    eta = eta_squared(activation, token)
+    null = shuffled_eta_squared(activation, tokens)
+    mean = null.mean(axis=0, dtype=np.float64)
+    null = excess(null, mean.astype(np.float32))
+    again = excess(resampled_eta_squared(activation, token, weights), mean)
+    signal = excess(eta, mean)
+    layer = _layer_means(signal[None], units)[0]
+    resampled = _layer_means(again, units)
+    layer_null = _layer_means(null, units)
+    return (
+        eta, signal, upper_quantile(null, 0.99), layer, layer_null,
+        layer + _own_deviations(resampled, layer_null),
+    )  # fmt: skip
+
+
+def _own_deviations(resampled: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """Return deviations over resamples [resample, layer], of the variance of the signal itself.
+
+    A resample adds fresh noise to the sample's own. A mean square, as the signal is one, then has
+    the variance V + 2 V0, where V is that of the signal over samples and V0 that without token
+    structure (a noncentral chi-square in place of a central one); so 2 V0 is taken off, and no
+    less than V0 left.
+    """
+    deviation = resampled - resampled.mean(axis=0)
+    variance, without = deviation.var(axis=0), null.var(axis=0)
+    wanted = np.maximum(variance - 2 * without, without)
+    return deviation * np.sqrt(np.divide(wanted, variance, where=variance > 0, out=wanted * 0))
+
+
+def _layer_means(values: np.ndarray, units: list[np.ndarray]) -> np.ndarray:
+    """Average [draw, unit] over the varying units of each layer; NaN where none varies."""
+    means = np.full((len(values), len(units)), np.nan)
+    for column, members in enumerate(units):
+        of_layer = values[:, members].astype(np.float64)
+        there = np.isfinite(of_layer)
+        count = there.sum(axis=1)
+        total = np.where(there, of_layer, 0.0).sum(axis=1)
+        np.divide(total, count, where=count > 0, out=means[:, column])
+    return means
+
+
+def label_units(record: xr.Dataset, found: Signals) -> xr.Dataset:
+    """Name the signals of units."""
+    data = xr.Dataset(coords={"step": record["step"].values, "unit": record["unit"].values})
+    upper = "token signal that a unit without token structure passes with 1 %, by shuffled tokens"
+    _put(data, "token_signal", ("step", "unit"), found.unit, TOKEN_SIGNAL)
+    _put(data, "token_signal_upper", ("step", "unit"), found.unit_upper, upper)
+    eta = "eta squared: between-token share of a unit's variance over held-out exemplars"
+    _put(data, "eta_squared", ("step", "unit"), found.eta, eta)
+    return data
+
+
+def label_layers(record: xr.Dataset, found: Signals, chance: Chance) -> xr.Dataset:
+    """Name the signals of layers and add their thresholds."""
+    coordinates = {"step": record["step"].values, "layer": layer_names(record)}
+    data = xr.Dataset(coords=coordinates)
+    dims = ("step", "layer")
+    threshold = corrected_threshold(found.layer_null, chance.level)
+    _put(
+        data, "layer_token_signal", dims, found.layer, f"mean over varying units of {TOKEN_SIGNAL}"
+    )
+    _put(
+        data, "layer_threshold", dims, threshold,
+        f"layer token signal that no layer at no step passes without token structure, with "
+        f"{chance.level:.0%} (maximum over layers x steps of {chance.n_shuffles} shuffles)",
+    )  # fmt: skip
+    _put(
+        data, "untrained_threshold", "layer", untrained_threshold(record, found, chance),
+        "layer token signal that another draw of the layer's untrained weights does not pass, with "
+        f"{chance.level:.0%} corrected over layers; NaN where step 0 is not in the record",
+    )  # fmt: skip
+    share, varying = _shares(record, found)
+    _put(
+        data, "share_beyond", dims, share,
+        "share of a layer's varying units whose token signal is above their own 1 % bound",
+    )  # fmt: skip
+    _put(data, "units_varying", dims, varying, "units of the layer that vary over exemplars")
+    data["units_varying"].attrs["units"] = "units"
+    return data
+
+
+def untrained_threshold(record: xr.Dataset, found: Signals, chance: Chance) -> np.ndarray:
+    """Return per layer what the mean signal of newly drawn untrained units would not pass.
+
+    With mean m and deviation s of the n varying units' signals at step 0, the bound for the mean
+    of n more units is m + t s sqrt(2 / n), t the quantile of Student's t with n - 1 degrees of
+    freedom, corrected over layers by Bonferroni. Units are taken as independent draws given the
+    layers below.
+    """
+    groups = list(units_of_layers(record).values())
+    if int(record["step"][0]) != 0:
+        return np.full(len(groups), np.nan)
+    tail = (1 - chance.level) / len(groups)
+    return np.array([_prediction_bound(found.unit[0, members], tail) for members in groups])
+
+
+def _prediction_bound(values: np.ndarray, tail: float) -> float:
+    there = values[np.isfinite(values)]
+    if len(there) < 2:
+        return float("nan")
+    reach = stats.t.ppf(1 - tail, len(there) - 1) * np.sqrt(2 / len(there))
+    return float(there.mean() + reach * there.std(ddof=1))
+
+
+def _shares(record: xr.Dataset, found: Signals) -> tuple[np.ndarray, np.ndarray]:
+    """Return per step and layer the share of units beyond their null, and how many vary."""
+    varies = np.isfinite(found.unit)
+    beyond = varies & (found.unit > found.unit_upper)
+    groups = list(units_of_layers(record).values())
+    varying = np.stack([varies[:, g].sum(axis=1) for g in groups], axis=1)
+    above = np.stack([beyond[:, g].sum(axis=1) for g in groups], axis=1)
+    share = np.divide(above, varying, where=varying > 0, out=np.full(above.shape, np.nan))
+    return share, varying
+
+
+def token_margins(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
+    """Measure per token how much more often it is named where it is right than overall.
+
+    Returns
+    -------
+    xr.Dataset
+        `answer_share` (step, token), the share of all answers that name the token, which is its
+        accuracy without token structure; `token_margin`, its accuracy less that share;
+        `margin_threshold`, which no token at no step passes without token structure, with 95 %
+        (corrected over tokens x steps).
+
+    Raises
+    ------
+    InputError
+        If the record lacks logits, or held-out exemplars of two tokens.
+    """
+    chance = chance or Chance()
+    require(record, "logit")
+    probe = held_out(record)
+    answer = answers(record, probe)
+    rng = np.random.default_rng(chance.seed)
+    dealt = shuffled_tokens(probe.token, probe.group, n_shuffles=chance.n_shuffles, rng=rng)
+    even, n_tokens = np.ones((1, len(probe.token))), len(probe.tokens)
+    margin = token_margin(answer, probe.token[None], even, n_tokens)[:, 0]
+    null = np.swapaxes(token_margin(answer, dealt, even, n_tokens), 0, 1)
+    share = np.stack([np.mean(answer == name, axis=1) for name in range(n_tokens)], axis=1)
+    data = xr.Dataset(coords={"step": record["step"].values, "token": list(probe.tokens)})
+    dims = ("step", "token")
+    _put(data, "answer_share", dims, share, "share of the answers on held-out exemplars that name")
+    data["answer_share"].attrs["long_name"] += " the token: its accuracy without token structure"
+    margin_name = (
+        "accuracy on the token's held-out exemplars less the share of answers that name it"
+    )
+    _put(data, "token_margin", dims, margin, margin_name)
+    _put(
+        data, "margin_threshold", dims, corrected_threshold(null, chance.level),
+        f"margin that no token at no step passes without token structure, with {chance.level:.0%} "
+        f"(maximum over tokens x steps of {chance.n_shuffles} shuffles)",
+    )  # fmt: skip
+    return data
+
+
+def resampled_margins(record: xr.Dataset, chance: Chance) -> np.ndarray:
+    """Return `token_margin` of resampled groups, [resample, step, token]."""
+    probe = held_out(record)
+    rng = np.random.default_rng(chance.seed)
+    weights = group_resamples(probe.token, probe.group, n_resamples=chance.n_resamples, rng=rng)
+    again = token_margin(answers(record, probe), probe.token[None], weights, len(probe.tokens))
+    return np.swapaxes(again, 0, 1)
+
+
+def confusion(record: xr.Dataset, *, step: int | None = None) -> xr.DataArray:
+    """Count what is answered to each token's held-out exemplars at a step (None: the last).
+
+    Returns
+    -------
+    xr.DataArray
+        (token, token_b): share of the exemplars of `token` that are taken for `token_b`; rows sum
+        to 1, NaN where a token has no held-out exemplar.
+
+    Raises
+    ------
+    InputError
+        If the record lacks logits or the step.
+    """
+    require(record, "logit")
+    at, probe = chosen_step(record, step), held_out(record)
+    answer = answers(record.sel(step=[at]), probe)[0]
+    counts = np.zeros((len(probe.tokens),) * 2)
+    valid = answer >= 0
+    np.add.at(counts, (probe.token[valid], answer[valid]), 1)
+    total = np.bincount(probe.token, minlength=len(counts))[:, None]
+    share = np.divide(counts, total, where=total > 0, out=np.full(counts.shape, np.nan))
+    names = list(probe.tokens)
+    attributes = {"units": "1", "step": at, "long_name": "share of a token's held-out exemplars "
+                  "that are taken for each token"}  # fmt: skip
+    return xr.DataArray(share, {"token": names, "token_b": names}, ("token", "token_b"),
+                        "confusion", attributes)  # fmt: skip
+
+
+def answers(record: xr.Dataset, probe: Probe) -> np.ndarray:
+    """Return the token of the largest logit, int64 [step, exemplar]; -1 where a logit is NaN."""
+    logit = record["logit"].transpose("step", "exemplar", "token").values[:, probe.position]
+    fine = np.isfinite(logit).all(axis=2)
+    return np.where(fine, np.nan_to_num(logit).argmax(axis=2), -1)
+
+
+def _put(
+    data: xr.Dataset, name: str, dims: str | tuple[str, ...], values: np.ndarray, long_name: str
+) -> None:
+    """Add a share (units 1) with its definition."""
+    data[name] = (dims, values, {"units": "1", "long_name": long_name})

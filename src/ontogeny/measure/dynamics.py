@@ -1,0 +1,179 @@
+"""When things happen: learning curves, and onsets as intervals between snapshots.
+
+May import numpy, scipy, xarray, ontogeny.stats and ontogeny.errors only.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from ontogeny.measure.categories import (
+    Chance,
+    Progress,
+    Signals,
+    label_layers,
+    resampled_margins,
+    signals,
+    token_margins,
+)
+from ontogeny.measure.probe import held_out, require
+from ontogeny.stats.onset import (
+    HOLD,
+    confidence_interval,
+    excursions,
+    onset_index,
+    onset_interval,
+)
+
+LAYER_SIGNAL, LAYER_RISE, TOKEN = "layer signal", "layer rise", "token"
+KINDS = {
+    LAYER_SIGNAL: "the layer's token signal stays beyond what shuffled tokens give",
+    LAYER_RISE: "the layer's token signal stays beyond what shuffled tokens and untrained weights "
+    "give",
+    TOKEN: "the token is named where it is right more often than overall, beyond what shuffled "
+    "tokens give",
+}
+_INTERVALS = {
+    "after": "step of the last snapshot that is not beyond the null; -inf: beyond from the first",
+    "by": "step of the next snapshot; inf: not beyond for so many snapshots by the end",
+    "confidence_after": "lower end of the interval's confidence interval",
+    "confidence_by": "upper end of the interval's confidence interval",
+}
+
+
+def learning_curves(record: xr.Dataset) -> xr.Dataset:
+    """Return loss and accuracies, with the chance level of the held-out exemplars and its band.
+
+    Returns
+    -------
+    xr.Dataset
+        `loss`, `accuracy` (step, split) and `token_accuracy` (step, split, token) of the record;
+        `chance`, the accuracy of always naming the most frequent token, and `chance_low`,
+        `chance_high`, between which 95 % of such accuracies lie (binomial).
+
+    Raises
+    ------
+    InputError
+        If the record lacks one of them.
+    """
+    require(record, "loss", "accuracy", "token_accuracy")
+    probe = held_out(record)
+    data = record[["loss", "accuracy", "token_accuracy"]].load()
+    n, chance = len(probe.token), probe.chance
+    low, high = stats.binom.ppf([0.025, 0.975], n, chance) / n
+    words = f"of {n} held-out exemplars"
+    for name, value, long_name in (
+        ("chance", chance, f"accuracy of always naming the most frequent token {words}"),
+        ("chance_low", low, f"2.5 % quantile of the binomial at chance {words}"),
+        ("chance_high", high, f"97.5 % quantile of the binomial at chance {words}"),
+    ):
+        data[name] = ((), float(value), {"units": "1", "long_name": long_name})
+    return data
+
+
+def onsets(
+    record: xr.Dataset,
+    *,
+    chance: Chance | None = None,
+    hold: int = HOLD,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Return when each layer and each token left its null, as intervals of steps.
+
+    An onset lies in (after, by]: it is the first snapshot from which the quantity stays beyond its
+    corrected threshold to the end, for at least `hold` snapshots. Kinds are "layer signal" (beyond
+    shuffled tokens), "layer rise" (beyond shuffled tokens and untrained weights) and "token".
+
+    Returns
+    -------
+    xr.Dataset
+        Over `onset` with coordinates `kind` and `name`: `after`, `by` (infinite where censored),
+        `confidence_after`, `confidence_by` (95 %, resampling groups of exemplars) and
+        `excursions`, how often it was beyond for `hold` snapshots before and fell back.
+
+    Raises
+    ------
+    InputError
+        If the record lacks activations, logits, or held-out exemplars of two tokens.
+    """
+    chance = chance or Chance()
+    found = signals(record, chance, progress)
+    layers, tokens = label_layers(record, found, chance), token_margins(record, chance=chance)
+    return label_onsets(record, found, layers, tokens, chance=chance, hold=hold)
+
+
+def label_onsets(
+    record: xr.Dataset,
+    found: Signals,
+    layers: xr.Dataset,
+    tokens: xr.Dataset,
+    *,
+    chance: Chance,
+    hold: int = HOLD,
+) -> xr.Dataset:
+    """Find the onsets in what was measured of layers and tokens."""
+    steps = record["step"].values
+    signal, threshold = layers["layer_token_signal"].values, layers["layer_threshold"].values
+    higher = np.maximum(threshold, layers["untrained_threshold"].values)
+    names = [str(name) for name in layers["layer"].values]
+    parts = [
+        _Curves(LAYER_SIGNAL, names, signal, threshold, found.layer_resampled),
+        _Curves(LAYER_RISE, names, signal, higher, found.layer_resampled),
+        _Curves(
+            TOKEN, [str(name) for name in tokens["token"].values], tokens["token_margin"].values,
+            tokens["margin_threshold"].values, resampled_margins(record, chance),
+        ),
+    ]  # fmt: skip
+    if np.isnan(layers["untrained_threshold"].values).all():
+        del parts[1]
+    tables = [part.onsets(steps, hold, chance.level) for part in parts]
+    data = xr.concat(tables, dim="onset")
+    data.attrs = {
+        "hold": hold,
+        "level": chance.level,
+        **{f"kind: {k}": v for k, v in KINDS.items()},
+    }
+    return data
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """Quantities of one kind over steps, with thresholds and resamples."""
+
+    kind: str
+    names: list[str]
+    values: np.ndarray
+    """[step, name]"""
+    threshold: np.ndarray
+    """[step, name]"""
+    resampled: np.ndarray
+    """[resample, step, name]"""
+
+    def onsets(self, steps: np.ndarray, hold: int, level: float) -> xr.Dataset:
+        """Return one row per name."""
+        values, threshold = self.values.T, self.threshold.T
+        found = [
+            onset_interval(v, t, steps, hold=hold) for v, t in zip(values, threshold, strict=True)
+        ]
+        after, by = np.array(found).reshape(-1, 2).T
+        again = onset_index(np.moveaxis(self.resampled, 1, -1), threshold, hold=hold)
+        low, high = confidence_interval(again, steps, level=level)
+        columns = {
+            "after": after, "by": by,
+            "confidence_after": np.minimum(low, after), "confidence_by": np.maximum(high, by),
+        }  # fmt: skip
+        count = np.asarray(excursions(values, threshold, hold=hold))
+        data = {
+            name: ("onset", column, {"units": "steps", "long_name": _INTERVALS[name]})
+            for name, column in columns.items()
+        }
+        data["excursions"] = (
+            "onset", count, {"units": "1", "long_name": "times beyond the null that ended"}
+        )  # fmt: skip
+        labels = [f"{self.kind}: {name}" for name in self.names]
+        kinds = [self.kind] * len(labels)
+        return xr.Dataset(
+            data, {"onset": labels, "kind": ("onset", kinds), "name": ("onset", self.names)}
+        )

@@ -1,0 +1,188 @@
+"""measures.zarr: what was measured of a run, with the key of what it was measured from.
+
+The key is a hash of the record's attributes, of all its small variables (loss, accuracies, logits,
+every unit's mean and variance, at every recorded step) and of the source text of ontogeny.stats
+and ontogeny.measure. So measures of a record that has grown, or made by another version, are
+known to be stale.
+May import numpy, xarray, ontogeny.record, ontogeny.run and below only.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import xarray as xr
+
+from ontogeny.errors import RunError
+from ontogeny.files import plain_words
+from ontogeny.measure.categories import (
+    Chance,
+    Progress,
+    confusion,
+    label_layers,
+    label_units,
+    signals,
+    token_margins,
+)
+from ontogeny.measure.dynamics import label_onsets, learning_curves
+from ontogeny.record import NAME as RECORD
+from ontogeny.record import open_record
+from ontogeny.run import RunFolder
+
+FILE = "measures.zarr"
+_LARGE = {"exemplar", "edge", "y"}
+_KEY = "key"
+
+
+def measure_run(
+    run: RunFolder | str | os.PathLike[str],
+    *,
+    chance: Chance | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Measure a run's record into its measures.zarr, or return what is there and fresh.
+
+    Parameters
+    ----------
+    run
+        A run, or its folder.
+    chance
+        How nulls and intervals are drawn.
+    progress
+        Called with a few words: whether the measures were fresh, or stale and what is measured.
+
+    Raises
+    ------
+    RunError
+        If there is no record, or no room for the measures.
+    InputError
+        If the record lacks what a measure needs.
+    """
+    folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
+    chance, say = chance or Chance(), progress or _silent
+    with open_record(folder.path / RECORD) as record:
+        key = record_key(record, chance)
+        found = _stored(folder.path / FILE)
+        if found is not None and found.attrs.get(_KEY) == key:
+            say("measures are fresh")
+            return found
+        say("measures are stale: measured anew" if found is not None else "no measures yet")
+        data = measure_record(record, chance=chance, progress=progress)
+    data.attrs[_KEY] = key
+    _replace(data, folder.path / FILE)
+    return data
+
+
+def open_measures(run: RunFolder | str | os.PathLike[str]) -> xr.Dataset:
+    """Return the measures of a run, fresh or refused.
+
+    Raises
+    ------
+    RunError
+        If there are none, or they are of another state of the record or of another version.
+    """
+    folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
+    data = _stored(folder.path / FILE)
+    if data is None:
+        msg = f"expected measures in {folder.path / FILE}, got none: run `ontogeny measure`"
+        raise RunError(msg)
+    chance = Chance(**{name: data.attrs[name] for name in asdict(Chance())})
+    with open_record(folder.path / RECORD) as record:
+        fresh = data.attrs.get(_KEY) == record_key(record, chance)
+    if not fresh:
+        msg = (
+            f"expected measures of the record as it is, got {folder.path / FILE} of an earlier "
+            "state or another version: run `ontogeny measure`"
+        )
+        raise RunError(msg)
+    return data
+
+
+def measure_record(
+    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
+) -> xr.Dataset:
+    """Compute the first measures of a record: curves, token signals, onsets, confusion.
+
+    Raises
+    ------
+    InputError
+        If the record lacks what a measure needs.
+    """
+    chance = chance or Chance()
+    found = signals(record, chance, progress)
+    layers, tokens = label_layers(record, found, chance), token_margins(record, chance=chance)
+    parts = [
+        learning_curves(record), label_units(record, found), layers, tokens,
+        label_onsets(record, found, layers, tokens, chance=chance), confusion(record).to_dataset(),
+    ]  # fmt: skip
+    data = xr.merge(parts, compat="override", join="exact", combine_attrs="drop")
+    held = {"hold": parts[4].attrs["hold"], "measured_step": int(record["step"][-1])}
+    data.attrs = asdict(chance) | held
+    return data
+
+
+def record_key(record: xr.Dataset, chance: Chance) -> str:
+    """Return the hash that measures of this record, by this version, carry."""
+    digest = hashlib.sha256(_source().encode())
+    digest.update(json.dumps(asdict(chance), sort_keys=True).encode())
+    digest.update(json.dumps(record.attrs, sort_keys=True, default=str).encode())
+    for name in sorted(map(str, record.variables)):
+        variable = record[name]
+        if name == "logit" or not set(variable.dims) & _LARGE:
+            values = variable.values
+            text = values.dtype.kind in "OUST"
+            digest.update(f"{name}{variable.dims}{variable.shape}".encode())
+            digest.update(repr(values.tolist()).encode() if text else values.tobytes())
+    return digest.hexdigest()
+
+
+@cache
+def _source() -> str:
+    """Return the hash of the source text that measures are made by."""
+    digest = hashlib.sha256()
+    for package in ("ontogeny.stats", "ontogeny.measure"):
+        for file in sorted(resources.files(package).iterdir(), key=lambda f: f.name):
+            if file.name.endswith(".py"):
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _stored(path: Path) -> xr.Dataset | None:
+    """Return the measures that are there; None where there are none or they are damaged."""
+    if not path.is_dir():
+        return None
+    try:
+        with xr.open_dataset(path, engine="zarr", consolidated=False) as data:
+            return data.load()
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _replace(data: xr.Dataset, path: Path) -> None:
+    """Write the measures beside their place, then move them there."""
+    fresh, stale = (path.with_name(f".{path.name}.{os.getpid()}-{n}.tmp") for n in ("new", "old"))
+    with plain_words(path):
+        try:
+            _with_long_text(data).to_zarr(fresh, mode="w", consolidated=False, zarr_format=3)
+            if path.exists():
+                path.replace(stale)
+            fresh.replace(path)
+        finally:
+            for leftover in (fresh, stale):
+                shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _with_long_text(data: xr.Dataset) -> xr.Dataset:
+    """Return the data with text of any length: zarr 3 has a specification for no other."""
+    fixed = {n: (v.dims, v.values.astype(object), v.attrs) for n, v in data.variables.items()
+             if v.dtype.kind == "U"}  # fmt: skip
+    return data.assign_coords(fixed)
+
+
+def _silent(_words: str) -> None:
+    """Say nothing."""

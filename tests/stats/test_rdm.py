@@ -99,6 +99,7 @@ def test_precision_leaves_dead_units_out_and_refuses_what_it_cannot_know() -> No
     assert_allclose(
         precision[np.ix_(live, live)], rdm.noise_precision(x[:, live], token, 2), rtol=1e-10
     )
+    assert np.isnan(rdm.noise_precision(np.full((20, 4), 0.1), token, 2)).all()
     x[:, 1] = token  # constant within tokens, different between
     assert np.isnan(rdm.noise_precision(x, token, 2)).all()
     assert np.isnan(rdm.noise_precision(patterns_of(6, 20, 4), token, 3)).all()  # absent token
@@ -213,6 +214,15 @@ def test_rho_a_is_the_expectation_over_random_tie_breaking() -> None:
     assert actual[0] < rdm.rank_correlation(x, y[None])[0]
 
 
+def test_rho_a_equals_spearman_without_ties() -> None:
+    rdms, models = patterns_of(27, 3, 12), patterns_of(28, 2, 12)
+    assert_allclose(
+        rdm.rank_correlation(rdms, models, comparison="rho_a"),
+        rdm.rank_correlation(rdms, models),
+        rtol=1e-10,
+    )
+
+
 def test_partial_correlation_removes_what_the_control_explains() -> None:
     rng = np.random.default_rng(19)
     control = rng.normal(size=3000)
@@ -280,6 +290,9 @@ def test_permutation_finds_token_structure_and_equals_the_correlation() -> None:
     rdms, models = (rdm.upper_triangle(v) for v in (rdm.squared_euclidean_rdm(x), model))
     desired = rdm.rank_correlation(rdms, models[None], comparison="rho_a")[0]
     assert_allclose(test.statistic, desired, rtol=1e-10)
+    moved = rdm.upper_triangle(model[np.ix_(shuffles[-1], shuffles[-1])])
+    desired = rdm.rank_correlation(rdms, moved[None], comparison="rho_a")[0]
+    assert_allclose(test.null[-1], desired, rtol=1e-10)
 
 
 def test_permuting_groups_is_stricter_than_permuting_their_members() -> None:

@@ -2,7 +2,7 @@
 
 All distances are per unit (divided by the number of units), so that layers of different width
 compare; dead units count in that number. Distances between tokens come from the same functions,
-given token means in place of patterns. May import numpy and scipy only.
+given token means in place of patterns. May import numpy only.
 
 References
 ----------
@@ -15,12 +15,14 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Real, Shaped
-from scipy.stats import rankdata
 
 from ontogeny.errors import InputError
 from ontogeny.stats.tokens import token_means, token_residuals
 
 Comparison = Literal["spearman", "rho_a"]
+
+_BLOCK = 16
+"""Permutations compared at a time."""
 
 
 class PermutationTest(NamedTuple):
@@ -145,9 +147,9 @@ def noise_precision(
     Returns
     -------
         Precision matrices. Rows and columns of a unit that is constant over all exemplars are 0:
-        it takes no part. All NaN where a unit is constant within every token but differs between
-        them (infinitely precise), where there are no more degrees of freedom than units and no
-        shrinkage, where a token has no exemplar, and on NaN.
+        it takes no part. All NaN where all units are constant, where a unit is constant within
+        every token but differs between them (infinitely precise), where there are no more degrees
+        of freedom than units and no shrinkage, where a token has no exemplar, and on NaN.
     """
     *batch, n_exemplars, n_units = patterns.shape
     flat = patterns.reshape(-1, n_exemplars, n_units)
@@ -162,7 +164,7 @@ def noise_precision(
         variance = np.einsum("eu,eu->u", residuals, residuals) / dof
         tiny = (1e-12 * np.abs(x).max(axis=0)) ** 2
         too_few = dof <= live.sum() and not shrinkage
-        if too_few or not np.all(variance[live] > tiny[live]):
+        if too_few or not live.any() or not np.all(variance[live] > tiny[live]):
             continue
         out[:] = 0
         covariance = _covariance(residuals[:, live], dof, shrinkage=shrinkage)
@@ -356,9 +358,15 @@ def upper_triangle(
 
 def _centred_ranks(values: np.ndarray) -> np.ndarray:
     """Average ranks around 0; all NaN where a value is NaN."""
-    ranks = rankdata(values, axis=-1)
-    ranks -= (values.shape[-1] + 1) / 2
-    ranks[np.isnan(values).any(axis=-1)] = np.nan
+    n = values.shape[-1]
+    ranks = np.full(values.shape, np.nan)
+    for row, out in zip(values.reshape(-1, n), ranks.reshape(-1, n), strict=True):
+        order = row.argsort()
+        ascending = row[order]
+        if n and np.isfinite(ascending[-1]):  # NaN sorts last
+            starts = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))
+            size = np.diff(starts, append=n)
+            out[order] = np.repeat(starts + (size - n) / 2, size)
     return ranks
 
 
@@ -518,12 +526,15 @@ def permutation_test(
     left = _scale(_centred_ranks(upper_triangle(rdms)), comparison)
     right = _scale(_centred_ranks(upper_triangle(model)), comparison)
     n_items = model.shape[-1]
+    one, other = np.triu_indices(n_items, k=1)
     square = np.zeros((n_items, n_items))
-    square[np.triu_indices(n_items, k=1)] = right
-    square += square.T
-    upper = np.flatnonzero(np.triu(np.ones((n_items, n_items), dtype=bool), k=1))
+    square[one, other] = square[other, one] = right
     statistic = left @ right
-    null = np.stack([left @ square[np.ix_(p, p)].ravel()[upper] for p in permutations])
+    null = np.empty((len(permutations), *statistic.shape))
+    for start in range(0, len(permutations), _BLOCK):
+        block = permutations[start : start + _BLOCK]
+        moved = np.take(square, block[:, one] * n_items + block[:, other])
+        null[start : start + _BLOCK] = np.moveaxis(left @ moved.T, -1, 0)
     reached = np.sum(null >= statistic - 1e-12, axis=0)
     p = (1 + reached) / (1 + len(permutations))
     return PermutationTest(np.asarray(statistic), null, np.where(np.isnan(statistic), np.nan, p))

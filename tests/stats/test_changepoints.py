@@ -46,6 +46,14 @@ def test_lines_and_noise_have_no_change() -> None:
     assert np.mean(np.array(counts) > 0) < 0.1
 
 
+def test_no_phase_is_shorter_than_asked_for() -> None:
+    series = phases(0.05, 9)
+    series[[10, 11, 30]] += 3
+    for min_size in (4, 8):
+        found = cp.change_points(series[:, None], TIME, min_size=min_size)
+        assert np.diff(np.concatenate([[0], found, [60]])).min() >= min_size
+
+
 def test_an_exact_line_and_a_constant_have_no_change() -> None:
     assert len(cp.change_points(2.0 * TIME[:, None] + 5, TIME)) == 0
     assert len(cp.change_points(np.full((60, 2), 0.1), TIME)) == 0

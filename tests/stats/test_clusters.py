@@ -62,6 +62,19 @@ def test_chance_fires_in_at_most_five_per_cent_of_maps() -> None:
         assert count / 200 < 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / 200)
 
 
+def test_gain_and_offset_of_a_cell_change_nothing() -> None:
+    rng = np.random.default_rng(8)
+    values = smooth_noise(rng, 40, 4, 12)
+    gain, offset = rng.uniform(0.01, 100, size=(4, 12)), rng.normal(size=(4, 12))
+    plain, moved = (
+        clusters.cluster_permutation(v[0], v[1:], two_sided=True)
+        for v in (values, values * gain + offset)
+    )
+    assert np.array_equal(moved.label, plain.label)
+    assert_allclose(moved.mass, plain.mass, rtol=1e-8)
+    assert np.array_equal(moved.p, plain.p)
+
+
 def test_cells_that_are_nan_or_constant_are_in_no_cluster() -> None:
     rng = np.random.default_rng(4)
     null, statistic = rng.normal(size=(49, 3, 8)), rng.normal(size=(3, 8)) + 5

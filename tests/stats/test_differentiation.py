@@ -85,6 +85,7 @@ def test_order_of_overlapping_intervals_is_not_claimed() -> None:
     order = diff.split_order(np.array([[0.0, 10], [10, 20], [15, 20], [0, 0], [np.nan, np.nan]]))
     desired = np.array([[0, -1, -1, 1], [1, 0, 0, 1], [1, 0, 0, 1], [-1, -1, -1, 0]])
     assert_allclose(order[:4, :4], desired)
+    assert_allclose(diff.split_order(np.array([[0.0, 10], [5, 20]])), np.zeros((2, 2)))
     assert np.isnan(order[4]).all()
     assert np.isnan(order[:, 4]).all()
 

@@ -110,6 +110,9 @@ def test_identical_exemplars_count_once() -> None:
     again = np.concatenate([x, x[:15], x[:15]]) + 1000
     assert dimension.distinct_patterns(again).tolist() == [True] * 40 + [False] * 30
     assert_allclose(dimension.two_nn(again), dimension.two_nn(x), rtol=1e-7)
+    x[5] = x[4] + 1e-8  # close is not identical
+    assert dimension.distinct_patterns(x).all()
+    assert dimension.distinct_patterns(x, merge=1e-3).sum() == 39
 
 
 def test_distances_survive_rounding_of_inner_products() -> None:

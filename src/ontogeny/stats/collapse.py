@@ -67,7 +67,8 @@ def separation_fuzziness(
     *batch, _, n_units = patterns.shape
     if n_tokens < 2 or token_counts(token, n_tokens).min() < 2:
         return np.full(batch, np.nan)
-    x = patterns.astype(np.float64)
+    grand = patterns.mean(axis=-2, keepdims=True, dtype=np.float64)
+    x = patterns - grand
     means = token_means(x, token, n_tokens)
     centred = _centred(means)
     gram = centred @ np.swapaxes(centred, -1, -2)
@@ -76,11 +77,12 @@ def separation_fuzziness(
     value, vector = np.linalg.eigh(gram)
     rank = min(n_tokens - 1, n_units)
     value, vector = value[..., -rank:], vector[..., -rank:]
-    floor = (1e-13 * np.abs(means).max(axis=(-1, -2), initial=0)) ** 2 * n_units
+    size = np.abs(means).max(axis=(-1, -2)) + np.abs(grand).max(axis=(-1, -2))
+    floor = (1e-13 * size) ** 2 * n_units
     bad |= ~(value[..., 0] > np.maximum(1e-12 * value[..., -1], floor))
     value = np.where(bad[..., None], np.nan, value)
-    residual = x - means[..., token, :]
-    along = residual @ (np.swapaxes(centred, -1, -2) @ vector)
+    direction = np.swapaxes(centred, -1, -2) @ vector
+    along = x @ direction - (means @ direction)[..., token, :]
     scatter = _mean_within(along**2, token, n_tokens) / value
     return np.asarray(np.sum(n_tokens * scatter / value, axis=-1))
 

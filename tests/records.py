@@ -5,7 +5,8 @@ import hashlib
 import numpy as np
 import xarray as xr
 
-from ontogeny.record import SCHEMA, RecordWriter, definition, validate
+from ontogeny.record import NAME, SCHEMA, RecordWriter, definition, validate
+from ontogeny.run import RunFolder
 
 TOKENS = ("ada", "bo", "cy")
 LAYERS = {"conv1": 6, "conv2": 8, "fc1": 8, "logits": 3}
@@ -104,6 +105,29 @@ def write_record(record, path):
     with RecordWriter.create(path, record.isel(step=slice(0, 0))) as writer:
         for k in range(record.sizes["step"]):
             writer.append({name: record[name].values[k] for name in grows})
+
+
+def make_run(path, record, *, state="complete", name="faces", failure=None):
+    """Lay out a run folder with this record, and first-layer filters at its steps."""
+    tokens = [str(token) for token in record["token"].values]
+    run = RunFolder(path)
+    description = {
+        "config": {"steps": int(record["step"][-1]), "seed": 0},
+        "task": {
+            "name": name, "hash": record.attrs["data_hash"], "tokens": tokens,
+            "density": dict.fromkeys(tokens, 600), "size": [6, 6], "channels": 3, "origin": {},
+        },
+        "parameters": 1234, "failure": failure, "warnings": [],
+    }  # fmt: skip
+    rng = np.random.default_rng(0)
+    with run.writing():
+        run.begin(description, tokens)
+        run.amend(state=state)
+        for step in record["step"].values:
+            weight = rng.standard_normal((6, 3, 3, 3)).astype(np.float32)
+            run.write_snapshot(int(step), {"conv1.weight": weight})
+    write_record(record, run.path / NAME)
+    return run
 
 
 def _layer(n_units, token, rise, n_steps, strength, rng, is_logits):

@@ -8,6 +8,7 @@ from ontogeny.measure.categories import (
     Chance,
     confusion,
     layer_token_signal,
+    preferred_token,
     token_margins,
     token_signal,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "measure_run",
     "onsets",
     "open_measures",
+    "preferred_token",
     "strongest_couplings",
     "token_margins",
     "token_signal",

@@ -32,6 +32,7 @@ from ontogeny.stats.selectivity import (
     shuffled_eta_squared,
     token_margin,
 )
+from ontogeny.stats.tokens import token_means
 
 Progress = Callable[[str], None]
 
@@ -282,6 +283,38 @@ def _shares(record: xr.Dataset, found: Signals) -> tuple[np.ndarray, np.ndarray]
     above = np.stack([beyond[:, g].sum(axis=1) for g in groups], axis=1)
     share = np.divide(above, varying, where=varying > 0, out=np.full(above.shape, np.nan))
     return share, varying
+
+
+def preferred_token(record: xr.Dataset) -> xr.DataArray:
+    """Return the token that each unit answers most strongly, on average over held-out exemplars.
+
+    Read it beside the token signal: of a unit without any, the preferred token is chance.
+
+    Returns
+    -------
+    xr.DataArray
+        (step, unit): index of the token; -1 where the unit does not vary or is NaN.
+
+    Raises
+    ------
+    InputError
+        If the record lacks activations, or held-out exemplars of two tokens.
+    """
+    require(record, "activation")
+    probe = held_out(record)
+    names = np.full((record.sizes["step"], record.sizes["unit"]), -1)
+    for k in range(record.sizes["step"]):
+        activation = record["activation"][k].values[probe.position]
+        means = token_means(activation, probe.token, len(probe.tokens))
+        means = means[np.isfinite(means).any(axis=1)]
+        varies = np.isfinite(means).all(axis=0) & (np.ptp(means, axis=0) > 0)
+        present = np.unique(probe.token)
+        names[k, varies] = present[means[:, varies].argmax(axis=0)]
+    coordinates = {"step": record["step"].values, "unit": record["unit"].values}
+    words = "index of the token with the largest mean activation over held-out exemplars; -1: none"
+    return xr.DataArray(
+        names, coordinates, ("step", "unit"), "preferred_token", {"units": "1", "long_name": words}
+    )
 
 
 def token_margins(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:

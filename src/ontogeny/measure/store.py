@@ -26,6 +26,7 @@ from ontogeny.measure.categories import (
     confusion,
     label_layers,
     label_units,
+    preferred_token,
     signals,
     token_margins,
 )
@@ -119,8 +120,9 @@ def measure_record(
     parts = [
         learning_curves(record), label_units(record, found), layers, tokens,
         label_onsets(record, found, layers, tokens, chance=chance), confusion(record).to_dataset(),
+        preferred_token(record).to_dataset(),
     ]  # fmt: skip
-    data = xr.merge(parts, compat="override", join="exact", combine_attrs="drop")
+    data = xr.merge(parts, compat="override", join="exact", combine_attrs="override")
     held = {"hold": parts[4].attrs["hold"], "measured_step": int(record["step"][-1])}
     data.attrs = asdict(chance) | held
     return data
@@ -158,7 +160,7 @@ def _stored(path: Path) -> xr.Dataset | None:
         return None
     try:
         with xr.open_dataset(path, engine="zarr", consolidated=False) as data:
-            return data.load()
+            return _with_plain_text(data.load())
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -182,6 +184,13 @@ def _with_long_text(data: xr.Dataset) -> xr.Dataset:
     fixed = {n: (v.dims, v.values.astype(object), v.attrs) for n, v in data.variables.items()
              if v.dtype.kind == "U"}  # fmt: skip
     return data.assign_coords(fixed)
+
+
+def _with_plain_text(data: xr.Dataset) -> xr.Dataset:
+    """Return the data with text of numpy's usual kind."""
+    text = {n: (v.dims, v.values.astype(object).astype(str), v.attrs)
+            for n, v in data.variables.items() if v.dtype.kind in "OT"}  # fmt: skip
+    return data.assign_coords(text)
 
 
 def _silent(_words: str) -> None:

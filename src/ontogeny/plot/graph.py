@@ -1,0 +1,186 @@
+"""Couplings as small layered graphs. May import matplotlib, numpy, xarray and plot.style only."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+
+from ontogeny.plot import style
+
+Place = tuple[float, float]
+_NODE = "#4d4d4d"
+
+
+def coupling_graph(
+    couplings: xr.Dataset,
+    *,
+    tokens: Sequence[str] = (),
+    unit_token: Mapping[str, int] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the strongest couplings: columns are layers from pixels to logits, curves are couplings.
+
+    Blue adds to the target, orange takes from it; width is the strength relative to the strongest
+    drawn into the same layer; a larger disc passes more of the logits' couplings on.
+
+    Parameters
+    ----------
+    couplings
+        `ontogeny.measure.strongest_couplings`.
+    tokens
+        Names of the logits, in their order.
+    unit_token
+        Units to be drawn in a token's colour, with the token's index.
+    ax
+        Where to draw.
+    """
+    ax = _layered(ax, couplings.attrs["layers"])
+    ends = _pairs(couplings)
+    strength = couplings["strength"].values
+    nodes = [str(name) for name in couplings["node"].values]
+    places = _places(nodes, couplings.attrs["layers"], ends, np.abs(strength))
+    relative = _relative(ends, np.abs(strength))
+    for k in np.argsort(relative):
+        colour = style.POSITIVE if strength[k] > 0 else style.NEGATIVE
+        _edge(ax, places[ends[k][0]], places[ends[k][1]], colour=colour, share=float(relative[k]))
+    flow = dict(zip(nodes, (couplings["flow"] / couplings["flow"].max()).values, strict=True))
+    for name in nodes:
+        index = (unit_token or {}).get(name, -1)
+        colour = style.token_colour(index) if index >= 0 else _NODE
+        _node(ax, name, places[name], size=40 + 220 * flow[name], colour=colour)
+        _node_label(ax, name, places[name], tokens)
+    return ax
+
+
+def ancestry_graph(
+    ancestries: Mapping[str, xr.Dataset], *, tokens: Sequence[str], ax: Axes | None = None
+) -> Axes:
+    """Draw what distinguishes each token, all in one graph, in the tokens' colours.
+
+    A unit with curves of several colours serves several tokens. Dashed curves take from what
+    distinguishes the token.
+
+    Parameters
+    ----------
+    ancestries
+        Token -> `ontogeny.measure.strongest_couplings(record, token=...)`.
+    tokens
+        Names of the logits, in their order.
+    ax
+        Where to draw.
+    """
+    layers = next(iter(ancestries.values())).attrs["layers"]
+    ax = _layered(ax, layers)
+    ends = [pair for found in ancestries.values() for pair in _pairs(found)]
+    strength = np.concatenate([found["strength"].values for found in ancestries.values()])
+    owner = [name for name, found in ancestries.items() for _ in range(found.sizes["edge"])]
+    nodes = list(dict.fromkeys(str(n) for f in ancestries.values() for n in f["node"].values))
+    places = _places(nodes, layers, ends, np.abs(strength))
+    relative = np.concatenate(
+        [
+            _relative(_pairs(found), np.abs(found["strength"].values))
+            for found in ancestries.values()
+        ]
+    )
+    for k in np.argsort(relative):
+        colour = style.token_colour(tokens.index(owner[k]))
+        _edge(ax, places[ends[k][0]], places[ends[k][1]], colour=colour, share=float(relative[k]),
+              is_dashed=bool(strength[k] < 0))  # fmt: skip
+    for name in nodes:
+        _node(ax, name, places[name], size=45, colour=_NODE)
+        _node_label(ax, name, places[name], tokens)
+    return ax
+
+
+def _layered(ax: Axes | None, layers: Sequence[str]) -> Axes:
+    """Return bare axes with the layers' names below."""
+    ax = style.new_axes(ax, width=9.0, height=4.2)
+    style.bare(ax)
+    for x, layer in enumerate(layers):
+        ax.text(x, -0.09, layer, ha="center", va="top", fontsize=style.TEXT, color=style.INK)
+    ax.set_xlim(-0.4, len(layers) - 0.4)
+    ax.set_ylim(-0.16, 1.0)
+    return ax
+
+
+def _pairs(couplings: xr.Dataset) -> list[tuple[str, str]]:
+    return [
+        (str(source), str(target))
+        for source, target in zip(
+            couplings["source"].values, couplings["target"].values, strict=True
+        )
+    ]
+
+
+def _relative(ends: list[tuple[str, str]], sizes: np.ndarray) -> np.ndarray:
+    """Return each size over the largest into the same layer."""
+    layer = [target.rpartition(":")[0] for _, target in ends]
+    largest = {name: max(s for s, other in zip(sizes, layer, strict=True) if other == name)
+               for name in set(layer)}  # fmt: skip
+    return np.array([s / largest[name] for s, name in zip(sizes, layer, strict=True)])
+
+
+def _places(
+    nodes: list[str], layers: Sequence[str], ends: list[tuple[str, str]], sizes: np.ndarray
+) -> dict[str, Place]:
+    """Put nodes into their layer's column, each near the mean height of its targets."""
+    places: dict[str, Place] = {}
+    for x in reversed(range(len(layers))):
+        names = [name for name in nodes if name.rpartition(":")[0] == layers[x]]
+        if x < len(layers) - 1:
+            heights = {name: _height(name, ends, sizes, places) for name in names}
+            names = sorted(names, key=heights.__getitem__)
+        for k, name in enumerate(names):
+            places[name] = (x, (k + 0.5) / len(names))
+    return places
+
+
+def _height(
+    name: str, ends: list[tuple[str, str]], sizes: np.ndarray, places: dict[str, Place]
+) -> float:
+    """Return the mean height of a node's targets, weighed by strength."""
+    mine = [(places[target][1], sizes[k]) for k, (source, target) in enumerate(ends)
+            if source == name and sizes[k] > 0]  # fmt: skip
+    if not mine:
+        return 0.5
+    heights, weights = zip(*mine, strict=True)
+    return float(np.average(heights, weights=weights))
+
+
+def _edge(
+    ax: Axes, start: Place, end: Place, *, colour: str, share: float, is_dashed: bool = False
+) -> None:
+    middle = (start[0] + end[0]) / 2
+    points = [start, (middle, start[1]), (middle, end[1]), end]
+    path = Path(points, [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
+    curve = PathPatch(path, fill=False, edgecolor=colour)
+    curve.set(linewidth=0.4 + 3.6 * share, alpha=0.25 + 0.55 * share)
+    curve.set_linestyle((0, (2, 1.2)) if is_dashed else "-")
+    ax.add_patch(curve)
+
+
+def _node(ax: Axes, name: str, place: Place, *, size: float, colour: str) -> None:
+    layer, _, index = name.rpartition(":")
+    is_logit = layer == "logits"
+    ax.scatter(
+        [place[0]], [place[1]], s=max(size, 90) if is_logit else size, zorder=3, linewidth=1,
+        color=style.token_colour(int(index)) if is_logit else colour, edgecolor="white",
+        marker=style.token_marker(int(index)) if is_logit else "o",
+    )  # fmt: skip
+
+
+def _node_label(ax: Axes, name: str, place: Place, tokens: Sequence[str]) -> None:
+    layer, _, index = name.rpartition(":")
+    if layer == "logits" and int(index) < len(tokens):
+        ax.annotate(
+            style.plain(tokens[int(index)]), place, (9, 0), textcoords="offset points",
+            va="center", fontsize=style.TEXT, color=style.token_colour(int(index)),
+        )  # fmt: skip
+        return
+    colours = {"0": "red", "1": "green", "2": "blue"}
+    words = colours.get(index, index) if layer == "pixels" else index
+    ax.annotate(words, place, (0, -7), textcoords="offset points", ha="center", va="top",
+                fontsize=style.TEXT - 2.5, color=style.FAINT)  # fmt: skip

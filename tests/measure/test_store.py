@@ -1,0 +1,111 @@
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from ontogeny.errors import RunError
+from ontogeny.measure import Chance, measure_run, open_measures
+from ontogeny.measure import store as measure_store
+from ontogeny.record import RecordWriter
+from records import make_record, make_run
+
+FEW = Chance(n_shuffles=19, n_resamples=5)
+
+
+def measured(run, chance=FEW):
+    said = []
+    data = measure_run(run, chance=chance, progress=said.append)
+    return data, said
+
+
+def test_fresh_measures_are_not_made_again(tmp_path):
+    run = make_run(tmp_path / "run", make_record())
+    first, said = measured(run)
+    assert said[0] == "no measures yet"
+    again, said = measured(run.path)
+    assert said == ["measures are fresh"]
+    xr.testing.assert_identical(first, again)
+    xr.testing.assert_identical(open_measures(run), first)
+
+
+def test_every_measure_has_units_and_a_definition(tmp_path):
+    data, _ = measured(make_run(tmp_path / "run", make_record()))
+    stored = open_measures(tmp_path / "run")
+    for name in data.data_vars:
+        assert stored[name].attrs["units"]
+        assert len(stored[name].attrs["long_name"]) > 3
+    assert stored.sizes == {"step": 12, "unit": 25, "layer": 4, "token": 3, "token_b": 3,
+                            "split": 2, "onset": 11}  # fmt: skip
+
+
+def test_measures_of_a_record_that_has_grown_are_stale(tmp_path):
+    record = make_record()
+    run = make_run(tmp_path / "run", record.isel(step=slice(0, 9)))
+    measured(run)
+    with RecordWriter(run.path / "record.zarr") as writer:
+        grows = writer.variables
+        writer.append({name: record[name].values[9] for name in grows})
+    with pytest.raises(RunError, match="of an earlier state or another version: run `ontogeny m"):
+        open_measures(run)
+    data, said = measured(run)
+    assert said[0] == "measures are stale: measured anew"
+    assert data["step"].values[-1] == 21
+    assert open_measures(run).sizes["step"] == 10
+
+
+def test_measures_of_another_record_of_the_same_shape_are_stale(tmp_path):
+    run = make_run(tmp_path / "run", make_record(seed=0))
+    other = make_run(tmp_path / "other", make_record(seed=1))
+    measured(run)
+    shutil.copytree(run.path / "measures.zarr", other.path / "measures.zarr")
+    assert measured(other)[1][0].startswith("measures are stale")
+
+
+def test_measures_of_another_version_or_other_draws_are_stale(tmp_path, monkeypatch):
+    run = make_run(tmp_path / "run", make_record())
+    measured(run)
+    more = Chance(n_shuffles=39, n_resamples=5)
+    assert measured(run, more)[1][0].startswith("measures are stale")
+    monkeypatch.setattr(measure_store, "_source", lambda: "another version")
+    assert measured(run, more)[1][0].startswith("measures are stale")
+
+
+def test_damaged_measures_are_made_again(tmp_path):
+    run = make_run(tmp_path / "run", make_record())
+    measured(run)
+    (run.path / "measures.zarr" / "zarr.json").write_text("{")
+    assert measured(run)[1][0] == "no measures yet"
+
+
+def test_a_failure_while_writing_leaves_the_old_measures_and_no_rubbish(tmp_path, monkeypatch):
+    run = make_run(tmp_path / "run", make_record())
+    old, _ = measured(run)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(xr.Dataset, "to_zarr", full)
+    with pytest.raises(RunError, match=r"expected room for .*measures\.zarr"):
+        measured(run, Chance(n_shuffles=39, n_resamples=5))
+    monkeypatch.undo()
+    xr.testing.assert_identical(open_measures(run), old)
+    assert not list(run.path.glob("*.tmp"))
+    assert not list(run.path.glob(".measures*"))
+
+
+def test_run_without_measures_or_record_is_told_what_to_do(tmp_path):
+    run = make_run(tmp_path / "run", make_record())
+    with pytest.raises(RunError, match="got none: run `ontogeny measure`"):
+        open_measures(run)
+    shutil.rmtree(run.path / "record.zarr")
+    with pytest.raises(RunError, match="observe the run first"):
+        measure_run(run)
+
+
+def test_infinite_onsets_and_text_survive_the_disk(tmp_path):
+    run = make_run(tmp_path / "run", make_record(rises={}, tokens=("ü", "a b", "<c>")))
+    measured(run)
+    data = open_measures(run)
+    assert np.isinf(data["by"]).all()
+    assert data["token"].values.tolist() == ["ü", "a b", "<c>"]

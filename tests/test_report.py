@@ -1,0 +1,200 @@
+import base64
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from ontogeny.errors import RunError
+from ontogeny.record import RecordWriter
+from ontogeny.report import report, words
+from ontogeny.report.figures import SECTIONS
+from ontogeny.report.words import Onset
+from records import STEPS, make_record, make_run
+
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+class Text(HTMLParser):
+    """Text and tags of a page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.words = [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(self.words)
+
+
+def write(path, record, **options):
+    run = make_run(path, record, **options)
+    file = report(run)
+    return file, Text(file.read_text())
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("runs") / "run", make_record(strength=6.0))
+
+
+def test_answers_come_first_with_their_intervals(written):
+    _, page = written
+    head = page.text.split("Tokens\n")[0]
+    assert "faces: 3 tokens" in head
+    assert "chance 33.3 %" in head
+    assert f"between steps {STEPS[3]} and {STEPS[4]}" in head
+    assert "Tokens come apart first in fc1 and logits" in head
+    assert "last in conv1, between steps 8 and 11" in head
+    assert "Before training no layer carries more token signal" in head
+
+
+def test_every_figure_has_what_is_seen_a_definition_and_a_null(written):
+    file, page = written
+    keys = [a["id"] for tag, a in page.tags if tag == "section"]
+    assert keys == ["learning", "tokens", "signal", "onsets", "units", "couplings", "ancestry",
+                    "filters", "exemplars"]  # fmt: skip
+    assert page.text.count("Definition.") == len(keys)
+    assert page.text.count("Null.") == len(keys)
+    assert "Not shown" not in page.text
+    assert sorted(f.stem for f in (file.parent / "figures").iterdir()) == sorted(keys)
+
+
+def test_the_file_needs_nothing_beside_it(written):
+    file, page = written
+    assert file.stat().st_size < 6e6
+    assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "iframe"})
+    sources = [a["src"] for tag, a in page.tags if tag == "img"]
+    assert len(sources) == 9
+    for source in sources:
+        drawn = base64.b64decode(source.removeprefix("data:image/svg+xml;base64,"))
+        assert b"<svg" in drawn
+    assert all(a["loading"] == "lazy" and a["alt"] for tag, a in page.tags if tag == "img")
+    assert "prefers-color-scheme:dark" in file.read_text()
+
+
+def test_names_cannot_put_tags_into_the_page(tmp_path):
+    record = make_record(tokens=(EVIL, "b & c", "\"d'$x^2$"), strength=6.0)
+    file, page = write(tmp_path / "run", record, name="</title><script>alert(1)</script>")
+    assert EVIL in page.text
+    assert not [a for tag, a in page.tags if tag == "script" or "onerror" in a]
+    assert "<img src=x" not in file.read_text()
+    assert "default-src 'none'" in file.read_text()
+
+
+def test_same_run_gives_the_same_bytes(written):
+    file, _ = written
+    first, said = file.read_bytes(), []
+    report(file.parent, progress=said.append)
+    assert file.read_bytes() == first
+    assert not list(file.parent.glob(".*.tmp"))
+    assert said == ["measures are fresh", *(f"drawing {name}" for name in SECTIONS)]
+
+
+def test_missing_pieces_are_named_with_their_reason(tmp_path):
+    record = make_record().drop_vars(
+        ["coupling", "coupling_contrast", "coupling_token_signal", "source", "target", "edge",
+         "image"]
+    )  # fmt: skip
+    _, page = write(tmp_path / "run", record)
+    for name, missing in (
+        ("strongest couplings", "coupling"),
+        ("what distinguishes each token", "coupling_contrast"),
+        ("exemplars and confusions", "image"),
+    ):
+        assert re.search(f"Not shown: {name}, since expected a record with {missing}", page.text)
+    assert "first-layer filters, since" not in page.text
+
+
+def test_run_of_one_snapshot_is_shown_and_says_what_it_cannot_say(tmp_path):
+    _, page = write(tmp_path / "run", make_record().isel(step=slice(0, 1)), state="training")
+    assert "Only 1 snapshots are recorded; an onset needs 3" in page.text
+    assert "This run is not complete" in page.text
+    assert "No token is told" in page.text
+
+
+def test_failed_run_says_why(tmp_path):
+    _, page = write(tmp_path / "run", make_record(), state="failed", failure="the loss became NaN")
+    assert "This run failed: the loss became NaN. It is shown up to there." in page.text
+
+
+def test_report_of_a_record_that_has_grown_shows_it(tmp_path):
+    record = make_record()
+    file, page = write(tmp_path / "run", record.isel(step=slice(0, 11)), state="training")
+    assert "30 of 30" in page.text
+    with RecordWriter(file.parent / "record.zarr") as writer:
+        writer.append({name: record[name].values[11] for name in writer.variables})
+    assert "42 of 30" in Text(report(file.parent).read_text()).text
+
+
+def test_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(RunError, match="expected the folder of a run, got"):
+        report(tmp_path)
+
+
+INF = np.inf
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ((8, 9, 8, 9), "between steps 8 and 9 (95 %: the same)"),
+        ((8, 9, 6, 1100), "between steps 8 and 9 (95 %: 6 to 1,100)"),
+        ((8, 9, -INF, INF), "between steps 8 and 9 (95 %: from the start to past the end)"),
+        ((-INF, 0, -INF, 0), "from the first snapshot on"),
+        ((1200, INF, 1200, INF), "not by the end"),
+        ((-INF, INF, -INF, INF), "not known: too few snapshots"),
+    ],
+)
+def test_onsets_in_words(ends, said):
+    assert Onset("conv1", *ends).words() == said
+
+
+def test_onsets_that_overlap_tie():
+    a, b, c = Onset("a", 1, 4, 1, 4), Onset("b", 3, 6, 3, 6), Onset("c", 4, 8, 4, 8)
+    never = Onset("d", 9, INF, 9, INF)
+    assert words.earliest([c, b, a, never]) == [b, a]
+    assert words.latest([a, b, c, never]) == [b, c]
+    assert words.earliest([never]) == []
+
+
+def table(rises):
+    """Onsets of layer rises given as (after, by)."""
+    after, by = np.array(rises, dtype=float).T
+    columns = {"after": after, "by": by, "confidence_after": after, "confidence_by": by}
+    names = [f"conv{k + 1}" for k in range(len(rises))]
+    return xr.Dataset(
+        {name: ("onset", column) for name, column in columns.items()},
+        {"kind": ("onset", ["layer rise"] * len(rises)), "name": ("onset", names), "layer": names},
+    )
+
+
+def test_order_of_layers_counts_only_pairs_that_are_ordered():
+    assert words.rising_order(table([(4, 6), (2, 4), (1, 3)])) == (
+        "Upper layers rise before lower ones, in 2 of 2 pairs of layers that are ordered"
+    )
+    assert words.rising_order(table([(1, 2), (2, 3)])).startswith("Lower layers rise before upper")
+    assert words.rising_order(table([(1, 9), (2, 9)])).startswith("No two layers' rises")
+    assert words.rising_order(table([(100, INF), (2, 3)])).startswith("Upper layers rise")
+
+
+def test_layers_that_never_rise_are_said_to():
+    said = words.layers_rise(table([(100, INF), (100, INF), (100, INF), (2, 3)]))
+    assert (
+        said == "Tokens come apart first in conv4, between steps 2 and 3; never in conv1 to conv3"
+    )
+    assert words.layers_rise(table([(100, INF)])).startswith("In no layer does token signal rise")
+
+
+def test_spans_join_neighbours():
+    layers = ["conv1", "conv2", "conv3", "fc1", "logits"]
+    assert words.spans(["conv1", "conv2", "conv3", "logits"], layers) == "conv1 to conv3 and logits"
+    assert words.spans(["conv1", "conv2", "fc1"], layers) == "conv1, conv2 and fc1"

@@ -1,0 +1,198 @@
+"""Files that are whole or not there at all, and one writer at a time.
+
+May import `ontogeny.errors` only. POSIX: locks are `flock`, folders can be synchronised.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import platform
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ontogeny.errors import RunError
+
+_TEMPORARY = ".tmp"
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextlib.contextmanager
+def plain_words(path: Path) -> Iterator[None]:
+    """Tell a failure of the operating system while writing `path` in one sentence.
+
+    Raises
+    ------
+    RunError
+        In place of any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            msg = (
+                f"expected room for {path}, got '{error.strerror}': make room and resume; "
+                "what was written before is whole"
+            )
+        elif error.errno in _NOT_ALLOWED:
+            msg = (
+                f"expected to be allowed to write {path}, got '{error.strerror}': "
+                "choose another folder or change its permissions"
+            )
+        else:
+            msg = f"expected to write {path}, got '{error.strerror or error}': check the disk"
+        raise RunError(msg) from error
+
+
+def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
+    """Write a file so that, whatever happens, it is there whole or as it was before.
+
+    Its parts go, one after the other, to a temporary name in the same folder, are synchronised to
+    the disk and renamed; then the folder is synchronised.
+
+    Raises
+    ------
+    RunError
+        If the disk is full or the folder may not be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{_TEMPORARY}")
+    with plain_words(path):
+        try:
+            with temporary.open("wb", buffering=0) as file:
+                for part in parts:
+                    write_all(file.fileno(), part)
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            synchronise(path.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write all bytes: one call to the system may write fewer than it was given."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def synchronise(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed writer left half-written; the caller holds the folder's lock."""
+    for temporary in folder.glob(f".*{_TEMPORARY}"):
+        temporary.unlink(missing_ok=True)
+
+
+class FolderLock:
+    """Hold a folder for one writer; the operating system lets go when the process ends, however.
+
+    The file names the holder's process and host, for the message that others get; it stays, since
+    removing it could free a lock that somebody else has just taken.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        """Take the lock.
+
+        Raises
+        ------
+        RunError
+            If another writer holds it or the folder may not be written.
+        """
+        with plain_words(self.path):
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.ftruncate(descriptor, 0)
+                write_all(descriptor, f"process {os.getpid()} on {platform.node()}".encode())
+            except BlockingIOError as error:
+                holder = os.read(descriptor, 1000).decode(errors="replace") or "another process"
+                os.close(descriptor)
+                msg = (
+                    f"expected to be the only writer of {self.path.parent}, got {holder} writing "
+                    "it: wait for it or end it"
+                )
+                raise RunError(msg) from error
+            except BaseException:
+                os.close(descriptor)
+                raise
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Let go; an emptied file says that nobody writes."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+
+class Background:
+    """Write in the order given, on a thread of its own, while the caller goes on.
+
+    A job runs only if all jobs before it were done; so what a later file promises is there. The
+    first failure is raised in the caller by the next `put` or at the end. At most `room` jobs wait.
+    """
+
+    def __init__(self, room: int = 4) -> None:
+        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(room)
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="ontogeny-writer")
+
+    def put(self, job: Callable[[], None]) -> None:
+        """Have a job done; wait while too many are waiting.
+
+        Raises
+        ------
+        BaseException
+            What an earlier job raised.
+        """
+        if self._failure is not None:
+            raise self._failure
+        self._jobs.put(job)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            if self._failure is None:
+                try:
+                    job()
+                except BaseException as failure:
+                    self._failure = failure
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Finish all jobs; an exception of the caller's goes before a failure of a job's."""
+        self._jobs.put(None)
+        self._thread.join()
+        if self._failure is not None and error is None:
+            raise self._failure

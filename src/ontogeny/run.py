@@ -1,0 +1,497 @@
+"""The run folder: what a training leaves on disk, and how it stays whole.
+
+::
+
+    run.json      state, config, task, network, versions, machine, parent
+    task.npz      the exemplars: a run is self-contained
+    curve.csv     one row a step: loss, accuracy, learning rate, hits and exemplars shown per token
+    snapshots/    weights at a step, one safetensors file each, with a checksum inside
+    resume/       checkpoints: weights, optimiser, random state; at 0, the last two, a few rungs
+    .lock         held while somebody writes
+
+Every file but `curve.csv` is replaced whole; rows of the curve after the newest checkpoint are cut
+off when a killed run is resumed. Nothing is pickled. May import `ontogeny.files` and
+`ontogeny.errors`; no torch.
+"""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import struct
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from ontogeny.errors import InputError, RunError
+from ontogeny.files import (
+    FolderLock,
+    plain_words,
+    sweep,
+    synchronise,
+    write_all,
+    write_atomically,
+)
+
+SCHEMA = 1
+BEGINNING, TRAINING, COMPLETE, FAILED = "beginning", "training", "complete", "failed"
+"""States; "beginning" lasts until the folder holds all that a resume needs."""
+
+_DESCRIPTION, _TASK, _CURVE, _LOCK = "run.json", "task.npz", "curve.csv", ".lock"
+_SNAPSHOTS, _RESUME, _TENSORS = "snapshots", "resume", ".safetensors"
+_NOTES, _CHECKSUM = "ontogeny", "crc32"
+_REMEDY = "restore it from a copy, or train the run again"
+_KINDS = {
+    "f8": "F64", "f4": "F32", "f2": "F16", "i8": "I64", "i4": "I32", "i2": "I16", "i1": "I8",
+    "u1": "U8", "b1": "BOOL",
+}  # fmt: skip
+"""numpy's names of types and those of safetensors."""
+_DAMAGES = (
+    SafetensorError, OSError, KeyError, TypeError, ValueError, struct.error, AttributeError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training step: the batch that led from `step - 1` to `step`, before the update."""
+
+    step: int
+    loss: float
+    accuracy: float
+    learning_rate: float
+    hits: Sequence[int]
+    """Exemplars of each token that were told right, of those `shown`."""
+    shown: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The learning curve on training batches, a row a step from step 1."""
+
+    step: np.ndarray
+    loss: np.ndarray
+    accuracy: np.ndarray
+    learning_rate: np.ndarray
+    hits: np.ndarray
+    """int, [step, token]"""
+    shown: np.ndarray
+    """int, [step, token]"""
+
+
+class RunFolder:
+    """A run on disk: its description, state, snapshots, checkpoints and learning curve.
+
+    Parameters
+    ----------
+    path
+        The folder. Nothing is read until asked for; `RunFolder.open` checks first.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).absolute()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Self:
+        """Open a run for reading; it may be in training at the same time.
+
+        Raises
+        ------
+        RunError
+            If there is no run, its description is damaged, or it is of a newer schema.
+        """
+        folder = cls(path)
+        if folder.state == BEGINNING:
+            msg = f"expected a run in {path}, got one that never began: train it again"
+            raise RunError(msg)
+        return folder
+
+    # What it is ---------------------------------------------------------------------------------
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The content of run.json, read anew each time.
+
+        Raises
+        ------
+        RunError
+            If there is no run, its description is damaged, or it is of a newer schema.
+        """
+        try:
+            description = json.loads((self.path / _DESCRIPTION).read_bytes())
+            schema = int(description["schema"])
+        except FileNotFoundError as error:
+            msg = f"expected the folder of a run, got {self.path} without run.json: give --out"
+            raise RunError(msg) from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            msg = f"expected run.json of {self.path} to be readable, got {error!r}: it is damaged"
+            raise RunError(msg) from error
+        if schema > SCHEMA:
+            msg = f"expected a run of schema {SCHEMA} or lower, got {schema}: update ontogeny"
+            raise RunError(msg)
+        return description
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder holds a run, also one that never began."""
+        return (self.path / _DESCRIPTION).exists()
+
+    @property
+    def began(self) -> bool:
+        """Whether the folder holds a run that can go on or be read."""
+        return self.exists and self.state != BEGINNING
+
+    @property
+    def state(self) -> str:
+        """`training`, `complete` or `failed`; a killed run still says `training`."""
+        return self.description["state"]
+
+    @property
+    def task_path(self) -> Path:
+        """Where the run's own copy of its task lies."""
+        return self.path / _TASK
+
+    # What it holds ------------------------------------------------------------------------------
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Steps of the snapshots that are there, ascending."""
+        return self._steps(_SNAPSHOTS)
+
+    @property
+    def checkpoints(self) -> tuple[int, ...]:
+        """Steps of the checkpoints that are there, ascending."""
+        return self._steps(_RESUME)
+
+    def weights(self, step: int) -> dict[str, np.ndarray]:
+        """Return the weights at a snapshot, checked against their checksum.
+
+        Raises
+        ------
+        InputError
+            If there is no snapshot at this step; the message lists those there are.
+        RunError
+            If the file is damaged.
+        """
+        if step not in self.steps:
+            there = ", ".join(map(str, self.steps)) or "none yet"
+            msg = (
+                f"expected a step with a snapshot ({there}), got {step}: "
+                "take one of these, or replay the run to this step"
+            )
+            raise InputError(msg)
+        arrays, _ = read_tensors(self._file(_SNAPSHOTS, step))
+        return arrays
+
+    def checkpoint(self, step: int) -> dict[str, np.ndarray]:
+        """Return the arrays of a checkpoint, checked against their checksum.
+
+        Raises
+        ------
+        RunError
+            If the file is missing or damaged.
+        """
+        arrays, _ = read_tensors(self._file(_RESUME, step))
+        return arrays
+
+    def curve(self) -> Curve:
+        """Return the learning curve up to the last whole row.
+
+        Raises
+        ------
+        RunError
+            If a step is missing or twice.
+        """
+        lines = _whole_lines(self._read_curve())[1:]
+        table = np.array([line.decode().split(",") for line in lines], dtype=float)
+        table = table.reshape(len(lines), -1)
+        if not np.array_equal(table[:, :1].ravel(), np.arange(1, len(lines) + 1)):
+            msg = f"expected each step once in {self.path / _CURVE}, got a gap or a repeat"
+            raise RunError(msg)
+        hits, shown = np.split(table[:, 4:].astype(int), 2, axis=1)
+        step, loss, accuracy, rate = table[:, :4].T if len(lines) else np.empty((4, 0))
+        return Curve(step.astype(int), loss, accuracy, rate, hits, shown)
+
+    # How it is written --------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the folder's only writer; make it if needed, sweep what a killed writer left.
+
+        Raises
+        ------
+        RunError
+            If somebody else writes it, or it may not be written.
+        """
+        with plain_words(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        with FolderLock(self.path / _LOCK):
+            for folder in (self.path, self.path / _SNAPSHOTS, self.path / _RESUME):
+                sweep(folder)
+            yield
+
+    def begin(self, description: Mapping[str, Any], tokens: Sequence[str]) -> None:
+        """Lay out a new run in state `beginning`; the caller is writing.
+
+        Raises
+        ------
+        RunError
+            If the folder holds a run or anything else.
+        """
+        if self.began:
+            msg = (
+                f"expected a folder without a run, got {self.path}, which holds one "
+                f"({self.state}): resume it (--resume) or choose another (--out)"
+            )
+            raise RunError(msg)
+        strangers = sorted({p.name for p in self.path.iterdir()} - {_LOCK})
+        if strangers and not self.exists:
+            msg = f"expected a new or empty folder, got {self.path} with {', '.join(strangers[:5])}"
+            raise RunError(msg)
+        head = {"schema": SCHEMA, "state": BEGINNING}
+        self._describe(head | dict(description) | head)
+        with plain_words(self.path):
+            for name in (_SNAPSHOTS, _RESUME):
+                (self.path / name).mkdir(exist_ok=True)
+                for file in (self.path / name).iterdir():
+                    file.unlink()
+        write_atomically(self.path / _CURVE, _header(tokens))
+
+    def amend(self, **changes: Any) -> None:
+        """Change entries of run.json; the caller is writing."""
+        self._describe({**self.description, **changes})
+
+    def write_snapshot(self, step: int, weights: Mapping[str, np.ndarray]) -> None:
+        """Store the weights at a step; the caller is writing."""
+        write_tensors(self._file(_SNAPSHOTS, step), weights, {"step": step})
+
+    def write_checkpoint(self, step: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Store a checkpoint; the caller is writing."""
+        write_tensors(self._file(_RESUME, step), arrays, {"step": step})
+
+    def keep_checkpoints(self, steps: Collection[int]) -> None:
+        """Remove the checkpoints but for these and the last two; the caller is writing."""
+        there = self.checkpoints
+        for step in set(there[:-2]) - set(steps):
+            self._file(_RESUME, step).unlink(missing_ok=True)
+
+    def rewind(self, step: int) -> None:
+        """Remove what lies after a step, so that each later step is written exactly once.
+
+        Raises
+        ------
+        RunError
+            If the curve lacks a row up to this step.
+        """
+        for later in self.steps:
+            if later > step:
+                self._file(_SNAPSHOTS, later).unlink()
+        for later in self.checkpoints:
+            if later > step:
+                self._file(_RESUME, later).unlink()
+        with plain_words(self.path / _CURVE):
+            os.truncate(self.path / _CURVE, self._curve_end(step))
+
+    def append_curve(self) -> "CurveFile":
+        """Open the learning curve for appending; the caller is writing."""
+        return CurveFile(self.path / _CURVE)
+
+    def share(self, child: "RunFolder", at: int) -> None:
+        """Give a begun child this run's task and its history up to a step; it is writing.
+
+        Files are hard-linked where the disk can, since no file of a run is ever changed in place.
+
+        Raises
+        ------
+        RunError
+            If the child's folder has no room or the curve lacks a row up to this step.
+        """
+        with plain_words(child.path):
+            _link(self.task_path, child.task_path)
+            for kind in (_SNAPSHOTS, _RESUME):
+                for step in self._steps(kind):
+                    if step <= at:
+                        _link(self._file(kind, step), child._file(kind, step))
+                synchronise(child.path / kind)
+        write_atomically(child.path / _CURVE, self._read_curve()[: self._curve_end(at)])
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _describe(self, description: Mapping[str, Any]) -> None:
+        write_atomically(
+            self.path / _DESCRIPTION, json.dumps(description, indent=1, ensure_ascii=False).encode()
+        )
+
+    def _file(self, kind: str, step: int) -> Path:
+        return self.path / kind / f"{step:08d}{_TENSORS}"
+
+    def _steps(self, kind: str) -> tuple[int, ...]:
+        names = (file.stem for file in (self.path / kind).glob(f"*{_TENSORS}"))
+        return tuple(sorted(int(name) for name in names if name.isdigit()))
+
+    def _read_curve(self) -> bytes:
+        try:
+            return (self.path / _CURVE).read_bytes()
+        except OSError as error:
+            msg = f"expected the learning curve {self.path / _CURVE}, got '{error.strerror}'"
+            raise RunError(msg) from error
+
+    def _curve_end(self, step: int) -> int:
+        """Return the offset in bytes after the row of a step."""
+        lines = _whole_lines(self._read_curve())
+        wanted = [b"step", *(b"%d" % s for s in range(1, step + 1))]
+        if [line.partition(b",")[0] for line in lines[: step + 1]] != wanted:
+            msg = f"expected each step from 1 to {step} once in {self.path / _CURVE}, got a gap"
+            raise RunError(msg)
+        return sum(len(line) + 1 for line in lines[: step + 1])
+
+
+class CurveFile:
+    """The learning curve while it grows: a reader never sees half a row that stays."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with plain_words(path):
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        os.close(self._descriptor)
+
+    def append(self, row: Row) -> None:
+        """Write one row at once.
+
+        Raises
+        ------
+        RunError
+            If the disk is full.
+        """
+        cells = [row.step, row.loss, row.accuracy, row.learning_rate, *row.hits, *row.shown]
+        with plain_words(self.path):
+            write_all(self._descriptor, (",".join(map(repr, cells)) + "\n").encode())
+
+    def synchronise(self) -> None:
+        """Make the rows durable.
+
+        Raises
+        ------
+        RunError
+            If the disk fails.
+        """
+        with plain_words(self.path):
+            os.fsync(self._descriptor)
+
+
+def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], notes: Mapping[str, Any]) -> None:
+    """Write arrays and notes as one safetensors file that holds its own checksum, whole or not.
+
+    The bytes depend on nothing but the content; arrays go to the disk without being copied.
+
+    Parameters
+    ----------
+    path
+        Where to.
+    arrays
+        In C order, of a type that safetensors knows.
+    notes
+        What JSON can say; part of the checksum.
+    """
+    signed = json.dumps({**notes, _CHECKSUM: _checksum(arrays, notes)})
+    header: dict[str, Any] = {"__metadata__": {_NOTES: signed}}
+    start = 0
+    for name, array in arrays.items():
+        end = start + array.nbytes
+        kind = _KINDS[array.dtype.str[1:]]
+        header[name] = {"dtype": kind, "shape": array.shape, "data_offsets": (start, end)}
+        start = end
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    write_atomically(
+        path, struct.pack("<Q", len(text)), text, *(_bytes(array) for array in arrays.values())
+    )
+
+
+def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read what `write_tensors` wrote.
+
+    Raises
+    ------
+    RunError
+        If the file is missing, unreadable, or not what was written.
+    """
+    try:
+        data = path.read_bytes()
+        arrays = load(data)
+        (length,) = struct.unpack_from("<Q", data)
+        notes = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_NOTES])
+        expected = notes.pop(_CHECKSUM)
+    except _DAMAGES as error:
+        msg = f"expected whole weights in {path}, got a damaged file ({error}): {_REMEDY}"
+        raise RunError(msg) from error
+    found = _checksum(arrays, notes)
+    if found != expected:
+        msg = (
+            f"expected the checksum {expected} of {path}, got {found}: the file is damaged; "
+            f"{_REMEDY}"
+        )
+        raise RunError(msg)
+    return arrays, notes
+
+
+def _checksum(arrays: Mapping[str, np.ndarray], notes: Mapping[str, Any]) -> str:
+    """Return the CRC-32 over the notes and each array's name, type, shape and content.
+
+    It is to find damage, not deceit; sha256 takes 3 times as long, which training would feel.
+    """
+    code = zlib.crc32(json.dumps(notes, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        code = zlib.crc32(f"\n{name} {array.dtype.str} {array.shape}\n".encode(), code)
+        code = zlib.crc32(_bytes(array), code)
+    return f"{code:08x}"
+
+
+def _bytes(array: np.ndarray) -> memoryview:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+
+
+def _header(tokens: Sequence[str]) -> bytes:
+    """Return the head of the curve; names are kept on one line."""
+    names = [" ".join(token.split()) for token in tokens]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(
+        ["step", "loss", "accuracy", "learning_rate"]
+        + [f"hits:{name}" for name in names]
+        + [f"shown:{name}" for name in names]
+    )
+    return text.getvalue().encode()
+
+
+def _whole_lines(data: bytes) -> list[bytes]:
+    """Return the lines that end; a line that is just being written is left out."""
+    return data.split(b"\n")[:-1]
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.unlink(missing_ok=True)
+        target.hardlink_to(source)
+    except OSError:
+        write_atomically(target, source.read_bytes())

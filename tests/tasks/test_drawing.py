@@ -77,6 +77,12 @@ def test_ellipse_distance_is_exact_for_a_circle():
     assert_allclose(ellipse(x, y, 0.7, 0.7), expected, rtol=0, atol=2e-3)  # 1e-6 under the roots
 
 
+def test_stroke_distance_is_measured_across_its_slope():
+    y = np.linspace(-0.2, 0.2, 9, dtype=np.float32)
+    got = stroke(np.zeros_like(y), y, 1.0, 0.05, (1.0, 0.0, 0.0))
+    assert_allclose(got, (np.abs(y) - 0.05) / np.sqrt(2), rtol=1e-5, atol=1e-7)
+
+
 def test_shapes_are_finite_at_their_centre():
     zero = np.zeros(1, np.float32)
     for name, (shape, _) in CASES.items():

@@ -139,27 +139,34 @@ def neighbour_distances(
         asked for, and everywhere in a batch element that holds NaN.
     """
     *batch, n, n_units = patterns.shape
-    barred = np.eye(n, dtype=bool) if group is None else group[:, None] == group
+    barred = None if group is None else group[:, None] == group
     result = np.full((int(np.prod(batch)), n, n_neighbours), np.nan)
     available = min(n_neighbours, n - 1)
+    gram = np.empty((n, n))  # one for all: fresh memory would cost as much as the product
     for x, out in zip(patterns.reshape(-1, n, n_units), result, strict=True):
         if available > 0 and np.isfinite(np.sum(x, dtype=np.float64)):
-            out[:, :available] = _nearest(x, available, barred)
+            out[:, :available] = _nearest(x, available, barred, gram)
     return result.reshape(*batch, n, n_neighbours)
 
 
-def _nearest(x: np.ndarray, n_neighbours: int, barred: np.ndarray) -> np.ndarray:
+def _nearest(
+    x: np.ndarray, n_neighbours: int, barred: np.ndarray | None, gram: np.ndarray
+) -> np.ndarray:
     centred = x - x.mean(axis=0, dtype=np.float64)
-    closeness = centred @ centred.T  # minus half the squared distance, up to a constant in each row
-    square = np.diagonal(closeness).copy()
+    np.matmul(centred, centred.T, out=gram)
+    square = np.diagonal(gram).copy()
+    closeness = gram  # minus half the squared distance, up to a constant in each row
     closeness -= square / 2
-    closeness[barred] = -np.inf
+    np.fill_diagonal(closeness, -np.inf)
+    if barred is not None:
+        closeness[barred] = -np.inf
     index, found = _largest(closeness, n_neighbours)
+    missing = np.isneginf(found)
     found = square[:, None] - 2 * found
     rows = np.arange(len(x))[:, None]
     if np.any(found < 1e-5 * square.mean()):  # lost to rounding: take differences
         found[:] = np.sum((x[rows].astype(np.float64) - x[index]) ** 2, axis=-1)
-    found[barred[rows, index]] = np.nan
+    found[missing] = np.nan
     found.sort(axis=1)
     return np.sqrt(found / x.shape[1])
 
@@ -179,15 +186,14 @@ def _largest(values: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     return index, found
 
 
-def _neighbours_of_distinct(
-    x: np.ndarray, n_neighbours: int, group: np.ndarray | None, merge: float
+def _among_distinct(
+    x: np.ndarray, found: np.ndarray, group: np.ndarray | None, merge: float
 ) -> np.ndarray:
-    """Distances among distinct patterns; no row at all where these are too few."""
-    found = neighbour_distances(x, n_neighbours, group=group)
+    """Neighbour distances without repeated patterns; no row at all where too few are left."""
     if merge > 0 or np.any(found[:, 0] == 0):
         keep = distinct_patterns(x, merge=merge)
         own = None if group is None else group[keep]
-        found = neighbour_distances(x[keep], n_neighbours, group=own)
+        found = neighbour_distances(x[keep], found.shape[1], group=own)
     return found if len(found) >= MIN_DISTINCT else found[:0]
 
 
@@ -282,8 +288,9 @@ def gride(
     """
     *batch, n, n_units = patterns.shape
     dimension = np.full((int(np.prod(batch)), len(scales)), np.nan)
-    n_neighbours = 2 * max(scales)
-    for x, out in zip(patterns.reshape(-1, n, n_units), dimension, strict=True):
-        found = _neighbours_of_distinct(x, n_neighbours, group, merge)
-        out[:] = [_likeliest_dimension(found, k) for k in scales]
+    flat = patterns.reshape(-1, n, n_units)
+    nearest = neighbour_distances(flat, 2 * max(scales), group=group)
+    for x, found, out in zip(flat, nearest, dimension, strict=True):
+        distinct = _among_distinct(x, found, group, merge)
+        out[:] = [_likeliest_dimension(distinct, k) for k in scales]
     return dimension.reshape(*batch, len(scales))

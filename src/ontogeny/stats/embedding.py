@@ -16,9 +16,14 @@ where c_t is how far the data itself moves between the two steps when the best r
 data stays put and are let go where it moves; no exemplar has to pay for a step's place in the row.
 
 How to read a neighbour map: closeness means neighbourhood; distances between groups, their sizes
-and densities mean little, and a neighbour map of pure noise has clumps too. Draw the map of
-:func:`gaussian_twin` beside it: what is seen there as well is the method's doing. Print
-:func:`ontogeny.stats.mapquality.map_quality` and its jitter with every map.
+and densities mean little, curves are often straight lines bent to fit, and a neighbour map of pure
+noise has clumps of two to five exemplars. Draw the map of :func:`gaussian_twin` beside it: what is
+seen there as well is the method's doing. Print :func:`ontogeny.stats.mapquality.map_quality` and
+the jitter with every map.
+
+Why no library: only the AlignedUMAP of umap-learn holds frames together, and it needs numba,
+draws random numbers and takes seconds a frame. For hundreds of exemplars all pairs in one matrix
+are cheaper than the trees and samples of libraries made for millions (see benchmarks/maps.py).
 
 May import numpy, `ontogeny.errors` and `ontogeny.stats` only.
 

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int, Real
 from scipy.cluster.hierarchy import linkage
 from scipy.optimize import least_squares
+from scipy.special import expit
 
 from ontogeny.errors import InputError
 from ontogeny.stats.rdm import upper_triangle
@@ -342,14 +343,15 @@ def fit_deep_linear_mode(
 
     def model(parameter: np.ndarray) -> np.ndarray:
         rate, middle = np.exp(parameter[1]), np.exp(parameter[2])
-        return np.exp(parameter[0]) / (1 + np.exp(np.clip(rate * (middle - x), -500, 500)))
+        return np.exp(parameter[0]) * expit(rate * (x - middle))
 
     x, y = time / scale, curve / top
     starts = [np.log([1.0, slope / half, half]) for slope in (2.0, 6.0, 20.0)]
-    fits = [least_squares(lambda p: model(p) - y, start) for start in starts]
+    limits = ([-5.0, -7.0, -20.0], [3.0, 25.0, 3.0])  # of the logarithms, against overflow
+    fits = [least_squares(lambda p: model(p) - y, start, bounds=limits) for start in starts]
     best = min(fits, key=lambda fit: fit.cost)
-    strength, rate = top * float(np.exp(best.x[0])), float(np.exp(best.x[1])) / scale
-    initial = strength / (1 + float(np.exp(rate * scale * np.exp(best.x[2]))))
+    strength, rate = top * float(np.exp(best.x[0])), float(np.exp(best.x[1]))
+    initial = strength * float(expit(-rate * np.exp(best.x[2])))
     spread = float(np.sum((y - y.mean()) ** 2))
     r2 = 1 - 2 * float(best.cost) / spread if spread > 0 else float("nan")
-    return LinearFit(strength, initial, 2 * strength / rate, r2)
+    return LinearFit(strength, initial, 2 * strength * scale / rate, r2)

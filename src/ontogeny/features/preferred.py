@@ -1,0 +1,256 @@
+"""Preferred images: what a unit answers to most, found by climbing its response.
+
+Erhan et al.'s activation maximisation, made so that pictures of many units over a whole
+development are affordable and comparable: an image is only as large as the unit's receptive field
+plus jitter, only what the unit depends on is computed, all units meet the same seed, the same
+jitter and the same number of steps, and each snapshot starts from the picture of the one before.
+May import torch and `ontogeny.features`, `hooks`, `model`, `train`.
+
+References
+----------
+Erhan, Bengio, Courville & Vincent 2009; Olah, Mordvintsev & Schubert 2017.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+from ontogeny.errors import InputError
+from ontogeny.features.canvas import Palette
+from ontogeny.features.climb import Climb, Recipe
+from ontogeny.features.cone import Cone
+from ontogeny.features.fields import SEPARATOR, all_units, columns, unit_index
+from ontogeny.features.responses import Best, best_responses
+from ontogeny.model import prepare
+from ontogeny.train import Run
+
+__all__ = ["PreferredImages", "Recipe", "cut", "preferred_film", "preferred_images"]
+
+Progress = Callable[[int, int], None]
+
+
+class PreferredImages:
+    """Preferred images of units at one snapshot after another.
+
+    Each call takes the next snapshot's network and starts from the pictures of the last call, so
+    that a change between two pictures is a change of the unit. A unit that had no picture begins
+    anew from the seed.
+
+    Parameters
+    ----------
+    images
+        uint8 exemplars [exemplar, y, x, channel], at most a few hundred: their colours are the
+        palette, their size is that of the input, and the best response to them is told beside.
+    units
+        Names "layer:channel"; None: all units of the network.
+    recipe
+        How the pictures are made.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        units: Sequence[str] | None = None,
+        *,
+        recipe: Recipe | None = None,
+    ) -> None:
+        self.images, self.units, self.recipe = images, units, recipe or Recipe()
+        self._palette = Palette.of(images)
+        self._last: dict[str, Tensor] = {}
+
+    def __call__(self, model: nn.Module, *, progress: Progress | None = None) -> xr.Dataset:
+        """Return the pictures at this snapshot.
+
+        Returns
+        -------
+        xarray.Dataset
+            `picture` (unit, y, x, channel), uint8: the unit's picture in the upper left corner,
+            `height` x `width` (unit) pixels, 0 beyond (`cut` returns the picture alone);
+            `row`, `column` (unit): place of the map, its middle but for units that never answer
+            there; `achieved` (unit): the unit's activation on the picture as stored;
+            `best_exemplar` (unit): its largest activation over exemplars and places;
+            `has_picture` (unit): False where no image with a positive activation was found.
+
+        Raises
+        ------
+        InputError
+            If a unit does not exist.
+        """
+        found = columns(model, prepare(self.images[:1].copy()))
+        stages = [column.stage for column in found.values()]
+        names = all_units(found.values()) if self.units is None else list(self.units)
+        chosen = unit_index(names, stages)
+        sheets = _Sheets(names, self.images.shape)
+        sheets.note(chosen, best_responses(model, self.images))
+        for (layer, *place), rows in sheets.groups().items():
+            cone = Cone(model, found[layer], (place[0], place[1]))
+            for first in range(0, len(rows), self.recipe.batch):
+                some = rows[first : first + self.recipe.batch]
+                self._picture(cone, torch.tensor([chosen[k][1] for k in some]), sheets, some)
+                if progress is not None:
+                    progress(sheets.done, len(names))
+        return sheets.dataset(self.recipe)
+
+    def _picture(self, cone: Cone, channels: Tensor, sheets: "_Sheets", rows: list[int]) -> None:
+        """Fill in the pictures of some units of a layer that look at the same place."""
+        climb = Climb(cone, self._palette, self.recipe)
+        spectrum, keys = climb.start(len(rows)), [sheets.names[k] for k in rows]
+        for k, key in enumerate(keys):
+            if key in self._last and self._last[key].shape == spectrum[k].shape:
+                spectrum[k] = self._last[key]
+        spectrum = climb.run(spectrum, channels, torch.from_numpy(sheets.best[rows]))
+        pictures, achieved = climb.develop(spectrum, channels)
+        responds = torch.ones(len(rows), dtype=torch.bool)
+        if cone.column.stage.activation is not None:
+            responds = achieved > 0
+        shown = (torch.isfinite(achieved) & responds).numpy()
+        for k, key in enumerate(keys):
+            self._last.pop(key, None)
+            if shown[k]:
+                self._last[key] = spectrum[k]
+        sheets.add(rows, pictures, achieved.numpy(), shown)
+
+
+class _Sheets:
+    """The arrays of a result while it is being filled."""
+
+    def __init__(self, names: Sequence[str], shape: Sequence[int]) -> None:
+        _, y, x, channel = shape
+        n = len(names)
+        self.names, self.done = list(names), 0
+        self.picture = np.zeros((n, y, x, channel), np.uint8)
+        self.size = np.zeros((n, 2), np.int64)
+        self.achieved, self.best = np.full(n, np.nan, np.float32), np.full(n, np.nan, np.float32)
+        self.place, self.shown = np.zeros((n, 2), np.int64), np.zeros(n, bool)
+
+    def note(self, chosen: list[tuple[str, int]], best: dict[str, Best]) -> None:
+        """Fill in the best response to exemplars and the place that is looked at."""
+        for row, (layer, channel) in enumerate(chosen):
+            self.best[row] = best[layer].response[channel]
+            self.place[row] = best[layer].place[channel]
+
+    def groups(self) -> dict[tuple[str, int, int], list[int]]:
+        """Return the rows of units of one layer that look at one place."""
+        groups: dict[tuple[str, int, int], list[int]] = {}
+        for row, name in enumerate(self.names):
+            key = (name.rpartition(SEPARATOR)[0], int(self.place[row, 0]), int(self.place[row, 1]))
+            groups.setdefault(key, []).append(row)
+        return groups
+
+    def add(
+        self, rows: list[int], pictures: np.ndarray, achieved: np.ndarray, shown: np.ndarray
+    ) -> None:
+        """Fill in some units; those that have no picture stay black and of no size."""
+        _, y, x, _ = pictures.shape
+        self.achieved[rows], self.shown[rows] = achieved, shown
+        for row, picture, is_shown in zip(rows, pictures, shown, strict=True):
+            if is_shown:
+                self.picture[row, :y, :x], self.size[row] = picture, (y, x)
+        self.done += len(rows)
+
+    def dataset(self, recipe: Recipe) -> xr.Dataset:
+        """Return the arrays with their names."""
+        layer = [name.rpartition(SEPARATOR)[0] for name in self.names]
+        described = {
+            "picture": (("unit", "y", "x", "channel"), self.picture, "preferred image"),
+            "height": ("unit", self.size[:, 0], "height of the picture"),
+            "width": ("unit", self.size[:, 1], "width of the picture"),
+            "row": ("unit", self.place[:, 0], "row of the map whose unit is pictured"),
+            "column": ("unit", self.place[:, 1], "column of the map whose unit is pictured"),
+            "achieved": ("unit", self.achieved, "activation on the preferred image"),
+            "best_exemplar": ("unit", self.best, "largest activation over exemplars and places"),
+            "has_picture": ("unit", self.shown, "an image with a positive activation was found"),
+        }
+        units = {"height": "pixel", "width": "pixel", "picture": "0 ... 255"}
+        data = {
+            name: (dims, values, {"long_name": words, "units": units.get(name, "1")})
+            for name, (dims, values, words) in described.items()
+        }
+        names = {
+            "unit": np.array(self.names, dtype=str),
+            "layer": ("unit", np.array(layer, dtype=str)),
+        }
+        return xr.Dataset(data, coords=names, attrs={"steps": recipe.steps, "seed": recipe.seed})
+
+
+def preferred_images(
+    model: nn.Module,
+    images: np.ndarray,
+    units: Sequence[str] | None = None,
+    *,
+    recipe: Recipe | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Return the preferred images of one network's units; see `PreferredImages`.
+
+    x* = argmax E[log a(jitter(x))] - penalties, a the unit's pre-activation in the middle of its
+    map. The network, its flags and torch's random state are left as they were.
+
+    Parameters
+    ----------
+    model
+        The network.
+    images
+        uint8 exemplars [exemplar, y, x, channel].
+    units
+        Names "layer:channel"; None: all.
+    recipe
+        How the pictures are made.
+    progress
+        Called with (units done, units in all).
+    """
+    return PreferredImages(images, units, recipe=recipe)(model, progress=progress)
+
+
+def preferred_film(
+    run: Run,
+    units: Sequence[str],
+    *,
+    steps: Iterable[int] | None = None,
+    recipe: Recipe | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Return the preferred images of units at a run's snapshots, each begun from the one before.
+
+    Parameters
+    ----------
+    run
+        The run; its probe gives the colours and the best exemplar.
+    units
+        Names "layer:channel".
+    steps
+        Snapshots, taken in ascending order; None: all.
+    recipe
+        How the pictures are made.
+    progress
+        Called with (snapshots done, snapshots in all).
+
+    Raises
+    ------
+    InputError
+        If a step has no snapshot or a unit does not exist.
+    """
+    chosen = sorted(run.steps if steps is None else set(steps))
+    missing = [str(step) for step in chosen if step not in run.steps]
+    if missing or not chosen:
+        msg = (
+            f"expected steps with a snapshot, got {', '.join(missing) or 'none'}; "
+            f"this run has {', '.join(map(str, run.steps))}"
+        )
+        raise InputError(msg)
+    picture = PreferredImages(run.task.images[run.task.probe], units, recipe=recipe)
+    frames: list[xr.Dataset] = []
+    for done, step in enumerate(chosen, start=1):
+        frames.append(picture(run.network(step)))
+        if progress is not None:
+            progress(done, len(chosen))
+    return xr.concat(frames, xr.DataArray(chosen, dims="step", name="step"))
+
+
+def cut(pictures: xr.Dataset, unit: str) -> np.ndarray:
+    """Return one unit's picture alone, uint8 [y, x, channel]; of no size where there is none."""
+    one = pictures.sel(unit=unit)
+    return one["picture"].values[: int(one["height"]), : int(one["width"])]

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 import oracles
 from ontogeny.stats import collapse
-from ontogeny.stats.groups import group_permutations
+from ontogeny.stats.permutation import shuffled_tokens
 from ontogeny.stats.tokens import token_means
 
 SEEDS = st.integers(0, 10_000)
@@ -95,14 +95,14 @@ def test_null_of_nc1_depends_on_width_and_that_of_cdnv_does_not(
     token = tokens_of(5, 500)
     x = patterns_of(n_units, 2500, n_units)
     rng = np.random.default_rng(0)
-    shuffles = group_permutations(np.arange(2500), n_permutations=12, rng=rng)
-    null = collapse.shuffled_tokens(collapse.variability_collapse, x, token, 5, shuffles)
+    shuffles = shuffled_tokens(token, np.arange(2500), n_shuffles=12, rng=rng)
+    null = collapse.shuffled_collapse(collapse.variability_collapse, x, shuffles, 5)
     assert null.shape == (12,)
     expected = collapse.variability_collapse_null(500, 5, n_units)
     # looser: a mean of 12 heavy-tailed draws
     assert_allclose(null.mean(), expected, rtol=0.25)
     assert_allclose(expected, in_measures, rtol=0.1)
-    pairs = collapse.shuffled_tokens(collapse.cdnv, x, token, 5, shuffles)
+    pairs = collapse.shuffled_collapse(collapse.cdnv, x, shuffles, 5)
     desired = collapse.cdnv_null(np.full(5, 500))[0, 1]
     assert desired == pytest.approx(499 / 2)
     assert_allclose(np.nanmedian(pairs), desired, rtol=0.1)

@@ -2,7 +2,7 @@
 
 Every token weighs the same, whatever its number of exemplars; means are centred on the mean of
 the token means. All values depend on the number of units and exemplars even where there is no
-token structure: set each beside :func:`shuffled_tokens`. May import numpy only.
+token structure: set each beside :func:`shuffled_collapse`. May import numpy only.
 
 References
 ----------
@@ -118,7 +118,7 @@ def variability_collapse_null(n_exemplars: int, n_tokens: int, n_units: int) -> 
 
     (n_exemplars - 1)(n_tokens - 1) / (n_units - n_tokens), from the mean of an inverse Wishart
     matrix: 74, 16 and 3.9 at 500 exemplars of 5 tokens and 32, 128 and 512 units. Correlated
-    units count as fewer: use :func:`shuffled_tokens` for the null of a given layer.
+    units count as fewer: use :func:`shuffled_collapse` for the null of a given layer.
 
     Parameters
     ----------
@@ -334,13 +334,12 @@ def separation_law(fuzziness: Float[np.ndarray, "*batch layer"]) -> SeparationLa
     )
 
 
-def shuffled_tokens(
+def shuffled_collapse(
     measure: Callable[[np.ndarray, np.ndarray, int], np.ndarray],
     patterns: Real[np.ndarray, "*batch exemplar unit"],
-    token: Int[np.ndarray, " exemplar"],
+    shuffles: Int[np.ndarray, "shuffle exemplar"],
     n_tokens: int,
-    permutations: Int[np.ndarray, "permutation exemplar"],
-) -> Float[np.ndarray, "permutation ..."]:
+) -> Float[np.ndarray, "shuffle ..."]:
     """Compute a measure of this module with the tokens shuffled over exemplars.
 
     Keeps the layer's width, its correlations and the counts of the tokens: the null beside which
@@ -352,15 +351,13 @@ def shuffled_tokens(
         :func:`variability_collapse`, :func:`separation_fuzziness` or :func:`cdnv`.
     patterns
         Responses; leading axes are a batch.
-    token
-        Index of each exemplar's token.
+    shuffles
+        Tokens dealt anew, from :func:`ontogeny.stats.permutation.shuffled_tokens`.
     n_tokens
         How many tokens there are.
-    permutations
-        From :func:`ontogeny.stats.groups.group_permutations`.
 
     Returns
     -------
-        The measure for each permutation, on a new first axis.
+        The measure for each shuffle, on a new first axis.
     """
-    return np.stack([measure(patterns, token[p], n_tokens) for p in permutations])
+    return np.stack([measure(patterns, token, n_tokens) for token in shuffles])

@@ -212,14 +212,12 @@ class RunFolder:
         RunError
             If a step is missing or twice.
         """
-        lines = _whole_lines(self._read_curve())[1:]
-        table = np.array([line.decode().split(",") for line in lines], dtype=float)
-        table = table.reshape(len(lines), -1)
-        if not np.array_equal(table[:, :1].ravel(), np.arange(1, len(lines) + 1)):
-            msg = f"expected each step once in {self.path / _CURVE}, got a gap or a repeat"
+        table = _table(_whole_lines(self._read_curve()))
+        if table is None or not np.array_equal(table[:, 0], np.arange(1, len(table) + 1)):
+            msg = f"expected each step once in {self.path / _CURVE}, got a gap, repeat or damage"
             raise RunError(msg)
+        step, loss, accuracy, rate = table[:, :4].T
         hits, shown = np.split(table[:, 4:].astype(int), 2, axis=1)
-        step, loss, accuracy, rate = table[:, :4].T if len(lines) else np.empty((4, 0))
         return Curve(step.astype(int), loss, accuracy, rate, hits, shown)
 
     # How it is written --------------------------------------------------------------------------
@@ -487,6 +485,16 @@ def _header(tokens: Sequence[str]) -> bytes:
 def _whole_lines(data: bytes) -> list[bytes]:
     """Return the lines that end; a line that is just being written is left out."""
     return data.split(b"\n")[:-1]
+
+
+def _table(lines: list[bytes]) -> np.ndarray | None:
+    """Return the numbers below the head of a curve, or None if they are none."""
+    try:
+        columns = len(next(csv.reader([lines[0].decode()])))
+        cells = [line.decode().split(",") for line in lines[1:]]
+        return np.array(cells, dtype=float).reshape(len(cells), columns)
+    except (ValueError, IndexError):
+        return None
 
 
 def _link(source: Path, target: Path) -> None:

@@ -215,6 +215,17 @@ def test_frames_stay_put_where_the_data_does(draw: Map) -> None:
     assert mapquality.map_motion(still, draw(still)).shown.max() < 1e-5
 
 
+def test_one_exemplar_that_changes_sides_is_seen_to_do_so_at_that_step() -> None:
+    token = np.repeat([0, 1], 30)
+    x = np.repeat((normal(13, 60, 6) + 6 * token[:, None])[None], 8, axis=0)
+    x[4:, 0] = x[4:, 30] + 0.1
+    for draw in (embedding.pca_map, embedding.mds_map, embedding.neighbour_map):
+        frames = draw(x)
+        centre = np.stack([frames[:, 1:30].mean(axis=1), frames[:, 30:].mean(axis=1)])
+        side = np.linalg.norm(frames[:, 0] - centre, axis=-1).argmin(axis=0)
+        assert side.tolist() == [0] * 4 + [1] * 4
+
+
 def test_steadiness_takes_jitter_away_and_little_trust() -> None:
     x, _ = growing_groups(steps=12)
     free = embedding.neighbour_map(x, neighbours=8, steadiness=0.0)

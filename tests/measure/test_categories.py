@@ -22,9 +22,9 @@ def test_token_signal_is_eta_squared_less_its_shuffled_mean():
     record = make_record()
     data = token_signal(record, chance=FEW)
     probe = held_out(record)
-    values = record["activation"].sel(step=21, unit="conv2:3").values[probe.position]
+    values = record["activation"].sel(step=2, unit="conv2:3").values[probe.position]
     eta = eta_squared_twin(values.astype(float).tolist(), probe.token.tolist())
-    at = data.sel(step=21, unit="conv2:3")
+    at = data.sel(step=2, unit="conv2:3")
     assert_allclose(at["eta_squared"], eta, rtol=1e-6)  # recorded in single precision
     # 99 shuffles give the null's mean 2 / 59 to about 10 %
     assert_allclose(at["token_signal"], (eta - 2 / 59) / (1 - 2 / 59), atol=0.01)
@@ -92,18 +92,20 @@ def test_structure_between_groups_is_no_token_signal():
     assert fired["alone"] >= 15
 
 
-def test_resamples_have_the_variance_of_new_samples():
+@pytest.mark.parametrize("effect", [0.0, 0.15, 0.4])
+def test_resamples_have_the_variance_of_new_samples(effect):
     own, drawn = [], []
+    pattern = effect * np.array([-1.0, 0.0, 1.0])[np.repeat(np.arange(3), 40)]
     for seed in range(60):
-        record = make_record(seed=seed, exemplars=40, steps=(0, 1, 2), layers={"conv1": 1},
-                             rises={"conv1": 0}, strength=0.3)  # fmt: skip
-        pattern = np.array([-1.0, 0.0, 1.0])[np.repeat(np.arange(3), 40)]
+        record = make_record(seed=seed, exemplars=40, steps=(0,), layers={"conv1": 1}, rises={})
         noise = np.random.default_rng(seed).standard_normal(120)
-        record["activation"][:, :, 0] = 0.4 * pattern + noise
+        record["activation"][:, :, 0] = (pattern + noise).astype(np.float32)
         found = signals(record, Chance(n_shuffles=99, n_resamples=100))
         own.append(found.layer[0, 0])
         drawn.append(found.layer_resampled[:, 0, 0].std())
-    assert_allclose(np.mean(drawn), np.std(own), rtol=0.3)  # 60 samples: 9 % standard error
+    # 60 samples have a standard error of 9 %, more where the signal is skewed; resamples as they
+    # are would have 1.7 times the deviation without structure
+    assert_allclose(np.mean(drawn), np.std(own), rtol=0.4)
 
 
 def test_same_seed_gives_the_same_numbers_and_another_gives_others():

@@ -15,6 +15,7 @@ __version__ = version("ontogeny")
 _HOMES = {
     "Config": "ontogeny.train",
     "InputError": "ontogeny.errors",
+    "Observer": "ontogeny.observe",
     "OntogenyError": "ontogeny.errors",
     "Recorder": "ontogeny.observe",
     "Run": "ontogeny.train",

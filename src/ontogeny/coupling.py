@@ -244,6 +244,7 @@ class LayerMoments:
         self.z = Spread()
         self._shift = torch.empty(0)
         weight, dense = layer.weight(), isinstance(layer, DenseMap)
+        self._off = torch.zeros(len(weight), dtype=torch.float64, device=weight.device)
         self._cross = torch.zeros_like(weight, dtype=torch.float64 if dense else weight.dtype)
 
     def add(self, x: Tensor, z: Tensor, segments: Sequence[Segment]) -> None:
@@ -252,15 +253,17 @@ class LayerMoments:
         self.z.add(z.movedim(axis, 1))
         if self._shift.numel() == 0:
             self._shift = self.z.mean.to(z.dtype)
+        over = [d for d in range(z.dim()) if d != axis]
         shift = self._shift.view([-1 if d == axis else 1 for d in range(z.dim())])
         centred = torch.sub(z, shift, out=self.scratch.like(z))
+        self._off += (z.numel() // z.shape[axis]) * centred.mean(over).double()
         self._cross += self.layer.weight_gradient(x, centred)
         self.maps.add(x, segments)
 
     def result(self, sign: Tensor | None = None) -> Coupling:
         """Return the couplings; `sign` (one a target) is that of a batch norm after the layer."""
         taps = self.layer.tap_means(self.maps.means())
-        off = self.z.mean - self._shift.double()
+        off = self._off / self.z.count
         overall = torch.einsum("g,gst->st", _shares(self.maps.counts, taps), taps)
         covariance = self._cross / self.z.count
         covariance -= (_by_target(self.layer, overall) * off[:, None, None]).to(covariance.dtype)

@@ -206,7 +206,22 @@ def observe_network(
             for rows, segments in probe.chunks():
                 gathering.begin(probe.x[rows].to(device), rows, segments)
                 logits.append(_logits(model(gathering.x)))
-        return gathering.observation(wiring, torch.cat(logits).cpu())
+        outputs = torch.cat(logits).cpu()
+        if probe.has_tokens and probe.n_groups > outputs.shape[1]:
+            msg = (
+                f"expected a logit for each of {probe.n_groups} tokens, got {outputs.shape[1]}: "
+                "mend the tokens or the network"
+            )
+            raise InputError(msg)
+        return gathering.observation(wiring, outputs)
+
+
+def network_logits(model: nn.Module, probe: Probe) -> Float[np.ndarray, "exemplar output"]:
+    """Return the logits of exemplars alone, in their own order; the network is left as it was."""
+    device = next(model.parameters()).device
+    with undisturbed(model):
+        found = [_logits(model(probe.x[rows].to(device))) for rows, _ in probe.chunks()]
+        return probe.restore(torch.cat(found).cpu().float())
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ontogeny.errors import InputError
-from ontogeny.tasks.designs import CAST, CONTRASTS, PAIRS, conjunctive_table
+from ontogeny.tasks.designs import CAST, CODES, CONTRASTS, PAIRS, conjunctive_table
 from ontogeny.tasks.faces import faces
 from ontogeny.tasks.portrait import FACE_UNIT, N_VALUES, NUISANCES, PARTS, draw
 from ontogeny.tasks.task import SPLITS, Task
@@ -238,6 +238,20 @@ def test_alternatives_are_drawn_in_balanced_order():
         own = task.factors["part_hair"][(task.token == token) & (task.split == 0)]
         assert_array_equal(np.bincount(own), [14, 0, 14, 0, 14])
         assert not np.array_equal(own[:21], own[21:])  # each block in an order of its own
+
+
+def test_a_table_can_lie_between_the_designs():
+    rows, hair = conjunctive_table()[:5], list(PARTS).index("hair")
+    leaning = [
+        own[own[:, hair] == (4 if code[0] == "1" else 0)]
+        for own, code in zip(rows, CODES, strict=False)
+    ]
+    table = np.concatenate([rows, leaning], axis=1)
+    task = faces(design="table", table=table, density=30, held_out=30, probe=10, size=16)
+    values = task.factors["part_hair"]
+    for k in range(5):
+        long = (values[(task.token == k) & (task.split == 0)] == 4).mean()
+        assert_allclose(long, 2 / 3 if CODES[k][0] == "1" else 1 / 3, rtol=1e-12)
 
 
 # --- bad input ------------------------------------------------------------------------------------

@@ -16,6 +16,12 @@ def test_only_held_out_exemplars_are_measured():
     assert probe.chance == pytest.approx(2 / 3)
 
 
+def test_record_without_splits_and_groups_is_a_probe_of_single_exemplars():
+    probe = held_out(make_record(group_size=4).drop_vars(["exemplar_split", "group"]))
+    assert len(probe.position) == 60
+    assert len(np.unique(probe.group)) == 60
+
+
 def test_one_held_out_token_is_refused():
     record = make_record().isel(exemplar=slice(0, 20))
     with pytest.raises(InputError, match="of at least 2 tokens, got 20 of 1: hold some out"):

@@ -31,13 +31,19 @@ class Probe:
 def held_out(record: xr.Dataset) -> Probe:
     """Return the exemplars that training never saw.
 
+    A record that says nothing of splits holds a probe only; one that says nothing of groups has
+    exemplars that are each their own.
+
     Raises
     ------
     InputError
         If variables are missing, or fewer than two tokens have held-out exemplars.
     """
-    require(record, "exemplar_token", "exemplar_split", "group", "token")
-    position = np.flatnonzero(record["exemplar_split"].values.astype(str) == "probe")
+    require(record, "exemplar_token", "token")
+    n_exemplars = record.sizes["exemplar"]
+    split = record.get("exemplar_split", xr.DataArray(np.full(n_exemplars, "probe")))
+    group = record.get("group", xr.DataArray(np.arange(n_exemplars)))
+    position = np.flatnonzero(split.values.astype(str) == "probe")
     tokens = tuple(str(name) for name in record["token"].values)
     index = {name: i for i, name in enumerate(tokens)}
     names = record["exemplar_token"].values[position]
@@ -48,7 +54,7 @@ def held_out(record: xr.Dataset) -> Probe:
             f"{len(np.unique(token))}: hold some out (probe=100) and observe again"
         )
         raise InputError(msg)
-    return Probe(position, token, record["group"].values[position], tokens)
+    return Probe(position, token, group.values[position], tokens)
 
 
 def require(record: xr.Dataset, *names: str) -> None:

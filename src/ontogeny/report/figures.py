@@ -61,8 +61,8 @@ def learning(material: Material) -> Section:
     low, high = float(curves["chance_low"]), float(curves["chance_high"])
     return Section(
         "learning", words.ending(curves), figure, seen,
-        "Loss is the mean cross-entropy, accuracy the share of exemplars whose largest logit is "
-        "their token's; train: the training exemplars, probe: held-out ones that no weight saw.",
+        f"Loss: {curves['loss'].attrs['long_name']}. Accuracy: "
+        f"{curves['accuracy'].attrs['long_name']}. No weight saw the probe.",
         f"Chance is the accuracy of always naming the most frequent token; the grey band, "
         f"{words.percent(low)} to {words.percent(high)}, holds 95 % of such accuracies (binomial).",
     )  # fmt: skip

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from ontogeny.report.figures import Section
 
 STYLE = """
-:root{color-scheme:light dark;--ink:#222;--faint:#6b6b6b;--paper:#fbfbf9;--card:#fff;--line:#e3e3df}
+:root{color-scheme:light dark;--ink:#222;--faint:#6b6b6b;--paper:#fbfbf9;--line:#e3e3df}
 @media(prefers-color-scheme:dark){:root{--ink:#e8e8e4;--faint:#a3a39d;--paper:#17181a;
---card:#f4f4f1;--line:#34363a}}
+--line:#34363a}figure img{filter:brightness(.9)}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,sans-serif;
 font-variant-numeric:tabular-nums}
@@ -26,7 +26,7 @@ dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));ga
 border-top:1px solid var(--line);border-bottom:1px solid var(--line);padding:1rem 0;margin:0 0 3rem}
 dt{color:var(--faint);font-size:.8rem}dd{margin:0;font-weight:600;overflow-wrap:anywhere}
 section{margin:0 0 3.6rem}figure{margin:0}
-figure img{display:block;width:100%;height:auto;background:var(--card);border-radius:6px;
+figure img{display:block;width:100%;height:auto;background:#fff;border-radius:6px;
 padding:.6rem}
 figcaption{font-size:.9rem;margin-top:.7rem;max-width:52rem}
 figcaption p{margin:.35rem 0}figcaption b{font-weight:600}.how{color:var(--faint)}

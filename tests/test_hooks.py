@@ -211,6 +211,12 @@ def test_without_tokens_there_is_no_signal_and_no_contrast():
     assert seen.coupling_contrast is None
 
 
+def test_read_only_images_are_taken_without_a_warning():
+    still = images()
+    still.flags.writeable = False
+    observe_network(small_vgg(), still, tokens(), couplings=False)
+
+
 def test_exemplars_keep_their_order():
     token = tokens()
     seen = observe_network(small_vgg(), images(), token)

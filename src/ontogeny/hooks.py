@@ -477,6 +477,8 @@ def _wiring(found: Sequence[Stage], probe: Probe, couplings: bool) -> Wiring:
 
 def _network_input(images: np.ndarray | Tensor) -> Tensor:
     """Return what the network is given; uint8 images are prepared."""
+    if isinstance(images, np.ndarray) and not images.flags.writeable:
+        images = images.copy()  # torch warns of arrays that it must not write to
     x = torch.as_tensor(images)
     if x.dtype == torch.uint8 and x.dim() == 4:
         x = prepare(x)

@@ -1,0 +1,352 @@
+"""From snapshots to the record: live or afterwards, in order, fresh, resumable, undisturbing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
+
+from ontogeny.config import Config  # noqa: E402
+from ontogeny.errors import InputError, RunError  # noqa: E402
+from ontogeny.hooks import observe_network  # noqa: E402
+from ontogeny.model import prepare, vgg  # noqa: E402
+from ontogeny.observe import (  # noqa: E402
+    TRAIN_EXEMPLARS,
+    Exemplars,
+    Observer,
+    Recorder,
+    halves,
+    observe,
+    score,
+    weights_hash,
+)
+from ontogeny.record import RecordWriter, open_record, validate  # noqa: E402
+from ontogeny.tasks.task import Task  # noqa: E402
+from ontogeny.train import Run, train  # noqa: E402
+
+pytestmark = pytest.mark.torch
+CONFIG = Config(steps=12, batch=8, seed=3, snapshots=[0, 1, 4, 12], checkpoint_every=5, threads=1)
+
+
+def small_task(size=8, n=20):
+    rng = np.random.default_rng(0)
+    base = rng.integers(0, 256, (3, size, size, 3))
+    token = np.repeat(["ann", "bea", "zoë"], n)
+    images = np.clip(base.repeat(n, 0) + rng.normal(0, 30, (3 * n, size, size, 3)), 0, 255)
+    factors = {"light": rng.normal(size=3 * n), "side": rng.choice(["left", "right"], 3 * n)}
+    return Task.from_arrays(images.astype(np.uint8), token, probe=6, factors=factors)
+
+
+def network(task):
+    return vgg(task, widths=(4, 6), dense=5, seed=1)
+
+
+def trained(out, *, watchers=(), config=CONFIG):
+    task = small_task()
+    return train(task, network(task), config, out=out, watchers=watchers)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("runs") / "first")
+
+
+def same(a, b):
+    """Say whether two records are equal in values, coordinates and attributes."""
+    return a.load().identical(b.load())
+
+
+def test_observed_run_is_a_whole_record(run, tmp_path):
+    told = []
+    record = observe(run, out=tmp_path / "r.zarr", progress=lambda *event: told.append(event))
+    validate(record)
+    task = small_task()
+    assert told == [("snapshots", k, 4) for k in range(5)]
+    assert record.step.values.tolist() == [0, 1, 4, 12]
+    assert record.examples_seen.values.tolist() == [0, 8, 32, 96]
+    assert_allclose(record.epoch, record.examples_seen / len(task.train))
+    assert record.exemplar.values.tolist() == task.probe.tolist()
+    assert record.exemplar_token.values.tolist() == [task.tokens[t] for t in task.token[task.probe]]
+    assert record.factor_side.values.tolist() == task.factors["side"][task.probe].tolist()
+    assert np.array_equal(record.group, task.group[task.probe])
+    assert np.array_equal(record.image, task.images[task.probe])
+    assert record.exemplar_half.values.mean() == 0.5
+    assert record.attrs["layers"] == ["conv1", "conv2", "conv3", "conv4", "fc1", "logits"]
+    assert record.attrs["tokens"] == list(task.tokens)
+    assert record.attrs["config"]["steps"] == 12
+    assert (record.attrs["seed"], record.attrs["data_hash"]) == (3, task.hash)
+    assert {"ontogeny", "torch"} <= set(record.attrs["versions"])
+
+
+def test_rows_are_what_the_network_shows(run, tmp_path):
+    record, task = observe(run, out=tmp_path / "r.zarr"), small_task()
+    for step in record.step.values.tolist():
+        row, model = record.sel(step=step), run.network(step)
+        seen = observe_network(model, task.images[task.probe], task.token[task.probe])
+        for name in ("activation", "activation_maximum", "logit", "unit_variance", "coupling"):
+            assert np.array_equal(row[name], getattr(seen, name), equal_nan=True), name
+        logit = model(prepare(task.images[task.probe])).detach()
+        token = torch.as_tensor(task.token[task.probe])
+        loss = nn.functional.cross_entropy(logit.double(), token)
+        assert_allclose(row.loss.sel(split="probe"), loss, rtol=1e-5)
+        right = (logit.argmax(1) == token).numpy()
+        assert_allclose(row.accuracy.sel(split="probe"), right.mean())
+        for name in task.tokens:
+            mine = right[row.exemplar_token.values == name]
+            assert_allclose(row.token_accuracy.sel(split="probe", token=name), mine.mean())
+        assert row.weights_hash.item() == weights_hash(run.weights(step))
+
+
+def test_train_split_is_a_fixed_part_of_the_training_exemplars(run, tmp_path):
+    record, task = observe(run, out=tmp_path / "r.zarr"), small_task()
+    shown = Exemplars.of(task, seed=CONFIG.seed)
+    per_token = min(TRAIN_EXEMPLARS, len(task.train) // 3)
+    assert np.bincount(shown.train_token).tolist() == [per_token] * 3
+    logit = run.network(12)(prepare(task.images[task.train])).detach()
+    loss = nn.functional.cross_entropy(logit, torch.as_tensor(task.token[task.train]))
+    assert_allclose(record.loss.sel(step=12, split="train"), loss, rtol=1e-5)  # all are in it
+
+
+def test_training_is_bit_identical_with_and_without_observation(run, tmp_path):
+    watched = trained(tmp_path / "run", watchers=[Observer(tmp_path / "run")])
+    for step in run.steps:
+        bare, seen = run.weights(step), watched.weights(step)
+        assert all(np.array_equal(bare[k], seen[k]) for k in bare)
+    assert np.array_equal(run.curve().loss, watched.curve().loss)
+    after = observe(run, out=tmp_path / "after.zarr")
+    assert same(open_record(watched.path), after)
+    before = (watched.path / "record.zarr" / "zarr.json").stat().st_mtime_ns
+    observe(watched)
+    assert (watched.path / "record.zarr" / "zarr.json").stat().st_mtime_ns == before
+
+
+def test_what_is_done_and_fresh_is_skipped(run, tmp_path, monkeypatch):
+    path = tmp_path / "r.zarr"
+    whole = observe(run, out=path).load()
+    with RecordWriter(path) as writer:
+        writer.truncate(2)
+    steps = []
+    monkeypatch.setattr(
+        run, "network", lambda step: steps.append(step) or Run(run.path).network(step)
+    )
+    assert same(observe(run, out=path), whole)
+    assert steps == [4, 12]
+
+
+def test_gap_and_stale_rows_are_observed_anew(run, tmp_path):
+    whole, path = observe(run, out=tmp_path / "whole.zarr").load(), tmp_path / "r.zarr"
+    observer = Observer(run.path, out=path)
+    observer(0, run.network(0))
+    observer(4, run.network(4))  # step 1 is missing
+    assert same(observe(run, out=path), whole)
+    observer(1, run.network(12))  # not the weights of step 1: later steps go as well
+    assert open_record(path).step.values.tolist() == [0, 1]
+    assert same(observe(run, out=path), whole)
+    observer(4, run.network(4))  # done: nothing changes
+    assert same(open_record(path), whole)
+
+
+def test_record_of_another_task_or_without_couplings_is_replaced(run, tmp_path):
+    whole, path = observe(run, out=tmp_path / "whole.zarr").load(), tmp_path / "r.zarr"
+    Observer(run.path, out=path, couplings=False)(0, run.network(0))
+    assert "coupling" not in open_record(path)
+    assert same(observe(run, out=path), whole)
+
+
+KILLED = """
+import sys
+from ontogeny.observe import observe
+print("ready", flush=True)
+observe(sys.argv[1], out=sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+def test_killed_observation_goes_on(tmp_path):
+    config = Config(steps=60, batch=8, snapshots="every:1", threads=1)
+    run, rng = trained(tmp_path / "run", config=config), np.random.default_rng(0)
+    whole = observe(run, out=tmp_path / "whole.zarr").load()
+    for _ in range(8):
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(run.path), str(tmp_path / "r.zarr")],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        process.stdout.read(6)
+        time.sleep(rng.uniform(0.1, 0.8))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    assert same(observe(run, out=tmp_path / "r.zarr"), whole)
+
+
+def test_run_without_snapshots_is_told(tmp_path):
+    with pytest.raises(RunError, match=r"expected the folder of a run, got .* without run.json"):
+        observe(tmp_path)
+
+
+def test_run_whose_snapshots_are_gone_is_told(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(Run, "steps", ())
+    with pytest.raises(RunError, match=r"expected a run with snapshots, got none in .*: train it"):
+        observe(run, out=tmp_path / "r.zarr")
+
+
+def test_score_equals_torch_and_tells_tokens_apart():
+    rng = np.random.default_rng(0)
+    logit, token = rng.normal(size=(50, 4)) * 5, rng.integers(0, 3, 50)
+    loss, accuracy, per_token = score(logit, token)
+    own = nn.functional.cross_entropy(torch.as_tensor(logit), torch.as_tensor(token))
+    assert_allclose(loss, own, rtol=1e-10)
+    right = logit.argmax(1) == token
+    assert_allclose(accuracy, right.mean())
+    assert_allclose(per_token[:3], [right[token == c].mean() for c in range(3)])
+    assert np.isnan(per_token[3])
+
+
+def test_halves_split_each_token_evenly():
+    token = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [10, 7, 1]))
+    half = halves(token)
+    for c, sizes in enumerate(([5, 5], [4, 3], [1, 0])):
+        assert np.bincount(half[token == c], minlength=2).tolist() == sizes
+
+
+@pytest.mark.parametrize("change", ["value", "name", "shape", "type"])
+def test_hash_of_weights_tells_every_change(change):
+    weights = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor(3)}
+    other = dict(weights)
+    if change == "value":
+        other["a"] = weights["a"] + 1e-6
+    elif change == "name":
+        other = {"c": other.pop("a"), **other}
+    elif change == "shape":
+        other["a"] = weights["a"].reshape(3, 2)
+    else:
+        other["b"] = torch.tensor(3, dtype=torch.int32)
+    assert weights_hash(weights) != weights_hash(other)
+    arrays = {name: value.numpy() for name, value in reversed(weights.items())}
+    assert weights_hash(weights) == weights_hash(arrays)
+
+
+# --- one's own training loop --------------------------------------------------------------------
+
+
+def own_loop(recorder, model, steps):
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.05)
+    task = small_task()
+    x, y = prepare(task.images[task.train]), torch.as_tensor(task.token[task.train])
+    model.train()
+    for _ in range(steps):
+        loss = nn.functional.cross_entropy(model(x), y)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        if recorder is not None:
+            recorder.step(loss)
+    return loss
+
+
+def own_network(kind="cnn"):
+    torch.manual_seed(0)
+    if kind == "mlp":
+        return nn.Sequential(nn.Flatten(), nn.Linear(192, 9), nn.Tanh(), nn.Linear(9, 3))
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Dropout(), nn.Linear(36, 3),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["cnn", "mlp"])
+def test_recorder_in_ones_own_loop(tmp_path, kind):
+    task, model = small_task(), own_network(kind)
+    names = [task.tokens[t] for t in task.token[task.probe]]
+    images = task.images[task.probe]
+    with Recorder(model, tmp_path, images, tokens=names, snapshots=[2, 5], steps=7) as recorder:
+        loss = own_loop(recorder, model, 7)
+    assert model.training
+    record = open_record(tmp_path)
+    validate(record)
+    assert record.step.values.tolist() == [0, 2, 5, 7]
+    assert record.token.values.tolist() == ["ann", "bea", "zoë"]
+    assert "epoch" not in record
+    assert np.isnan(record.loss.sel(split="train")[0])
+    assert_allclose(record.loss.sel(split="train")[-1], loss.item())
+    assert not record.token_accuracy.sel(split="probe").isnull().any()
+    sums = record.coupling.groupby("target").sum(skipna=False)
+    assert_allclose(sums, 1, rtol=1e-3)
+
+
+def test_recorder_disturbs_nothing(tmp_path):
+    bare, seen = own_network(), own_network()
+    torch.manual_seed(1)
+    own_loop(None, bare, 5)
+    torch.manual_seed(1)
+    with Recorder(seen, tmp_path, small_task(), snapshots="every:1") as recorder:
+        own_loop(recorder, seen, 5)
+    assert weights_hash(bare.state_dict()) == weights_hash(seen.state_dict())
+    assert open_record(tmp_path).step.values.tolist() == list(range(6))
+
+
+def test_recorder_without_tokens_keeps_what_needs_none(tmp_path):
+    model, x = own_network(), prepare(small_task().images[:9].copy())
+    with Recorder(model, tmp_path, probe=x) as recorder:
+        recorder.step()
+    record = open_record(tmp_path)
+    assert record.token.values.tolist() == ["0", "1", "2"]
+    absent = {"coupling_token_signal", "coupling_contrast", "accuracy", "exemplar_token", "image"}
+    assert not absent & set(record.variables)
+    assert record.coupling.shape == (2, 4 * 3 + 3 * 4)
+
+
+def test_recorder_of_unknown_length_thins_out(tmp_path):
+    recorder = Recorder(own_network(), tmp_path, small_task())
+    due = [step for step in range(1, 1001) if recorder._is_due(step)]
+    assert due[:10] == list(range(1, 11))
+    assert len(due) < 75
+    assert max(b / a for a, b in pairwise(due[10:])) < 1.13
+
+
+def test_recorder_keeps_what_was_recorded_when_the_loop_fails(tmp_path):
+    with (
+        pytest.raises(ZeroDivisionError),
+        Recorder(own_network(), tmp_path, small_task(), snapshots="every:2") as recorder,
+    ):
+        for _ in range(3):
+            recorder.step(1.0)
+        raise ZeroDivisionError
+    assert open_record(tmp_path).step.values.tolist() == [0, 2]
+
+
+def test_recorder_refuses_what_does_not_go_together(tmp_path):
+    model, task = own_network(), small_task()
+    with pytest.raises(InputError, match="expected one token for each of 5 exemplars"):
+        Recorder(model, tmp_path, task.images[:5], tokens=["a"])
+    with pytest.raises(InputError, match="a logit for each of 2 tokens, got 3"):
+        Recorder(model, tmp_path, task.images[:4], tokens=list("aabb"))
+    with pytest.raises(InputError, match='a list of steps or "every:N"'):
+        Recorder(model, tmp_path, task, snapshots="every:0")
+    with Recorder(model, tmp_path, task):
+        pass
+    with pytest.raises(RunError, match="expected a folder without a record"):
+        Recorder(model, tmp_path, task)
+
+
+def test_record_is_read_by_plain_xarray_while_training(tmp_path):
+    seen = []
+
+    def reader(step, _model):
+        plain = xr.open_zarr(tmp_path / "run" / "record.zarr")
+        seen.append((step, plain.step.values.tolist()))
+
+    trained(tmp_path / "run", watchers=[Observer(tmp_path / "run"), reader])
+    assert seen == [(0, [0]), (1, [0, 1]), (4, [0, 1, 4]), (12, [0, 1, 4, 12])]
+    assert Path(tmp_path / "run" / "run.json").exists()

@@ -185,6 +185,17 @@ def test_dead_targets_have_no_shares(bias, first):
         assert not values[[0, 1, 3, 4, 5]].isnan().any()
 
 
+@pytest.mark.parametrize("first", [False, True], ids=["moments", "gram"])
+def test_rounding_is_no_variance(first):
+    torch.manual_seed(0)
+    module = torch.nn.Conv2d(4, 6, 3)
+    x = torch.tensor([0.1, 0.7, 1 / 3, 1e3]).view(1, 4, 1, 1).expand(500, 4, 7, 8).contiguous()
+    token = np.repeat(np.arange(TOKENS), [100, 150, 250])
+    coupling = gathered(ConvolutionMap(module), x, token, chunk=33, first=first)
+    for values in (coupling.share, coupling.token_signal, coupling.contrast):
+        assert values.isnan().all()
+
+
 def test_dead_sources_leave_no_shares():
     module, (x, token) = convolution("plain"), exemplars()
     coupling = gathered(ConvolutionMap(module), torch.zeros_like(x), token, chunk=4)
@@ -220,10 +231,9 @@ def test_large_mean_and_small_variance_of_images_lose_no_digits():
     module, (x, token) = convolution("plain"), exemplars()
     shifted = 1000 + 0.01 * x
     module.padding, module._reversed_padding_repeated_twice = (0, 0), [0] * 4
-    contributions = naive_source_contributions(module, shifted, 4)
-    coupling = gathered(ConvolutionMap(module.float()), shifted, token, first=True)
-    assert_allclose(coupling.share.sum(1), 1, rtol=1e-5)
-    assert_allclose(coupling.share, naive_coupling(contributions), rtol=1e-3)
+    shares = naive_coupling(naive_source_contributions(module, shifted, 4))
+    coupling = gathered(ConvolutionMap(module), shifted, token, first=True)
+    assert_allclose(coupling.share, shares, rtol=1e-8, atol=1e-10)
 
 
 @settings(deadline=None, max_examples=25)

@@ -414,7 +414,8 @@ def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], notes: Mapping[s
     signed = json.dumps({**notes, _CHECKSUM: _checksum(arrays, notes)})
     header: dict[str, Any] = {"__metadata__": {_NOTES: signed}}
     start = 0
-    for name, array in arrays.items():
+    ordered = {name: arrays[name] for name in sorted(arrays)}
+    for name, array in ordered.items():
         end = start + array.nbytes
         kind = _KINDS[array.dtype.str[1:]]
         header[name] = {"dtype": kind, "shape": array.shape, "data_offsets": (start, end)}
@@ -422,7 +423,7 @@ def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], notes: Mapping[s
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     write_atomically(
-        path, struct.pack("<Q", len(text)), text, *(_bytes(array) for array in arrays.values())
+        path, struct.pack("<Q", len(text)), text, *(_bytes(array) for array in ordered.values())
     )
 
 

@@ -570,22 +570,21 @@ class _Scribe:
 
 @contextmanager
 def _settled(threads: int, seed: int = 0) -> Iterator[None]:
-    """Compute in a way that repeats, and leave torch as it was."""
+    """Compute in a way that repeats, or warn, and leave torch as it was."""
     deterministic: Any = torch.utils.deterministic
-    algorithms = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    mode = torch.get_deterministic_debug_mode()
     fill = deterministic.fill_uninitialized_memory
     before = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.default_generator.manual_seed(seed)
         try:
             torch.set_num_threads(threads)
-            torch.use_deterministic_algorithms(True, warn_only=True)
+            torch.set_deterministic_debug_mode("warn")
             deterministic.fill_uninitialized_memory = False
             yield
         finally:
             deterministic.fill_uninitialized_memory = fill
-            torch.use_deterministic_algorithms(algorithms, warn_only=warn_only)
+            torch.set_deterministic_debug_mode(mode)
             torch.set_num_threads(before)
 
 

@@ -862,3 +862,24 @@ def naive_iou(maps, part_map, part, active):
                 both += is_active and is_part
                 either += is_active or is_part
     return both / either
+
+
+# --- category structure over layers -----------------------------------------------------------
+
+
+def separation_twin(patterns, token, n_tokens):
+    """Distance of two tokens' centres over the root of their mean variance, for every pair."""
+    centre, variance = [], []
+    for c in range(n_tokens):
+        own = [x for x, t in zip(patterns, token, strict=True) if t == c]
+        mean = [sum(column) / len(own) for column in zip(*own, strict=True)]
+        centre.append(mean)
+        variance.append(
+            sum(sum((a - b) ** 2 for a, b in zip(x, mean, strict=True)) for x in own) / len(own)
+        )
+    table = [[0.0] * n_tokens for _ in range(n_tokens)]
+    for a in range(n_tokens):
+        for b in range(n_tokens):
+            square = sum((p - q) ** 2 for p, q in zip(centre[a], centre[b], strict=True))
+            table[a][b] = (square / ((variance[a] + variance[b]) / 2)) ** 0.5
+    return table

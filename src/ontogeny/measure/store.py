@@ -37,7 +37,7 @@ from ontogeny.run import RunFolder
 
 FILE = "measures.zarr"
 _LARGE = {"exemplar", "edge", "y"}
-_KEY = "key"
+KEY = "key"
 
 
 def measure_run(
@@ -68,14 +68,14 @@ def measure_run(
     chance, say = chance or Chance(), progress or _silent
     with open_record(folder.path / RECORD) as record:
         key = record_key(record, chance)
-        found = _stored(folder.path / FILE)
-        if found is not None and found.attrs.get(_KEY) == key:
+        found = stored_measures(folder.path / FILE)
+        if found is not None and found.attrs.get(KEY) == key:
             say("measures are fresh")
             return found
         say("measures are stale: measured anew" if found is not None else "no measures yet")
         data = measure_record(record, chance=chance, progress=progress)
-    data.attrs[_KEY] = key
-    _replace(data, folder.path / FILE)
+    data.attrs[KEY] = key
+    replace_measures(data, folder.path / FILE)
     return data
 
 
@@ -88,13 +88,13 @@ def open_measures(run: RunFolder | str | os.PathLike[str]) -> xr.Dataset:
         If there are none, or they are of another state of the record or of another version.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    data = _stored(folder.path / FILE)
+    data = stored_measures(folder.path / FILE)
     if data is None:
         msg = f"expected measures in {folder.path / FILE}, got none: run `ontogeny measure`"
         raise RunError(msg)
     chance = Chance(**{name: data.attrs[name] for name in asdict(Chance())})
     with open_record(folder.path / RECORD) as record:
-        fresh = data.attrs.get(_KEY) == record_key(record, chance)
+        fresh = data.attrs.get(KEY) == record_key(record, chance)
     if not fresh:
         msg = (
             f"expected measures of the record as it is, got {folder.path / FILE} of an earlier "
@@ -154,7 +154,7 @@ def _source() -> str:
     return digest.hexdigest()
 
 
-def _stored(path: Path) -> xr.Dataset | None:
+def stored_measures(path: Path) -> xr.Dataset | None:
     """Return the measures that are there; None where there are none or they are damaged."""
     if not path.is_dir():
         return None
@@ -165,7 +165,7 @@ def _stored(path: Path) -> xr.Dataset | None:
         return None
 
 
-def _replace(data: xr.Dataset, path: Path) -> None:
+def replace_measures(data: xr.Dataset, path: Path) -> None:
     """Write the measures beside their place, then move them there."""
     fresh, stale = (path.with_name(f".{path.name}.{os.getpid()}-{n}.tmp") for n in ("new", "old"))
     with plain_words(path):

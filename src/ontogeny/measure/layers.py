@@ -1,0 +1,198 @@
+"""Measures of whole layers: one layer's held-out activations in memory at a time.
+
+The first layer is always "pixels": the images themselves, the same at every step, as their
+principal component scores, all of them, so that distances between exemplars are kept.
+May import numpy, xarray, ontogeny.stats, ontogeny.measure.probe and .categories only.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from ontogeny.errors import InputError
+from ontogeny.measure.categories import Chance, Progress, answers
+from ontogeny.measure.probe import Probe, held_out, require, units_of_layers
+from ontogeny.stats.groups import grouped_folds
+from ontogeny.stats.permutation import group_resamples, shuffled_tokens
+
+PIXELS = "pixels"
+N_FOLDS = 5
+FACTOR = "factor_"
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What is drawn once and serves every layer and step, so that these can be compared."""
+
+    probe: Probe
+    exemplar: np.ndarray
+    """[exemplar] index within the task"""
+    steps: np.ndarray
+    dealt: np.ndarray
+    """[shuffle, exemplar] tokens dealt anew over groups"""
+    weights: np.ndarray
+    """[resample, exemplar] how often each exemplar is drawn, groups whole, tokens apart"""
+    fold: np.ndarray
+    """[exemplar] folds with groups whole; all 0 where there are too few groups"""
+    answer: np.ndarray
+    """[step, exemplar] the network's answers; -1 where a logit is NaN"""
+    seed: int
+
+    @property
+    def n_tokens(self) -> int:
+        """How many tokens there are."""
+        return len(self.probe.tokens)
+
+    @property
+    def present(self) -> np.ndarray:
+        """Indices of the tokens that the probe holds."""
+        return np.unique(self.probe.token)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer's responses to the held-out exemplars."""
+
+    name: str
+    patterns: np.ndarray
+    """[step, exemplar, unit]; one step only for pixels"""
+    draws: Draws
+
+    @property
+    def is_pixels(self) -> bool:
+        """Whether these are the images themselves."""
+        return self.name == PIXELS
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What a measure returns of one layer."""
+
+    dims: tuple[str, ...]
+    units: str
+    long_name: str
+    missing: str
+    """Where it is NaN."""
+
+
+Kernel = Callable[[Layer], dict[str, np.ndarray]]
+Part = tuple[Kernel, Mapping[str, Quantity]]
+
+
+def draws_of(record: xr.Dataset, chance: Chance) -> Draws:
+    """Draw shuffles, resamples and folds.
+
+    Raises
+    ------
+    InputError
+        If the record lacks logits, or held-out exemplars of two tokens.
+    """
+    require(record, "logit")
+    probe = held_out(record)
+    rng = np.random.default_rng(chance.seed)
+    token, group = probe.token, probe.group
+    dealt = shuffled_tokens(token, group, n_shuffles=chance.n_shuffles, rng=rng)
+    weights = group_resamples(token, group, n_resamples=chance.n_resamples, rng=rng)
+    codes = np.unique(group, return_inverse=True)[1]
+    fewest = min(len(np.unique(codes[token == c])) for c in np.unique(token))
+    fold = np.zeros(len(token), dtype=np.int64)
+    if fewest >= 2:
+        fold = grouped_folds(token, codes, n_folds=min(N_FOLDS, fewest), rng=rng)
+    steps, exemplar = record["step"].values, record["exemplar"].values[probe.position]
+    return Draws(probe, exemplar, steps, dealt, weights, fold, answers(record, probe), chance.seed)
+
+
+def layers_of(record: xr.Dataset, draws: Draws) -> Iterator[Layer]:
+    """Yield pixels (where the record holds the images), then its layers in forward order.
+
+    Raises
+    ------
+    InputError
+        If the record lacks activations.
+    """
+    require(record, "activation", "layer")
+    if "image" in record:
+        yield Layer(PIXELS, pixel_scores(record, draws)[None], draws)
+    for name, units in units_of_layers(record).items():
+        columns = slice(int(units[0]), int(units[-1]) + 1)
+        if len(units) != columns.stop - columns.start:
+            msg = f"expected the units of {name} side by side, got others between: observe anew"
+            raise InputError(msg)
+        values = record["activation"][:, :, columns].values[:, draws.probe.position]
+        yield Layer(name, values, draws)
+
+
+def pixel_scores(record: xr.Dataset, draws: Draws) -> np.ndarray:
+    """Return the images' principal component scores [exemplar, component]; distances are kept."""
+    images = record["image"].values[draws.probe.position]
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    centred = flat - flat.mean(axis=0)
+    value, vector = np.linalg.eigh(centred @ centred.T)
+    kept = value > 1e-10 * max(value[-1], 1e-300)
+    return (vector[:, kept] * np.sqrt(value[kept]))[:, ::-1]
+
+
+def over_layers(
+    record: xr.Dataset,
+    kernels: Sequence[Part],
+    *,
+    chance: Chance | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Apply kernels to every layer in turn and label what they return.
+
+    What a kernel leaves out for a layer is NaN there.
+
+    Raises
+    ------
+    InputError
+        If the record lacks activations, logits or held-out exemplars of two tokens.
+    """
+    draws = draws_of(record, chance or Chance())
+    names, found = [], []
+    for layer in layers_of(record, draws):
+        if progress is not None:
+            progress(f"category structure, {layer.name}")
+        names.append(layer.name)
+        found.append({k: v for kernel, _ in kernels for k, v in kernel(layer).items()})
+    quantities = {k: q for _, table in kernels for k, q in table.items()}
+    data = xr.Dataset(coords=_coordinates(names, draws))
+    for name, quantity in quantities.items():
+        data[name] = _labelled(quantity, [each.get(name) for each in found], draws)
+    return data
+
+
+def _coordinates(names: list[str], draws: Draws) -> dict[str, list | np.ndarray]:
+    tokens = list(draws.probe.tokens)
+    return {
+        "step": draws.steps, "step_b": draws.steps, "layer": names, "token": tokens,
+        "token_b": tokens, "exemplar": draws.exemplar,
+    }  # fmt: skip
+
+
+def _labelled(quantity: Quantity, parts: list[np.ndarray | None], draws: Draws) -> xr.DataArray:
+    """Stack layers after the step, pixels repeated over steps, NaN for what is left out."""
+    n, n_steps = draws.n_tokens, len(draws.steps)
+    sizes = {"step": n_steps, "step_b": n_steps, "token": n, "token_b": n, "split_node": n - 1}
+    nothing = tuple(sizes.get(dim, 0) for dim in quantity.dims)
+    shape = next((p.shape for p in reversed(parts) if p is not None), nothing)
+    of_steps = quantity.dims[:1] == ("step",)
+    if of_steps:
+        shape = (n_steps, *shape[1:])
+    full = [np.broadcast_to(np.array(np.nan) if p is None else p, shape) for p in parts]
+    axis = int(of_steps)
+    values = np.stack(full, axis=axis).astype(np.float32)
+    dims = (*quantity.dims[:axis], "layer", *quantity.dims[axis:])
+    attributes = {"units": quantity.units, "long_name": quantity.long_name}
+    if np.isnan(values).any():
+        attributes["missing"] = f"NaN: {quantity.missing}"
+    return xr.DataArray(values, dims=dims, attrs=attributes)
+
+
+def last_hidden(data: xr.Dataset | xr.DataArray) -> str:
+    """Return the layer below the logits, or the last there is."""
+    names = [str(name) for name in data["layer"].values]
+    hidden = [name for name in names if name not in {PIXELS, "logits"}]
+    return hidden[-1] if hidden else names[-1]

@@ -1,0 +1,95 @@
+"""Maps of the exemplars that can be compared between steps, with what they keep and what they add.
+
+May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below only.
+"""
+
+import numpy as np
+import xarray as xr
+
+from ontogeny.errors import InputError
+from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.layers import Layer, Quantity, over_layers
+from ontogeny.stats.embedding import mds_map, neighbour_map, pca_map
+from ontogeny.stats.mapquality import map_motion, map_quality
+
+FRAMES = 13
+"""Snapshots that are mapped by default, evenly spaced along the record, first and last included."""
+KINDS = {"neighbour": neighbour_map, "mds": mds_map, "pca": pca_map}
+_MISSING = "a silent layer, NaN activations, or too few exemplars for the map"
+MAPS = {
+    "map": Quantity(("step", "exemplar", "axis"), "radii", "", _MISSING),
+    "trustworthiness": Quantity(("step",), "1", "share kept of neighbourhoods: are the 10 nearest "
+                                "on the map neighbours in the layer? 1 all, about 0.5 chance",
+                                _MISSING),
+    "continuity": Quantity(("step",), "1", "are the 10 nearest in the layer neighbours on the map? "
+                           "1 all, about 0.5 chance", _MISSING),
+    "jitter": Quantity(("step",), "radii", "mean motion of an exemplar on the map since the frame "
+                       "before, beyond its own motion in the layer",
+                       f"the first frame, pixels, {_MISSING}"),
+    "trustworthiness_pca": Quantity(("step",), "1", "trustworthiness of the plain linear map (two "
+                                    "principal axes for all steps): the floor", _MISSING),
+}  # fmt: skip
+_WORDS = {
+    "neighbour": "neighbourhoods kept (t-SNE, all frames of a layer fitted together)",
+    "mds": "distances kept as well as a plane can (metric scaling, all frames fitted together)",
+    "pca": "the first two principal axes of all frames together",
+}
+
+
+def maps(
+    record: xr.Dataset,
+    *,
+    kind: str = "neighbour",
+    frames: int = FRAMES,
+    chance: Chance | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Map the held-out exemplars of every layer at a few steps, so that frames can be compared.
+
+    Returns
+    -------
+    xr.Dataset
+        `map` (map_step, layer, exemplar, axis) and, over (map_step, layer), `trustworthiness`,
+        `continuity`, `jitter`, and `trustworthiness_pca`, that of a linear map.
+
+    Raises
+    ------
+    InputError
+        If `kind` is not neighbour, mds or pca, fewer than 1 frame is asked for, or the record
+        lacks activations, logits or held-out exemplars of two tokens.
+    """
+    if kind not in KINDS or frames < 1:
+        msg = (
+            f"expected a map of kind {', '.join(KINDS)} and at least 1 frame, "
+            f"got {kind} and {frames}"
+        )
+        raise InputError(msg)
+    n_steps = record.sizes["step"]
+    places = np.unique(np.linspace(0, n_steps - 1, min(frames, n_steps)).round().astype(int))
+    few = record.isel(step=places)
+    data = over_layers(few, [(lambda layer: _mapped(layer, kind), MAPS)],
+                       chance=chance, progress=progress)  # fmt: skip
+    data = data.drop_vars(["step_b", "token", "token_b"]).rename(step="map_step")
+    data["map"].attrs["long_name"] = f"map of the held-out exemplars: {_WORDS[kind]}"
+    return data
+
+
+def _mapped(layer: Layer, kind: str) -> dict[str, np.ndarray]:
+    """Return one layer's map and its quality."""
+    x = layer.patterns
+    n = x.shape[1]
+    neighbours = min(15, n - 2)
+    if n < 12 or (kind == "neighbour" and neighbours < 2):
+        return {"map": np.full((len(x), n, 2), np.nan)}
+    options = {"neighbours": neighbours} if kind == "neighbour" else {}
+    frames = KINDS[kind](x, **options)
+    quality, floor = (map_quality(x, each, neighbours=min(10, n // 2 - 1))
+                      for each in (frames, pca_map(x)))  # fmt: skip
+    found = {
+        "map": frames, "trustworthiness": quality.trustworthiness,
+        "continuity": quality.continuity, "trustworthiness_pca": floor.trustworthiness,
+    }  # fmt: skip
+    if not layer.is_pixels:
+        motion = map_motion(x, frames).jitter if len(x) > 1 else np.empty(0)
+        found["jitter"] = np.concatenate([[np.nan], motion])
+    return found

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from ontogeny.errors import InputError
+from ontogeny.measure import Chance, maps
+from records import make_record
+
+FEW = Chance(n_shuffles=19, n_resamples=5)
+
+
+def test_a_map_has_frames_for_every_layer_and_says_what_it_keeps():
+    data = maps(make_record(strength=8.0), frames=3, chance=FEW)
+    assert data["map"].dims == ("map_step", "layer", "exemplar", "axis")
+    assert data["map_step"].values.tolist() == [0, 8, 42]
+    assert np.isfinite(data["map"]).all()
+    assert (data["trustworthiness"].sel(layer="fc1") > 0.7).all()
+    assert np.isnan(data["jitter"].values[0]).all()
+    assert np.isfinite(data["jitter"].sel(layer="fc1").values[1:]).all()
+    assert "t-SNE" in data["map"].attrs["long_name"]
+
+
+def test_tokens_far_apart_are_apart_on_the_map():
+    data = maps(make_record(strength=20.0), frames=3, chance=FEW)
+    frame = data["map"].sel(layer="fc1").isel(map_step=-1).values.reshape(3, 20, 2)
+    centre = frame.mean(axis=1)
+    spread = np.linalg.norm(frame - centre[:, None], axis=-1).max()
+    gaps = np.linalg.norm(centre[:, None] - centre, axis=-1)[np.triu_indices(3, k=1)]
+    assert gaps.min() > spread
+
+
+@pytest.mark.parametrize("kind", ["mds", "pca"])
+def test_other_maps(kind):
+    record = make_record()
+    record["activation"][0, :, :6] = 0.0
+    data = maps(record, kind=kind, frames=2, chance=FEW)
+    assert np.isnan(data["map"].sel(layer="conv1").values[0]).all()
+    assert np.isfinite(data["map"].sel(layer="fc1")).all()
+
+
+def test_too_few_exemplars_have_no_map_and_strange_kinds_are_refused():
+    data = maps(make_record(exemplars=3), frames=2, chance=FEW)
+    assert np.isnan(data["map"]).all()
+    assert "too few exemplars" in data["map"].attrs["missing"]
+    with pytest.raises(InputError, match=r"expected a map of kind neighbour, mds, pca .* got umap"):
+        maps(make_record(), kind="umap")

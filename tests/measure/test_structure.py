@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+
+from ontogeny.measure import Chance, neural_collapse, phases, readout, structure, structure_run
+from ontogeny.measure import store as measure_store
+from records import make_record, make_run
+
+FEW = Chance(n_shuffles=19, n_resamples=10)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return structure(make_record(strength=6.0), chance=FEW)
+
+
+def test_one_pass_gives_what_each_measure_gives(data):
+    record = make_record(strength=6.0)
+    each = neural_collapse(record, chance=FEW).merge(readout(record, chance=FEW))
+    for name in ("nc1", "things_by", "separation_low", "readout", "readout_few"):
+        assert_allclose(data[name], each[name])
+
+
+def test_every_measure_has_units_a_definition_and_a_reason_for_nan(data):
+    assert {"crossnobis", "cka", "layer_cka", "map", "kept_by", "agreeing", "two_nn"} <= set(data)
+    for name in data.data_vars:
+        attributes = data[name].attrs
+        assert attributes["units"], name
+        assert len(attributes["long_name"]) > 10, name
+        if np.isnan(data[name].values).any() and name != "cdnv_null":
+            assert attributes["missing"], name
+
+
+def test_a_sudden_change_of_all_measures_is_a_phase():
+    steps = tuple(range(0, 400, 10))
+    rises = dict.fromkeys(("conv1", "conv2", "fc1", "logits"), 15)
+    record = make_record(steps=steps, rises=rises, strength=8.0)
+    found = phases(record, structure(record, chance=FEW))
+    assert found["change"].isel(step=slice(14, 17)).any("step").sum() >= 4
+    agreed = np.flatnonzero(np.isfinite(found["agreeing"].values))
+    assert set(agreed) & {14, 15, 16}
+    assert found["agreeing_p"].values[agreed].min() <= 0.05
+
+
+def test_measures_of_structure_are_kept_until_stale(tmp_path, monkeypatch):
+    run = make_run(tmp_path / "run", make_record())
+    said = []
+    first = structure_run(run, chance=FEW, progress=said.append)
+    assert "category structure, fc1" in said
+    said.clear()
+    xr.testing.assert_identical(structure_run(run.path, chance=FEW, progress=said.append), first)
+    assert said == []
+    monkeypatch.setattr(measure_store, "_source", lambda: "another version")
+    structure_run(run, chance=FEW, progress=said.append)
+    assert said[0] == "category structure is stale: measured anew"

@@ -79,11 +79,25 @@ def test_near_duplicates_are_passed_over(model, images):
 
 
 def test_too_few_different_exemplars_leave_ranks_empty(model):
-    same = np.full((6, 16, 16, 3), 90, np.uint8)
-    found = top_exemplars(model, same, ["fc1:0"], top=3)
-    assert found.exemplar.values.tolist() == [[0, -1, -1]]
-    assert np.isnan(found.response.values[0, 1:]).all()
-    assert len(crops(same, found, "fc1:0")) == 1
+    same = np.repeat(np.array([90, 200], np.uint8), 3)[:, None, None, None] * np.ones(
+        (1, 16, 16, 3), np.uint8
+    )
+    found = top_exemplars(model, same, ["logits:0"], top=3)
+    shown = found.exemplar.values[0]
+    assert shown[0] >= 0
+    assert shown[2] == -1  # of two different images no third is made
+    assert np.isnan(found.response.values[0, shown < 0]).all()
+    assert len(crops(same, found, "logits:0")) == (shown >= 0).sum()
+
+
+def test_a_dead_unit_has_no_top_exemplars(model, images):
+    dead = vgg(tokens=3, widths=(4, 6), dense=8, seed=3).eval()
+    with torch.no_grad():
+        dead.conv3.bias[2] = -1e6
+    found = top_exemplars(dead, images, ["conv3:2", "conv3:1"], top=3)
+    assert found.exemplar.values[0].tolist() == [-1, -1, -1]
+    assert (found.exemplar.values[1] >= 0).all()
+    assert crops(images, found, "conv3:2").shape == (0, 0, 0, 3)
 
 
 def test_spectrum_runs_from_the_top_to_the_least(model, images):

@@ -131,6 +131,37 @@ def test_a_unit_with_broken_weights_has_no_picture_and_spoils_no_other():
     np.testing.assert_array_equal(cut(found, "conv2:0"), cut(alone, "conv2:0"))
 
 
+def test_a_token_with_broken_weights_has_no_picture():
+    model = network()
+    with torch.no_grad():
+        model.logits.weight[1] = torch.nan
+    found = preferred_images(model, exemplars(), ["logits:1", "logits:0"], recipe=QUICK)
+    assert found.has_picture.values.tolist() == [False, True]
+
+
+def test_a_token_has_a_picture_also_where_its_logit_is_negative():
+    model = network()
+    with torch.no_grad():
+        model.logits.bias[1] = -1e6
+    found = preferred_images(model, exemplars(), ["logits:1"], recipe=QUICK)
+    assert found.has_picture.values.tolist() == [True]
+    assert found.achieved.values[0] < 0
+
+
+def test_penalties_keep_the_image_within_the_range_and_smooth():
+    weights = torch.randn(1, 3, 5, 5, generator=torch.Generator().manual_seed(1))
+    images = {}
+    for name, weight in {"free": 0.0, "bound": 50.0}.items():
+        recipe = Recipe(range_weight=weight, variation_weight=weight, prior_weight=0, jitter=0)
+        climb = linear_climb(weights, recipe)
+        spectrum = climb.run(climb.start(1), torch.tensor([0]), torch.tensor([1.0]))
+        images[name] = climb.canvas.paint(spectrum)
+    outside = {name: (i - i.clamp(0, 1)).abs().mean() for name, i in images.items()}
+    slope = {name: (i[..., 1:] - i[..., :-1]).abs().mean() for name, i in images.items()}
+    assert outside["bound"] < 0.2 * outside["free"]
+    assert slope["bound"] < 0.5 * slope["free"]
+
+
 def test_a_unit_that_lives_on_the_border_is_pictured_there():
     # a 3 x 3 sum that only zero padding can bring above its bias: dark pixels are negative
     model = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.ReLU())

@@ -34,9 +34,9 @@ class Recipe:
         If a choice is impossible; one sentence names all that are.
     """
 
-    steps: int = 64
+    steps: int = 128
     """Updates of an image at each snapshot."""
-    learning_rate: float = 0.15
+    learning_rate: float = 0.3
     """Root mean square of an update of the spectrum; it falls to 0 in the second half."""
     jitter: float = 1 / 16
     """Largest displacement, as a share of the field's larger side."""

@@ -105,7 +105,8 @@ def top_exemplars(  # noqa: PLR0913 - whose, of which, how many and how differen
     Returns
     -------
     xarray.Dataset
-        `exemplar` (unit, rank), index into `images`, -1 where fewer differ; `response`, the unit's
+        `exemplar` (unit, rank), index into `images`, -1 where no more differ or none is answered
+        to above the unit's least response (a dead unit has none); `response`, the unit's
         activation there (not divided); `top`, `left`, `height`, `width`: the receptive field in
         pixels, which may reach beyond the image; the same with `quantile` in place of `rank` under
         names that begin with `spectrum_`. `crop` cuts the pixels.
@@ -124,11 +125,13 @@ def top_exemplars(  # noqa: PLR0913 - whose, of which, how many and how differen
     }
     picked = np.full((len(names), top), -1)
     spectrum = np.zeros((len(names), len(quantiles)), int)
+    at = np.rint((1 - np.array(quantiles)) * (len(images) - 1)).astype(int)
     for k, (layer, channel) in enumerate(chosen):
-        ranked = np.argsort(-(peaks.response[layer][:, channel] / weight[layer]), kind="stable")
-        distinct = _distinct(peaks, (layer, channel), ranked, groups, top)
-        picked[k, : len(distinct)] = distinct
-        spectrum[k] = ranked[np.rint((1 - np.array(quantiles)) * (len(ranked) - 1)).astype(int)]
+        response = peaks.response[layer][:, channel]
+        ranked = np.argsort(-(response / weight[layer]), kind="stable")
+        answered = ranked[response[ranked] > response.min()]
+        distinct = _distinct(peaks, (layer, channel), answered, groups, top)
+        picked[k, : len(distinct)], spectrum[k] = distinct, ranked[at]
     data = _described(peaks, chosen, picked, "rank", "")
     data |= _described(peaks, chosen, spectrum, "quantile", "spectrum_")
     coordinates = {
@@ -170,10 +173,11 @@ def crops(
     one = exemplars.sel(unit=unit)
     names = ("exemplar", "top", "left", "height", "width")
     values = np.stack([one[prefix + name].values for name in names])
-    return np.stack([
+    found = [
         crop(images, exemplar, Window(top, top + height, left, left + width))
         for exemplar, top, left, height, width in values[:, values[0] >= 0].T
-    ])  # fmt: skip
+    ]
+    return np.stack(found) if found else np.zeros((0, 0, 0, images.shape[3]), images.dtype)
 
 
 def _distinct(

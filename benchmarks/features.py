@@ -1,0 +1,139 @@
+"""Preferred images: all units of a snapshot, and one layer's units beside dreamlens."""
+
+import statistics
+import tempfile
+
+import numpy as np
+import torch
+from torch import nn
+
+import ontogeny as ont
+from benchmarks.timing import Row, at_least, missing, paired, release, seconds
+from ontogeny.features.climb import Recipe
+from ontogeny.features.preferred import preferred_images
+from ontogeny.model import PIXEL_MEAN, PIXEL_SCALE
+
+STEPS = 64
+BUDGET = 120.0
+LAYER, UNITS = "conv8", 32
+"""The dearest convolution: its units look at the whole image."""
+ALONE = 3
+COMPARED = {"conv4": 4, "conv6": 4, "conv8": 4, "fc1": 4, "logits": 4}
+PEER_RATE = 0.05
+"""dreamlens' own learning rate, .009, leaves it far behind after 64 steps."""
+
+
+def rows() -> list[Row]:
+    model, images = _snapshot()
+    return [_all_units(model, images), *_beside_dreamlens(model, images)]
+
+
+def _snapshot() -> tuple[nn.Module, np.ndarray]:
+    """Return a briefly trained network and its probe."""
+    task = ont.load_task("faces", density=200, size=32)
+    with tempfile.TemporaryDirectory() as folder:
+        run = ont.train(task, config=ont.Config(steps=200, snapshots=1), out=folder)
+        return run.network(200), task.images[task.probe]
+
+
+def _all_units(model: nn.Module, images: np.ndarray) -> Row:
+    took = seconds(lambda: preferred_images(model, images))
+    name = f"preferred images, all 1,221 units, 32 px, {Recipe().steps} steps"
+    return Row(name, took, None, "", None, f"<= {BUDGET:g} s", took <= BUDGET)
+
+
+def _beside_dreamlens(model: nn.Module, images: np.ndarray) -> list[Row]:
+    peer = release("dreamlens")
+    names = {
+        f"a preferred image ({LAYER}) against one at a time": ">= 10 x",
+        f"a preferred image ({LAYER}) against {UNITS} in a batch": ">= 1.5 x",
+        "activation on the preferred image, median of units": ">= 1 x",
+    }
+    try:
+        theirs = _Dreamlens(model, images)
+    except ImportError:
+        return [missing(name, peer, budget, "not installed") for name, budget in names.items()]
+    alone, batched, height = names
+    channels = list(range(UNITS))
+    units = [f"{LAYER}:{k}" for k in channels]
+
+    def ours() -> None:
+        preferred_images(model, images, units, recipe=Recipe(steps=STEPS))
+
+    def one_at_a_time() -> None:
+        for channel in channels[:ALONE]:
+            theirs.draw(LAYER, [channel], together=False)
+
+    mine, other, ratio = paired(ours, one_at_a_time, repeats=3)
+    single = (mine / UNITS, other / ALONE, ratio * UNITS / ALONE)
+    mine, other, ratio = paired(ours, lambda: theirs.draw(LAYER, channels), repeats=3)
+    together = (mine / UNITS, other / UNITS, ratio)
+    return [
+        at_least(alone, peer, single, 10),
+        at_least(batched, peer, together, 1.5),
+        _heights(height, peer, theirs, model, images),
+    ]
+
+
+def _heights(
+    name: str, peer: str, theirs: "_Dreamlens", model: nn.Module, images: np.ndarray
+) -> Row:
+    """Compare what the pictures of both achieve in units that ours found a picture for or not."""
+    mine, other = [], []
+    for layer, count in COMPARED.items():
+        units = [f"{layer}:{k}" for k in range(count)]
+        found = preferred_images(model, images, units, recipe=Recipe(steps=STEPS))
+        wanted = np.flatnonzero(found.best_exemplar.values > 0).tolist()
+        if wanted:
+            mine += found.achieved.values[wanted].tolist()
+            other += theirs.draw(layer, wanted)
+    ratios = [a / max(b, 1e-6) for a, b in zip(mine, other, strict=True)]
+    middle = statistics.median(ratios)
+    medians = statistics.median(mine), statistics.median(other)
+    return Row(name, *medians, peer, middle, ">= 1 x", middle >= 1, unit="")
+
+
+class _Dreamlens:
+    """dreamlens, drawing at the size of the exemplars with jitter like ours."""
+
+    def __init__(self, model: nn.Module, images: np.ndarray) -> None:
+        from dreamlens import FeatureVisualizer
+        from dreamlens.optimization import RenderConfig, TransformConfig
+
+        self._model, self._size = model, images.shape[1]
+        jitter = TransformConfig(
+            rotate_degrees=0, scale_min=0.9, scale_max=1.1, translate_x=1 / 16, translate_y=1 / 16
+        )
+        self._config = RenderConfig(
+            width=self._size, height=self._size, steps=STEPS, lr=PEER_RATE, transform=jitter
+        )
+        self._visualizer = FeatureVisualizer(model, quiet=True, preprocess=_prepared)
+
+    def draw(self, layer: str, channels: list[int], *, together: bool = True) -> list[float]:
+        """Draw units at the middle of their map; return what the clipped pictures achieve."""
+        output = self._output(layer, torch.zeros(1, 3, self._size, self._size))
+        places = int(np.prod(output.shape[2:]))
+        middle = (output.shape[-1] * (output.shape[-1] // 2) + output.shape[-1] // 2) % places
+        flat = [channel * places + middle for channel in channels]
+        if together:
+            result = self._visualizer.maximize_neurons(layer, flat, self._config)
+        else:
+            result = self._visualizer.maximize_neuron(layer, flat[0], self._config)
+        with torch.no_grad():
+            pictures = result.image().clamp(0, 1)
+            values = self._output(layer, _prepared(pictures)).flatten(1)
+        own = values[torch.arange(len(channels)), flat]
+        return (own if layer == "logits" else own.relu()).tolist()
+
+    def _output(self, layer: str, x: torch.Tensor) -> torch.Tensor:
+        children = dict(self._model.named_children())
+        with torch.no_grad():
+            for name, module in children.items():
+                x = module(x)
+                if name == layer:
+                    break
+        return x
+
+
+def _prepared(image: torch.Tensor) -> torch.Tensor:
+    return (255 * image - PIXEL_MEAN) / PIXEL_SCALE

@@ -118,7 +118,7 @@ def test_run_of_one_snapshot_is_shown_and_says_what_it_cannot_say(tmp_path):
     _, page = write(tmp_path / "run", make_record().isel(step=slice(0, 1)), state="training")
     assert "Only 1 snapshots are recorded; an onset needs 3" in page.text
     assert "This run is not complete" in page.text
-    assert "No token is told" in page.text
+    assert "No token is told for good by the end." in page.text
 
 
 def test_failed_run_says_why(tmp_path):

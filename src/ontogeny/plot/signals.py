@@ -183,8 +183,11 @@ def _interval(ax: Axes, ends: list[float], place: float, *, colour: str, is_open
         fill = "white" if is_open else colour
         ax.plot([right], [place], marker=">", color=colour, markerfacecolor=fill, markersize=6,
                 clip_on=False)  # fmt: skip
-        ax.annotate(words, (right, place), (-10, 0), textcoords="offset points", ha="right",
-                    va="center", fontsize=style.TEXT - 2, color=colour)  # fmt: skip
+        ax.annotate(
+            words, (right, place), (-9, 0), textcoords="offset points", ha="right", va="center",
+            fontsize=style.TEXT - 2, color=colour,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )  # fmt: skip
         return
     if np.isinf(ends[0]):
         fill = "white" if is_open else colour

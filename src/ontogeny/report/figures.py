@@ -80,7 +80,9 @@ def tokens(material: Material) -> Section:
     for ax in axes[len(names) :]:
         ax.set_axis_off()
     for k, ax in enumerate(axes[: len(names)]):
-        ax.set_xlabel("step" if k >= len(names) - columns else "")
+        is_lowest = k >= len(names) - columns
+        ax.set_xlabel("step" if is_lowest else "")
+        ax.tick_params(labelbottom=is_lowest)
     share = material.measures["answer_share"]
     one = share.where(share > 0.9, drop=True)
     seen = "; ".join(f"{o.name} {o.words()}" for o in words.onsets_of(material.measures, "token"))

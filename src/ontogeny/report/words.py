@@ -154,8 +154,9 @@ def tokens_told(measures: xr.Dataset) -> str:
     tail = f"; {listed(never)} not by the end" if never else ""
     if not first:
         start = [o.name for o in found if o.from_start]
-        told = f"{listed(start)} told from the first snapshot on" if start else "No token is told"
-        return told + tail
+        if not start:
+            return "No token is told for good by the end"
+        return f"{listed(start)} told from the first snapshot on{tail}"
     if {o.name for o in first} == {o.name for o in last}:
         return f"Told at once as far as snapshots can say: {join(first)}{tail}"
     return f"Told first: {join(first)}; last: {join(last)}{tail}"

@@ -395,9 +395,10 @@ def test_networks_that_are_no_chain_are_refused_but_can_be_observed_without_coup
 def test_shared_nonlinearity_is_seen_at_each_stage():
     torch.manual_seed(0)
     relu = nn.ReLU(inplace=True)
-    shared = nn.Sequential(
-        nn.Conv2d(3, 4, 3), relu, nn.Conv2d(4, 5, 3), relu, nn.Flatten(), nn.Linear(320, TOKENS)
-    )
+    shared = nn.Sequential(  # its third use belongs to no stage
+        nn.Conv2d(3, 4, 3), relu, nn.Conv2d(4, 5, 3), relu, nn.MaxPool2d(2), relu, nn.Flatten(),
+        nn.Linear(80, TOKENS),
+    )  # fmt: skip
     own = nn.Sequential(*[nn.ReLU() if m is relu else m for m in shared])
     a, b = (observe_network(m, images(), tokens()) for m in (shared, own))
     assert_allclose(a.activation, b.activation, rtol=1e-6)

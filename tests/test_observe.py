@@ -227,7 +227,7 @@ def test_hash_of_weights_tells_every_change(change):
     if change == "value":
         other["a"] = weights["a"] + 1e-6
     elif change == "name":
-        other = {"c": other.pop("a"), **other}
+        other = {"aa": other.pop("a"), **other}
     elif change == "shape":
         other["a"] = weights["a"].reshape(3, 2)
     else:

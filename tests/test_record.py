@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -191,6 +192,17 @@ def test_only_one_writer(tmp_path):
         RecordWriter(path)
     with RecordWriter(path):
         pass
+
+
+def test_patient_writer_waits_for_another(tmp_path):
+    path = written(tmp_path / "record.zarr", [0])
+    first = RecordWriter(path)
+    timer = threading.Timer(0.3, first.close)
+    timer.start()
+    with RecordWriter(path, patience=30) as second:
+        second.append(row(1))
+    timer.join()
+    assert_holds(path, [0, 1])
 
 
 def test_row_that_does_not_fit_names_all_faults(tmp_path):

@@ -34,8 +34,8 @@ from ontogeny.model import Stage, prepare, stages
 PIXELS = "pixels"
 """The image's channels as sources of the first layer are "pixels:0" ..."""
 
-CHUNK_POSITIONS = 50 * 32 * 32
-"""Image positions in a chunk unless told otherwise: 50 exemplars of 32 x 32 pixels."""
+CHUNK_POSITIONS = 100 * 32 * 32
+"""Image positions in a chunk unless told otherwise: 100 exemplars of 32 x 32 pixels."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Probe:
     n_tokens
         How many tokens there are; None: the largest in `token` + 1.
     chunk
-        Exemplars that pass the network at once; it bounds the memory. None: 50 at 32 x 32
+        Exemplars that pass the network at once; it bounds the memory. None: 100 at 32 x 32
         pixels, fewer of larger images.
 
     Raises
@@ -195,7 +195,7 @@ def observe_network(
     probe = images if isinstance(images, Probe) else Probe(images, token)
     device = next(model.parameters()).device
     with undisturbed(model):
-        found = stages(model, probe.example.to(device))
+        found = stages(model, probe.x[:1].to(device))
         wiring = _wiring(found, probe, couplings)
         if couplings and wiring not in probe.chains:
             _refuse(chain_faults(model, found, probe.example.to(device)))

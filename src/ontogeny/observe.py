@@ -37,6 +37,9 @@ Progress = Callable[[str, int, int], object]
 TRAIN_EXEMPLARS = 50
 """Training exemplars per token that the train split's loss and accuracy are taken over."""
 
+PATIENCE = 60.0
+"""Seconds to wait for another observer of the same run."""
+
 GROWTH = 1.08
 """Each next step that a `Recorder` of unknown length observes is about this times the last."""
 
@@ -163,26 +166,20 @@ class Observer:
     def __call__(self, step: int, model: nn.Module) -> None:
         """Observe the network at a step, unless that is done."""
         digest = weights_hash(model.state_dict())
-        if self._is_done(step, digest):
+        if not self.path.exists():
+            row, wiring = self._row(step, model, digest)
+            with RecordWriter.create(self.path, self._template(wiring, row)) as writer:
+                writer.append(row)
             return
-        shown, config = self._exemplars, self._description["config"]
-        observation = observe_network(model, shown.probe, couplings=self.couplings)
-        seen = step * config["batch"]
-        where = {
-            names.STEP: step,
-            names.WEIGHTS: digest,
-            names.EXAMPLES_SEEN: seen,
-            names.EPOCH: seen / sum(self._description["task"]["density"].values()),
-        }
-        scores = _scores(model, shown, observation)
-        row = where | scores | _variables(observation)
-        append(self.path, row, lambda: self._template(observation.wiring, row))
+        with RecordWriter(self.path, patience=PATIENCE) as writer:
+            if not _is_done(writer, step, digest):
+                writer.append(self._row(step, model, digest)[0])
 
     def keep_fresh(self, run: Run) -> int:
         """Cut the record where it first differs from the run's snapshots; return what is left."""
         if not self.path.exists():
             return 0
-        with RecordWriter(self.path) as writer:
+        with RecordWriter(self.path, patience=PATIENCE) as writer:
             if writer.attributes["data_hash"] == self._description["task"]["hash"] and (
                 (names.COUPLING in writer.variables) == self.couplings
             ):
@@ -201,16 +198,18 @@ class Observer:
         task = Task.load(self.run.task_path)
         return Exemplars.of(task, seed=self._description["config"]["seed"])
 
-    def _is_done(self, step: int, digest: str) -> bool:
-        """Say whether the record holds this step of these weights; cut off what it replaces."""
-        if not self.path.exists():
-            return False
-        with RecordWriter(self.path) as writer:
-            steps = writer.column(names.STEP).tolist()
-            if step in steps and writer.column(names.WEIGHTS)[steps.index(step)] == digest:
-                return True
-            writer.truncate(sum(earlier < step for earlier in steps))
-        return False
+    def _row(self, step: int, model: nn.Module, digest: str) -> tuple[dict[str, Any], Wiring]:
+        shown, config = self._exemplars, self._description["config"]
+        observation = observe_network(model, shown.probe, couplings=self.couplings)
+        seen = step * config["batch"]
+        where = {
+            names.STEP: step,
+            names.WEIGHTS: digest,
+            names.EXAMPLES_SEEN: seen,
+            names.EPOCH: seen / sum(self._description["task"]["density"].values()),
+        }
+        scores = _scores(model, shown, observation)
+        return where | scores | _variables(observation), observation.wiring
 
     def _template(self, wiring: Wiring, row: Mapping[str, Any]) -> xr.Dataset:
         description = self._description
@@ -314,10 +313,13 @@ class Recorder:
         if self.exemplars.train is None:
             row[names.LOSS][0] = np.nan if self._loss is None else float(self._loss)
         attributes = {"data_hash": None if self.task is None else self.task.hash}
-        append(
-            self.path, row,
-            lambda: template(self.exemplars, observation.wiring, row, attributes),
-        )  # fmt: skip
+        if self._last < 0:
+            blank = template(self.exemplars, observation.wiring, row, attributes)
+            opened = RecordWriter.create(self.path, blank)
+        else:
+            opened = RecordWriter(self.path, patience=PATIENCE)
+        with opened as writer:
+            writer.append(row)
         self._last = self.done
 
     def __enter__(self) -> Self:
@@ -351,13 +353,6 @@ class Recorder:
             return False
         self._next = max(step + 1, round(step * GROWTH))
         return True
-
-
-def append(path: Path, row: Mapping[str, Any], make_template: Callable[[], xr.Dataset]) -> None:
-    """Append a row to a record; the first lays it out."""
-    opened = RecordWriter(path) if path.exists() else RecordWriter.create(path, make_template())
-    with opened as writer:
-        writer.append(row)
 
 
 def template(
@@ -438,6 +433,15 @@ def _fresh(writer: RecordWriter, run: Run) -> int:
             break
         fresh += 1
     return fresh
+
+
+def _is_done(writer: RecordWriter, step: int, digest: str) -> bool:
+    """Say whether a record holds this step of these weights; cut off what it is to replace."""
+    steps = writer.column(names.STEP).tolist()
+    if step in steps and writer.column(names.WEIGHTS)[steps.index(step)] == digest:
+        return True
+    writer.truncate(sum(earlier < step for earlier in steps))
+    return False
 
 
 def _variables(observation: Observation) -> dict[str, np.ndarray]:

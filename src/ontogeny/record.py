@@ -10,6 +10,7 @@ import json
 import math
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -231,6 +232,8 @@ class RecordWriter:
     ----------
     path
         The record's folder; `RecordWriter.create` lays a new one out.
+    patience
+        Seconds to wait for another writer to finish.
 
     Raises
     ------
@@ -238,17 +241,18 @@ class RecordWriter:
         If there is no record, it is damaged, of a newer schema, or somebody else writes it.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, patience: float = 0) -> None:
         self.path = Path(path).absolute()
         self._metadata = _read_metadata(self.path)
         self._lock = _lock(self.path)
-        self._lock.__enter__()
+        _take(self._lock, patience)
         try:
             sweep(self.path)
             self._metadata = _read_metadata(self.path)
             group = zarr.open_group(self.path, mode="r+", use_consolidated=True)
-            dims = {name: array.metadata.dimension_names for name, array in group.arrays()}  # pyright: ignore[reportAttributeAccessIssue]
-            self._growing = {n: a for n, a in group.arrays() if (dims[n] or [None])[0] == STEP}
+            arrays = self._metadata["consolidated_metadata"]["metadata"]
+            growing = [n for n, a in arrays.items() if STEP in a["dimension_names"]]
+            self._growing: dict[str, zarr.Array] = {n: group[n] for n in growing}  # pyright: ignore[reportAttributeAccessIssue]
         except BaseException:
             self.close()
             raise
@@ -422,6 +426,21 @@ def _chunks(variable: xr.Variable) -> tuple[int, ...]:
 
 def _lock(path: Path) -> FolderLock:
     return FolderLock(path.with_name(f".{path.name}.lock"))
+
+
+def _take(lock: FolderLock, patience: float) -> None:
+    """Take a lock, if need be when another writer has let go of it."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            lock.__enter__()
+        except RunError as error:
+            is_busy = isinstance(error.__context__, BlockingIOError)
+            if not is_busy or time.monotonic() >= end:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _read_metadata(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Kernels of category structure against rsatoolbox, pytorch-cka and scikit-dimension.
 
-Both sides get the same single-precision patterns, as a record holds them; ours compute in double
-precision, the peers in what they choose.
+Both sides get the same patterns in double precision and return results of that precision. The
+peers can be given single precision, in which a matrix product costs half: ours always compute in
+double, since small distances between large responses are lost in single.
 """
 
 import importlib
@@ -49,7 +50,7 @@ def patterns(n_units: int) -> np.ndarray:
     rng = np.random.default_rng(n_units)
     token = np.arange(EXEMPLARS) % TOKENS
     means = rng.normal(size=(STEPS, TOKENS, n_units))
-    return (rng.normal(size=(STEPS, EXEMPLARS, n_units)) + means[:, token]).astype(np.float32)
+    return rng.normal(size=(STEPS, EXEMPLARS, n_units)) + means[:, token]
 
 
 def rdm_comparisons() -> dict[str, Comparison]:
@@ -90,7 +91,7 @@ def cka_comparisons() -> dict[str, Comparison]:
     from cka import cka_from_features
 
     rng = np.random.default_rng(0)
-    parts = [rng.normal(size=(EXEMPLARS, w)).astype(np.float32) for w in WIDTHS * 20]
+    parts = [rng.normal(size=(EXEMPLARS, w)) for w in WIDTHS * 20]
     cases = {}
     for name, precision in (("peer in single", torch.float32), ("peer in double", torch.float64)):
         tensors = [torch.from_numpy(x).to(precision) for x in parts]

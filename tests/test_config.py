@@ -97,5 +97,11 @@ def test_learning_rate_rises_in_warm_up_and_falls_as_a_cosine():
 
 
 def test_a_constant_learning_rate_is_constant():
-    config = Config(steps=5)
+    config = Config(learning_rate_schedule="constant", steps=5)
     assert {config.learning_rate_at(step) for step in range(1, 6)} == {1e-3}
+
+
+def test_flips_are_the_tasks_unless_said_otherwise():
+    assert Config().settled(mirrors=True).flips is True
+    assert Config().settled(mirrors=False).flips is False
+    assert Config(flips=False).settled(mirrors=True).flips is False

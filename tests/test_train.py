@@ -4,6 +4,7 @@ import math
 import resource
 import shutil
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.torch
 STEPS = 20
 CONFIG = Config(
     steps=STEPS, batch=8, snapshots=[0, 1, 2, 5, 11, 20], checkpoint_every=6, rungs=1, flips=True,
-    threads=1,
+    threads=1, learning_rate_schedule="constant",
 )  # fmt: skip
 
 
@@ -124,7 +125,10 @@ def test_the_curve_counts_each_exemplar_of_each_batch(task, whole):
 
 def test_the_curve_is_that_of_a_loop_written_by_hand(task, tmp_path):
     """The naive twin: a usual loop over the same batches."""
-    config = Config(steps=12, batch=8, optimiser="sgd", learning_rate=0.05, threads=1)
+    config = Config(
+        steps=12, batch=8, optimiser="sgd", learning_rate=0.05,
+        learning_rate_schedule="constant", threads=1,
+    )  # fmt: skip
     run = train(task, make_network(), config, out=tmp_path / "run")
     network, losses = make_network(), []
     optimiser = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=0.01)
@@ -620,3 +624,15 @@ def test_loss_is_recorded_before_the_update(task, tmp_path):
         logits = make_network()(prepare(task.images[chosen]))
         loss = nn.functional.cross_entropy(logits, torch.tensor(task.token[chosen])).item()
     assert math.isclose(run.curve().loss[0], loss, rel_tol=1e-5)
+
+
+def test_photographs_are_mirrored_unless_said_otherwise_and_the_run_says_so(tmp_path):
+    task = replace(make_task(), origin={"source": "folder"})
+    config = Config(steps=1, batch=4)
+    run = train(task, make_network(), config, out=tmp_path / "run")
+    assert run.config.flips is True
+    assert train(task, config=config, out=tmp_path / "run", resume=True).config.flips is True
+    with pytest.raises(InputError, match=r"flips False \(it has True\)"):
+        train(task, config=Config(steps=1, batch=4, flips=False), out=run.path, resume=True)
+    drawn = train(make_task(), make_network(), config, out=tmp_path / "drawn")
+    assert drawn.config.flips is False

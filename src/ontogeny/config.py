@@ -6,7 +6,7 @@ May import `ontogeny.schedule` and `ontogeny.errors` only.
 import math
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any, Literal, Self, get_args
 
@@ -48,7 +48,7 @@ class Config:
     """Of the order of exemplars, of flips, of dropout, and of the network if none is given."""
     optimiser: Optimiser = "adamw"
     learning_rate: float = 1e-3
-    learning_rate_schedule: RateSchedule = "constant"
+    learning_rate_schedule: RateSchedule = "cosine"
     """`cosine` falls to 0 at the last step."""
     warmup_steps: int = 0
     """Steps over which the learning rate rises linearly from 0."""
@@ -56,8 +56,9 @@ class Config:
     """Of SGD; AdamW does not read it."""
     weight_decay: float = 0.01
     """Decoupled from the gradient in AdamW, part of it in SGD."""
-    flips: bool = False
-    """Mirror each exemplar left to right in half of its presentations."""
+    flips: bool | None = None
+    """Mirror each exemplar left to right in half of its presentations; None: as the task says
+    (`Task.mirrors`: photographs are, drawn faces and arrays are not)."""
     snapshots: int | str | Sequence[int] = 60
     """A count on the quasi-logarithmic grid, `"every:N"`, or a list of steps."""
     checkpoint_every: int = 100
@@ -97,6 +98,10 @@ class Config:
     def to_json(self) -> dict[str, Any]:
         """Return the entries as JSON can hold them."""
         return asdict(self)
+
+    def settled(self, *, mirrors: bool) -> Self:
+        """Return the config with what depends on the task put in."""
+        return self if self.flips is not None else replace(self, flips=mirrors)
 
     @property
     def snapshot_steps(self) -> tuple[int, ...]:
@@ -163,7 +168,7 @@ class Config:
             for name, choices in _CHOICES.items()
             if getattr(self, name) not in choices
         ]
-        if not isinstance(self.flips, bool):
+        if not isinstance(self.flips, bool | None):
             problems.append(f"flips {self.flips!r} (True or False)")
         return problems
 

@@ -102,7 +102,7 @@ def train(  # noqa: PLR0913 - what to learn, with what, how, where to, and who l
     if task is None:
         msg = f"expected a task, or a run to resume, got neither in {out}: give a task"
         raise InputError(msg)
-    config = config or Config()
+    config = (config or Config()).settled(mirrors=task.mirrors)
     network = vgg(task, seed=config.seed) if model is None else model
     _check(network, task, config)
     with run.writing():
@@ -288,7 +288,8 @@ class Run(RunFolder):
         if task is not None and task.hash != description["task"]["hash"]:
             problems.append(f"another task ({task.name}, {task.hash[:12]})")
         if config is not None:
-            new, old = config.to_json(), self.config.to_json()
+            asked = config.settled(mirrors=self.task.mirrors)
+            new, old = asked.to_json(), self.config.to_json()
             problems += [f"{k} {new[k]} (it has {old[k]})" for k in new if new[k] != old[k]]
         spec = getattr(self._model, "spec", None)
         if spec is not None and spec != description["model"]:

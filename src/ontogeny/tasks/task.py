@@ -33,6 +33,8 @@ __all__ = ["SPLITS", "Task"]
 SCHEMA = 1
 FACTOR = "factor_"
 ARRAYS = ("images", "token", "split", "group")
+PHOTOGRAPHS = ("folder", "flowers")
+"""Sources, as `Task.origin` names them, whose exemplars are read from picture files."""
 TEXT = ("tokens", "parts", "name", "origin", "exemplars")
 
 
@@ -108,6 +110,11 @@ class Task:
         held = np.bincount(self.split, minlength=len(SPLITS))
         sizes = ", ".join(f"{n} {name}" for name, n in zip(SPLITS, held, strict=True))
         return f"Task({self.name!r}: {self.n_tokens} tokens, {sizes}, {y} x {x} x {self.channels})"
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether a mirrored exemplar is one of its token still: assumed of photographs only."""
+        return self.origin.get("source") in PHOTOGRAPHS
 
     @property
     def n_tokens(self) -> int:

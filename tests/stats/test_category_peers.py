@@ -97,8 +97,8 @@ def test_comparison_and_ceiling_agree_with_rsatoolbox(rsatoolbox, ours: str, pee
 
 def test_cka_agrees_with_pytorch_cka() -> None:
     """The peer clips to 0 to 1 what the debiased estimate leaves below 0."""
-    torch = pytest.importorskip("torch")
     peer = pytest.importorskip("cka")
+    torch = pytest.importorskip("torch")
     shared = patterns_of(9, 60, 4)
     parts = [
         shared @ patterns_of(k, 4, w) + patterns_of(20 + k, 60, w) for k, w in enumerate((5, 90))

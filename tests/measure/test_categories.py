@@ -5,8 +5,10 @@ from numpy.testing import assert_allclose
 from ontogeny.errors import InputError
 from ontogeny.measure.categories import (
     Chance,
+    _prediction_bound,
     confusion,
     layer_token_signal,
+    preferred_token,
     signals,
     token_margins,
     token_signal,
@@ -66,6 +68,43 @@ def test_untrained_threshold_is_above_the_untrained_signal_and_needs_step_0():
     assert (layers["untrained_threshold"] > layers["layer_token_signal"][0]).all()
     later = layer_token_signal(record.isel(step=slice(1, None)), chance=FEW)
     assert np.isnan(later["untrained_threshold"]).all()
+
+
+def test_untrained_threshold_is_passed_by_new_units_as_often_as_said():
+    rng = np.random.default_rng(0)
+    passed = [
+        rng.standard_normal(8).mean() > _prediction_bound(rng.standard_normal(8), 0.05)
+        for _ in range(4000)
+    ]
+    assert_allclose(np.mean(passed), 0.05, atol=0.012)  # 3.5 standard errors
+    assert np.isnan(_prediction_bound(np.array([0.3, np.nan]), 0.05))
+
+
+def test_preferred_token_is_that_of_the_largest_mean():
+    record = make_record(strength=5.0)
+    record["activation"][-1, :, 4] = 2.0
+    best = preferred_token(record)
+    token = held_out(record).token
+    for unit in (0, 9, 20):
+        values = record["activation"].values[-1, :, unit]
+        means = [values[token == c].mean() for c in range(3)]
+        assert best[-1, unit] == np.argmax(means)
+    assert best[-1, 4] == -1
+    assert best.sel(step=42, unit=["logits:0", "logits:1", "logits:2"]).values.tolist() == [0, 1, 2]
+
+
+def test_token_without_held_out_exemplars_is_nan_and_stops_nothing():
+    record = make_record(strength=5.0)
+    split = np.where(record["exemplar_token"].values == "bo", "train", "probe")
+    record = record.assign_coords(exemplar_split=("exemplar", split))
+    margins = token_margins(record, chance=FEW)
+    assert np.isnan(margins["token_margin"].sel(token="bo")).all()
+    assert np.isnan(margins["margin_threshold"].sel(token="bo")).all()
+    assert (margins["token_margin"] > margins["margin_threshold"]).sel(token="cy").values[-1]
+    assert np.isnan(confusion(record).sel(token="bo")).all()
+    assert set(np.unique(preferred_token(record))) == {0, 2}
+    signal = layer_token_signal(record, chance=FEW)
+    assert np.isfinite(signal["layer_token_signal"]).all()
 
 
 def test_share_beyond_is_about_one_percent_without_structure_and_all_with():

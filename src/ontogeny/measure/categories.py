@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from scipy import stats
+from scipy.special import stdtrit
 
 from ontogeny.errors import InputError
 from ontogeny.measure.probe import (
@@ -26,6 +26,7 @@ from ontogeny.stats.permutation import (
     upper_quantile,
 )
 from ontogeny.stats.selectivity import (
+    CONSTANT,
     eta_squared,
     excess,
     resampled_eta_squared,
@@ -270,7 +271,7 @@ def _prediction_bound(values: np.ndarray, tail: float) -> float:
     there = values[np.isfinite(values)]
     if len(there) < 2:
         return float("nan")
-    reach = stats.t.ppf(1 - tail, len(there) - 1) * np.sqrt(2 / len(there))
+    reach = stdtrit(len(there) - 1, 1 - tail) * np.sqrt(2 / len(there))
     return float(there.mean() + reach * there.std(ddof=1))
 
 
@@ -293,7 +294,7 @@ def preferred_token(record: xr.Dataset) -> xr.DataArray:
     Returns
     -------
     xr.DataArray
-        (step, unit): index of the token; -1 where the unit does not vary or is NaN.
+        (step, unit): index of the token; -1 where its means are equal or NaN.
 
     Raises
     ------
@@ -307,7 +308,8 @@ def preferred_token(record: xr.Dataset) -> xr.DataArray:
         activation = record["activation"][k].values[probe.position]
         means = token_means(activation, probe.token, len(probe.tokens))
         means = means[np.isfinite(means).any(axis=1)]
-        varies = np.isfinite(means).all(axis=0) & (np.ptp(means, axis=0) > 0)
+        apart = np.ptp(means, axis=0) > CONSTANT * np.abs(means).max(axis=0)
+        varies = np.isfinite(means).all(axis=0) & apart
         present = np.unique(probe.token)
         names[k, varies] = present[means[:, varies].argmax(axis=0)]
     coordinates = {"step": record["step"].values, "unit": record["unit"].values}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from scipy import stats
+from scipy.special import bdtr
 
 from ontogeny.measure.categories import (
     Chance,
@@ -62,7 +62,8 @@ def learning_curves(record: xr.Dataset) -> xr.Dataset:
     probe = held_out(record)
     data = record[["loss", "accuracy", "token_accuracy"]].load()
     n, chance = len(probe.token), probe.chance
-    low, high = stats.binom.ppf([0.025, 0.975], n, chance) / n
+    up_to = bdtr(np.arange(n + 1), n, chance)
+    low, high = np.searchsorted(up_to, [0.025, 0.975]) / n
     words = f"of {n} held-out exemplars"
     for name, value, long_name in (
         ("chance", chance, f"accuracy of always naming the most frequent token {words}"),

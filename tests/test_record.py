@@ -313,6 +313,18 @@ def test_twice_named_unit_is_told():
         validate(twice)
 
 
+def test_docs_page_names_every_variable_with_its_dims():
+    page = (Path(__file__).parents[1] / "docs" / "record.md").read_text()
+    for name, variable in rec.VARIABLES.items():
+        dims = ", ".join(variable.dims)
+        assert any(
+            line.strip(" *").startswith(f"{name} ") and f"({dims})" in line
+            for line in page.splitlines()
+        ), name
+    for attribute in rec.ATTRIBUTES:
+        assert attribute in page
+
+
 def test_unknown_name_has_no_definition():
     with pytest.raises(InputError, match=r"expected a variable of the record .* got mood"):
         definition("mood")

@@ -8,8 +8,7 @@ import xarray as xr
 
 from ontogeny.errors import RunError
 from ontogeny.record import RecordWriter
-from ontogeny.report import report, words
-from ontogeny.report.figures import SECTIONS
+from ontogeny.report import SECTIONS, report, words
 from ontogeny.report.words import Onset
 from records import STEPS, make_record, make_run
 
@@ -60,8 +59,9 @@ def test_answers_come_first_with_their_intervals(written):
 def test_every_figure_has_what_is_seen_a_definition_and_a_null(written):
     file, page = written
     keys = [a["id"] for tag, a in page.tags if tag == "section"]
-    assert keys == ["learning", "tokens", "signal", "onsets", "units", "couplings", "ancestry",
-                    "filters", "exemplars"]  # fmt: skip
+    assert keys == ["learning", "tokens", "things", "differentiation", "maps", "readout",
+                    "collapse", "distances", "dimension", "likeness", "lives", "signal",
+                    "onsets", "units", "couplings", "ancestry", "filters", "exemplars"]  # fmt: skip
     assert page.text.count("Definition.") == len(keys)
     assert page.text.count("Null.") == len(keys)
     assert "Not shown" not in page.text
@@ -73,7 +73,7 @@ def test_the_file_needs_nothing_beside_it(written):
     assert file.stat().st_size < 6e6
     assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "iframe"})
     sources = [a["src"] for tag, a in page.tags if tag == "img"]
-    assert len(sources) == 9
+    assert len(sources) == 18
     for source in sources:
         drawn = base64.b64decode(source.removeprefix("data:image/svg+xml;base64,"))
         assert b"<svg" in drawn

@@ -11,6 +11,7 @@ from ontogeny.measure.categories import Chance, Progress
 from ontogeny.measure.layers import Layer, Quantity, over_layers
 from ontogeny.stats.embedding import mds_map, neighbour_map, pca_map
 from ontogeny.stats.mapquality import map_motion, map_quality
+from ontogeny.stats.rdm import squared_euclidean_rdm
 
 FRAMES = 13
 """Snapshots that are mapped by default, evenly spaced along the record, first and last included."""
@@ -26,6 +27,9 @@ MAPS = {
     "jitter": Quantity(("step",), "radii", "mean motion of an exemplar on the map since the frame "
                        "before, beyond its own motion in the layer",
                        f"the first frame, pixels, {_MISSING}"),
+    "own_neighbours": Quantity(("step",), "1", "share of an exemplar's 10 nearest in the layer "
+                               "(not on the map) that are of its own token, mean over exemplars; "
+                               "its share of the probe by chance", _MISSING),
     "trustworthiness_pca": Quantity(("step",), "1", "trustworthiness of the plain linear map (two "
                                     "principal axes for all steps): the floor", _MISSING),
 }  # fmt: skip
@@ -50,7 +54,8 @@ def maps(
     -------
     xr.Dataset
         `map` (map_step, layer, exemplar, axis) and, over (map_step, layer), `trustworthiness`,
-        `continuity`, `jitter`, and `trustworthiness_pca`, that of a linear map.
+        `continuity`, `jitter`, `trustworthiness_pca`, that of a linear map, and `own_neighbours`,
+        how many of an exemplar's nearest are of its token.
 
     Raises
     ------
@@ -74,6 +79,19 @@ def maps(
     return data
 
 
+def _own(layer: Layer) -> np.ndarray:
+    """Return the share of the 10 nearest exemplars that are of the exemplar's token."""
+    token, share = layer.draws.probe.token, np.full(len(layer.patterns), np.nan)
+    for k, x in enumerate(layer.patterns):
+        if np.isfinite(x).all() and np.ptp(x, axis=0).any():
+            square = squared_euclidean_rdm(x)
+            np.fill_diagonal(square, np.inf)
+            count = min(10, len(x) - 1)
+            nearest = np.argpartition(square, count - 1, axis=1)[:, :count]
+            share[k] = np.mean(token[nearest] == token[:, None])
+    return share
+
+
 def _mapped(layer: Layer, kind: str) -> dict[str, np.ndarray]:
     """Return one layer's map and its quality."""
     x = layer.patterns
@@ -87,7 +105,8 @@ def _mapped(layer: Layer, kind: str) -> dict[str, np.ndarray]:
                       for each in (frames, pca_map(x)))  # fmt: skip
     found = {
         "map": frames, "trustworthiness": quality.trustworthiness,
-        "continuity": quality.continuity, "trustworthiness_pca": floor.trustworthiness,
+        "continuity": quality.continuity, "own_neighbours": _own(layer),
+        "trustworthiness_pca": floor.trustworthiness,
     }  # fmt: skip
     if not layer.is_pixels:
         motion = map_motion(x, frames).jitter if len(x) > 1 else np.empty(0)

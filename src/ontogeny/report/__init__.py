@@ -14,12 +14,16 @@ from ontogeny.errors import OntogenyError
 from ontogeny.files import plain_words, write_atomically
 from ontogeny.measure import measure_run
 from ontogeny.record import open_record
-from ontogeny.report import words
-from ontogeny.report.figures import SECTIONS, Material, Section
+from ontogeny.report import figures, structure, words
+from ontogeny.report.figures import Material, Section
 from ontogeny.report.page import page, svg
 from ontogeny.run import RunFolder
 
-__all__ = ["report"]
+__all__ = ["SECTIONS", "report"]
+
+_FIRST = ("learning curves", "tokens' learning curves")
+SECTIONS = {name: figures.SECTIONS[name] for name in _FIRST} | structure.SECTIONS | figures.SECTIONS
+"""All figures in the order of the report."""
 
 
 def report(
@@ -49,7 +53,9 @@ def report(
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
     measures = measure_run(folder, progress=progress)
     with open_record(folder.path / "record.zarr") as record:
-        sections, missing = _sections(Material(folder, record, measures), progress)
+        material = Material(folder, record, measures)
+        sections, missing = _sections(material, progress)
+        answers = [*_structure_answers(material), *_answers(measures)]
         facts = _facts(folder, record)
     drawn = [(section, svg(section.figure)) for section in sections]
     with plain_words(folder.path / "figures"):
@@ -57,7 +63,7 @@ def report(
     for section, picture in drawn:
         write_atomically(folder.path / "figures" / f"{section.key}.svg", picture)
     html = page(
-        _title(folder, measures), lead=_lead(folder), answers=_answers(measures), facts=facts,
+        _title(folder, measures), lead=_lead(folder), answers=answers, facts=facts,
         sections=drawn, notices=[*_notices(folder, measures), *missing],
     )  # fmt: skip
     write_atomically(folder.path / "report.html", html.encode())
@@ -95,6 +101,14 @@ def _lead(folder: RunFolder) -> str:
 def _answers(measures: xr.Dataset) -> list[str]:
     found = (words.layers_rise, words.tokens_told, words.most_confused, words.strongest_layer)
     return [words.untrained_signal(measures), *(f"{say(measures)}." for say in found)]
+
+
+def _structure_answers(material: Material) -> list[str]:
+    """Answer where and when tokens became things; nothing where it could not be measured."""
+    try:
+        return structure.answers(material.structure)
+    except OntogenyError:
+        return []  # the figures that are missing say why
 
 
 def _facts(folder: RunFolder, record: xr.Dataset) -> dict[str, str]:

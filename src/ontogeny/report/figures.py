@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ontogeny import plot
 from ontogeny.errors import InputError
-from ontogeny.measure import strongest_couplings
+from ontogeny.measure import strongest_couplings, structure_run
 from ontogeny.measure.probe import require
 from ontogeny.report import words
 from ontogeny.run import RunFolder
@@ -25,6 +26,11 @@ class Material:
     run: RunFolder
     record: xr.Dataset
     measures: xr.Dataset
+
+    @cached_property
+    def structure(self) -> xr.Dataset:
+        """Category structure, measured anew if stale."""
+        return structure_run(self.run)
 
     @property
     def tokens(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Preferred images: all units of a snapshot, and one layer's units beside dreamlens."""
+"""Preferred images: all units of a snapshot, and units of every depth beside dreamlens."""
 
 import statistics
 import tempfile
@@ -9,15 +9,19 @@ from torch import nn
 
 import ontogeny as ont
 from benchmarks.timing import Row, at_least, missing, paired, release, seconds
-from ontogeny.features.climb import Recipe
+from ontogeny.features.canvas import Palette
+from ontogeny.features.climb import Climb, Recipe
+from ontogeny.features.cone import Cone
+from ontogeny.features.fields import columns
 from ontogeny.features.preferred import preferred_images
-from ontogeny.model import PIXEL_MEAN, PIXEL_SCALE
+from ontogeny.model import PIXEL_MEAN, PIXEL_SCALE, prepare
 
 STEPS = 64
 BUDGET = 120.0
-LAYER, UNITS = "conv8", 32
-"""The dearest convolution: its units look at the whole image."""
-ALONE = 3
+STAND_FOR = {"conv2": 64, "conv4": 128, "conv6": 256, "conv8": 512, "fc1": 261}
+"""Layers that are timed, and of how many of the 1,221 units each is taken for the price."""
+UNITS = 16
+"""Of each of these layers, in one batch."""
 COMPARED = {"conv4": 4, "conv6": 4, "conv8": 4, "fc1": 4, "logits": 4}
 PEER_RATE = 0.05
 """dreamlens' own learning rate, .009, leaves it far behind after 64 steps."""
@@ -44,35 +48,53 @@ def _all_units(model: nn.Module, images: np.ndarray) -> Row:
 
 def _beside_dreamlens(model: nn.Module, images: np.ndarray) -> list[Row]:
     peer = release("dreamlens")
-    names = {
-        f"a preferred image ({LAYER}) against one at a time": ">= 10 x",
-        f"a preferred image ({LAYER}) against {UNITS} in a batch": ">= 1.5 x",
-        "activation on the preferred image, median of units": ">= 1 x",
-    }
+    alone, batched, height = names = (
+        f"a preferred image, {STEPS} steps, mean of units, against one at a time",
+        f"a preferred image, {STEPS} steps, mean of units, against batches of {UNITS}",
+        "activation on the preferred image, median of units",
+    )
     try:
         theirs = _Dreamlens(model, images)
     except ImportError:
-        return [missing(name, peer, budget, "not installed") for name, budget in names.items()]
-    alone, batched, height = names
-    channels = list(range(UNITS))
-    units = [f"{LAYER}:{k}" for k in channels]
-
-    def ours() -> None:
-        preferred_images(model, images, units, recipe=Recipe(steps=STEPS))
-
-    def one_at_a_time() -> None:
-        for channel in channels[:ALONE]:
-            theirs.draw(LAYER, [channel], together=False)
-
-    mine, other, ratio = paired(ours, one_at_a_time, repeats=3)
-    single = (mine / UNITS, other / ALONE, ratio * UNITS / ALONE)
-    mine, other, ratio = paired(ours, lambda: theirs.draw(LAYER, channels), repeats=3)
-    together = (mine / UNITS, other / UNITS, ratio)
+        budgets = (">= 10 x", ">= 1.5 x", ">= 1 x")
+        return [missing(n, peer, b, "not installed") for n, b in zip(names, budgets, strict=True)]
+    mine, single, together = _prices(theirs, model, images)
     return [
-        at_least(alone, peer, single, 10),
-        at_least(batched, peer, together, 1.5),
+        at_least(alone, peer, (mine, single, single / mine), 10),
+        at_least(batched, peer, (mine, together, together / mine), 1.5),
         _heights(height, peer, theirs, model, images),
     ]
+
+
+def _prices(
+    theirs: "_Dreamlens", model: nn.Module, images: np.ndarray
+) -> tuple[float, float, float]:
+    """Return seconds an image: ours, theirs one at a time, theirs in batches."""
+    total = np.zeros(3)
+    for layer, count in STAND_FOR.items():
+        climb, channels = _climb(model, images, layer), torch.arange(UNITS)
+
+        def ours(climb: Climb = climb, channels: torch.Tensor = channels) -> None:
+            spectrum = climb.run(climb.start(UNITS), channels, torch.ones(UNITS))
+            climb.develop(spectrum, channels)
+
+        def one_at_a_time(layer: str = layer) -> None:
+            theirs.draw(layer, [1], together=False)
+
+        def in_a_batch(layer: str = layer) -> None:
+            theirs.draw(layer, list(range(UNITS)))
+
+        mine, single, _ = paired(ours, one_at_a_time, repeats=3)
+        again, together, _ = paired(ours, in_a_batch, repeats=3)
+        own = (mine + again) / 2 / UNITS
+        total += count * np.array([own, single, together / UNITS])
+    mine, single, together = (total / sum(STAND_FOR.values())).tolist()
+    return mine, single, together
+
+
+def _climb(model: nn.Module, images: np.ndarray, layer: str) -> Climb:
+    column = columns(model, prepare(images[:1].copy()))[layer]
+    return Climb(Cone(model, column), Palette.of(images), Recipe(steps=STEPS))
 
 
 def _heights(

@@ -13,7 +13,7 @@ from ontogeny.features.responses import best_responses
 from ontogeny.model import prepare, vgg
 
 pytestmark = pytest.mark.torch
-QUICK = Recipe(steps=16)
+QUICK = Recipe(steps=16, precision="float32")
 UNITS = ["conv1:0", "conv3:2", "conv4:1", "fc1:4", "logits:1"]
 
 
@@ -176,7 +176,7 @@ def test_pictures_do_not_depend_on_what_else_is_drawn():
     model, images = network(), exemplars()
     together = preferred_images(model, images, recipe=QUICK)
     alone = preferred_images(model, images, ["conv3:2"], recipe=QUICK)
-    small = preferred_images(model, images, recipe=Recipe(steps=16, batch=3))
+    small = preferred_images(model, images, recipe=Recipe(steps=16, precision="float32", batch=3))
     picture = cut(alone, "conv3:2").astype(int)
     for other in (together, small):  # sums over other batches round otherwise
         assert abs(cut(other, "conv3:2").astype(int) - picture).max() <= 2
@@ -243,10 +243,22 @@ def test_unknown_unit_is_refused():
 
 
 def test_impossible_recipe_is_refused_in_one_sentence():
-    with pytest.raises(
-        InputError, match=r"got steps 0, learning_rate -1, jitter 2, decay -1: mend"
-    ):
-        Recipe(steps=0, learning_rate=-1, jitter=2, decay=-1)
+    wrong = r"got precision float16, learning_rate -1, jitter 2, decay -1: mend"
+    with pytest.raises(InputError, match=wrong):
+        Recipe(learning_rate=-1, jitter=2, decay=-1, precision="float16")  # pyright: ignore
+    with pytest.raises(InputError, match="got steps 0, batch 0: mend"):
+        Recipe(steps=0, batch=0)
+
+
+def test_half_precision_climbs_as_high():
+    model, images = network(), exemplars()
+    full, half = (
+        preferred_images(model, images, UNITS, recipe=Recipe(steps=48, precision=precision))
+        for precision in ("float32", "bfloat16")
+    )
+    # different roundings lead to different pictures of the same worth
+    np.testing.assert_allclose(half.achieved, full.achieved, rtol=0.3)
+    assert half.attrs["precision"] == "bfloat16"
 
 
 class FakeRun:

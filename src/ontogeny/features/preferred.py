@@ -12,6 +12,7 @@ Erhan, Bengio, Courville & Vincent 2009; Olah, Mordvintsev & Schubert 2017.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -173,7 +174,7 @@ class _Sheets:
             "unit": np.array(self.names, dtype=str),
             "layer": ("unit", np.array(layer, dtype=str)),
         }
-        return xr.Dataset(data, coords=names, attrs={"steps": recipe.steps, "seed": recipe.seed})
+        return xr.Dataset(data, coords=names, attrs=asdict(recipe))
 
 
 def preferred_images(

@@ -109,6 +109,7 @@ def test_missing_pieces_are_named_with_their_reason(tmp_path):
         ("strongest couplings", "coupling"),
         ("what distinguishes each token", "coupling_contrast"),
         ("exemplars and confusions", "image"),
+        ("late exemplars", "image"),
     ):
         assert re.search(f"Not shown: {name}, since expected a record with {missing}", page.text)
     assert "first-layer filters, since" not in page.text

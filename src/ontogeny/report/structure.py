@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from ontogeny import plot
 from ontogeny.measure.compactness import APART, SEPARATION
 from ontogeny.measure.layers import PIXELS, last_hidden
+from ontogeny.measure.probe import require
 from ontogeny.plot import structure as draw
 from ontogeny.plot import style
 from ontogeny.report import words
@@ -454,8 +455,9 @@ def likeness(material: Material) -> Section:
 
 def late_exemplars(material: Material) -> Section:
     """Draw the exemplars that are learnt last and forgotten most."""
-    found, count = material.structure, 9
     record = material.record
+    require(record, "image")
+    found, count = material.structure, 9
     by = found["kept_by"].values
     last = np.argsort(-np.nan_to_num(by, nan=np.inf), kind="stable")[:count]
     often = np.argsort(-np.nan_to_num(found["forgotten"].values, nan=-1), kind="stable")[:count]

@@ -259,6 +259,19 @@ def test_spread_merges_exactly(offset, chunk, seed):
     values = np.random.default_rng(seed).normal(offset, 1, (N, 4, 3, 2))
     spread = Spread()
     for start in range(0, N, chunk):
-        spread.add(torch.as_tensor(values[start : start + chunk]))
+        part = torch.as_tensor(values[start : start + chunk])
+        shifted = part - spread.shift(part, 1)
+        spread.add(shifted.mean((2, 3)), shifted.square().mean((2, 3)), 6)
     assert_allclose(spread.mean, values.mean((0, 2, 3)), rtol=1e-10)
     assert_allclose(spread.variance, values.var((0, 2, 3)), rtol=1e-8)
+
+
+def test_many_positions_lose_no_digits_in_float32():
+    torch.manual_seed(0)
+    module, x = torch.nn.Conv2d(8, 8, 3, padding=1), torch.rand(80, 8, 32, 32)
+    last, token = torch.channels_last, np.repeat(np.arange(TOKENS), [20, 30, 30])
+    module, x = module.to(memory_format=last), x.contiguous(memory_format=last)
+    coupling = gathered(ConvolutionMap(module), x, token)
+    twin = gathered(ConvolutionMap(module.double()), x.double(), token)
+    assert_allclose(coupling.share, twin.share, rtol=1e-5, atol=1e-5)
+    assert_allclose(coupling.token_signal, twin.token_signal, rtol=1e-3, atol=1e-8)

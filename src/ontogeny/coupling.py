@@ -164,28 +164,45 @@ class Scratch:
 
 
 class Spread:
-    """Mean and variance of each unit over exemplars and positions, merged chunk by chunk.
+    """Mean and variance of each unit over exemplars and positions, gathered chunk by chunk.
 
-    Each chunk's are taken about its own mean and merged exactly (Chan, Golub & LeVeque 1983), so a
-    large mean costs no digits.
+    Values are taken from a shift, the first chunk's mean, so that a large mean costs no digits;
+    rows of exemplars are added up in float64.
     """
 
     def __init__(self) -> None:
         self.count = 0
-        self.mean = torch.zeros(())
-        self.variance = torch.zeros(())
+        self._shift = torch.empty(0)
+        self._sum = torch.zeros(())
+        self._square = torch.zeros(())
 
-    def add(self, values: Tensor) -> None:
-        """Add a chunk, [exemplar, unit, ...]."""
-        count = values.numel() // values.shape[1]
-        mean, variance = torch.ops.aten.batch_norm_update_stats(values, None, None, 0.0)
-        mean, variance = mean.double(), variance.double()
-        if self.count:
-            share = count / (self.count + count)
-            step = mean - self.mean
-            mean = self.mean + share * step
-            variance = (1 - share) * (self.variance + share * step.square()) + share * variance
-        self.count, self.mean, self.variance = self.count + count, mean, variance
+    def shift(self, values: Tensor, axis: int) -> Tensor:
+        """Return the shift, ready to be taken from values whose units lie along `axis`."""
+        if self._shift.numel() == 0:
+            over = [d for d in range(values.dim()) if d != axis]
+            self._shift = values.mean(over)
+        return self._shift.view([-1 if d == axis else 1 for d in range(values.dim())])
+
+    def add(self, offsets: Tensor, squares: Tensor, positions: int) -> None:
+        """Add each exemplar's mean of value - shift and of its square, [exemplar, unit]."""
+        self._sum = self._sum + positions * offsets.double().sum(0)
+        self._square = self._square + positions * squares.double().sum(0)
+        self.count += positions * len(offsets)
+
+    @property
+    def offset(self) -> Tensor:
+        """Mean of value - shift, float64 [unit]."""
+        return self._sum / self.count
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean, float64 [unit]."""
+        return self._shift.double() + self.offset
+
+    @property
+    def variance(self) -> Tensor:
+        """Population variance, float64 [unit]."""
+        return (self._square / self.count - self.offset.square()).clamp(min=0)
 
 
 class GroupMaps:
@@ -242,28 +259,24 @@ class LayerMoments:
         self.layer, self.scratch = layer, scratch
         self.maps = GroupMaps(n_groups)
         self.z = Spread()
-        self._shift = torch.empty(0)
         weight, dense = layer.weight(), isinstance(layer, DenseMap)
-        self._off = torch.zeros(len(weight), dtype=torch.float64, device=weight.device)
         self._cross = torch.zeros_like(weight, dtype=torch.float64 if dense else weight.dtype)
 
     def add(self, x: Tensor, z: Tensor, segments: Sequence[Segment]) -> None:
         """Add a chunk: its input `x`, its pre-activation `z`, its groups."""
         axis = 1 if isinstance(self.layer, ConvolutionMap) else z.dim() - 1
-        self.z.add(z.movedim(axis, 1))
-        if self._shift.numel() == 0:
-            self._shift = self.z.mean.to(z.dtype)
-        over = [d for d in range(z.dim()) if d != axis]
-        shift = self._shift.view([-1 if d == axis else 1 for d in range(z.dim())])
-        centred = torch.sub(z, shift, out=self.scratch.like(z))
-        self._off += (z.numel() // z.shape[axis]) * centred.mean(over).double()
+        over = [d for d in range(1, z.dim()) if d != axis]
+        centred = torch.sub(z, self.z.shift(z, axis), out=self.scratch.like(z))
+        offsets = centred.mean(over) if over else centred.clone()
         self._cross += self.layer.weight_gradient(x, centred)
+        squares = centred.square_().mean(over) if over else centred.square_()
+        self.z.add(offsets, squares, z[0].numel() // z.shape[axis])
         self.maps.add(x, segments)
 
     def result(self, sign: Tensor | None = None) -> Coupling:
         """Return the couplings; `sign` (one a target) is that of a batch norm after the layer."""
         taps = self.layer.tap_means(self.maps.means())
-        off = self._off / self.z.count
+        off = self.z.offset
         overall = torch.einsum("g,gst->st", _shares(self.maps.counts, taps), taps)
         covariance = self._cross / self.z.count
         covariance -= (_by_target(self.layer, overall) * off[:, None, None]).to(covariance.dtype)

@@ -376,9 +376,9 @@ class _Gathering:
         self.spans = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
         self.means = torch.empty(len(probe), ends[-1])
         self.tops = torch.empty(len(probe), ends[-1])
-        self.variances = [Spread() for _ in found]
-        scratch = Scratch()
-        self.moments = [LayerMoments(m, probe.n_groups, scratch) for m in self.layers]
+        self.spreads = [Spread() for _ in found]
+        self.scratch = Scratch()
+        self.moments = [LayerMoments(m, probe.n_groups, self.scratch) for m in self.layers]
         self.first: InputMoments | None = None
         self.is_image = False
 
@@ -397,15 +397,22 @@ class _Gathering:
 
     def at_response(self, index: int, a: Tensor) -> None:
         """Reduce the map of each unit to its mean, its maximum and its variance."""
-        over = [2, 3] if self.found[index].kind == "conv" else list(range(1, a.dim() - 1))
-        span = self.spans[index]
-        self.means[self.rows, span] = a.mean(over).to(self.means) if over else a.to(self.means)
+        axis = 1 if self.found[index].kind == "conv" else a.dim() - 1
+        over, span = [d for d in range(1, a.dim()) if d != axis], self.spans[index]
+        mean = a.mean(over) if over else a
+        self.means[self.rows, span] = mean.to(self.means)
         self.tops[self.rows, span] = (a.amax(over) if over else a).to(self.tops)
-        self.variances[index].add(a.movedim(1 if over == [2, 3] else -1, 1))
+        spread = self.spreads[index]
+        shift = spread.shift(a, axis)
+        squares = torch.ops.aten.mse_loss.out(
+            a, shift.expand_as(a), 0, out=self.scratch.like(a)
+        )  # (a - shift)^2 in one pass, without fresh memory
+        squares = squares.mean(over) if over else squares
+        spread.add(mean.double() - shift.flatten().double(), squares, a[0].numel() // a.shape[axis])
 
     def observation(self, wiring: Wiring, logits: Tensor) -> Observation:
         """Return what was seen, in the exemplars' own order."""
-        variance = torch.cat([spread.variance.cpu() for spread in self.variances])
+        variance = torch.cat([spread.variance.cpu() for spread in self.spreads])
         return Observation(
             wiring=wiring,
             activation=self.probe.restore(self.means),

@@ -61,6 +61,15 @@ def run(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("runs") / "first")
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Compute what is compared bit for bit with as many threads as the runs here."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def same(a, b):
     """Say whether two records are equal in values, coordinates and attributes."""
     return a.load().identical(b.load())

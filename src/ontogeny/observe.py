@@ -29,7 +29,7 @@ from ontogeny.record import NAME, SPLITS, RecordWriter, definition, find_record,
 from ontogeny.run import RunFolder
 from ontogeny.schedule import snapshot_steps
 from ontogeny.tasks.task import Task
-from ontogeny.train import Run
+from ontogeny.train import Run, settled
 
 Progress = Callable[[str, int, int], object]
 """Called as `progress("snapshots", done, total)`."""
@@ -200,7 +200,9 @@ class Observer:
 
     def _row(self, step: int, model: nn.Module, digest: str) -> tuple[dict[str, Any], Wiring]:
         shown, config = self._exemplars, self._description["config"]
-        observation = observe_network(model, shown.probe, couplings=self.couplings)
+        with settled(self._description["threads"]):  # last bits depend on the number of threads
+            observation = observe_network(model, shown.probe, couplings=self.couplings)
+            scores = _scores(model, shown, observation)
         seen = step * config["batch"]
         where = {
             names.STEP: step,

@@ -210,7 +210,7 @@ class Run(RunFolder):
         """
         if step in self.steps:
             return self.network(step)
-        with _settled(self.description["threads"]):
+        with settled(self.description["threads"]):
             return self._training(self._trained(step)).model.eval()
 
     def fork(self, at: int, out: str | os.PathLike[str]) -> "Run":
@@ -242,7 +242,7 @@ class Run(RunFolder):
             )
             self.share(child, at)
             if at not in child.checkpoints:
-                with _settled(self.description["threads"]):
+                with settled(self.description["threads"]):
                     child.write_checkpoint(at, _arrays(self._training(at).state()))
             child.amend(state=TRAINING)
         return child
@@ -277,7 +277,7 @@ class Run(RunFolder):
         self.begin(_description(task, network, config, threads), task.tokens)
         task.save(self.task_path)
         self.task, self.config = task, config
-        with _settled(threads, seed=config.seed):
+        with settled(threads, seed=config.seed):
             training = Training(copy.deepcopy(network), task, config)
             self.write_checkpoint(0, _arrays(training.state()))
         self.amend(state=TRAINING)
@@ -306,7 +306,7 @@ class Run(RunFolder):
     def _go_on(self, watchers: Sequence[Watcher], progress: Progress | None) -> None:
         """Train from the newest checkpoint to the last step, and note how it ended."""
         try:
-            with _settled(self.description["threads"]):
+            with settled(self.description["threads"]):
                 training = self._restored(self.config.steps)
                 self.rewind(training.step)
                 with self.append_curve() as curve, Background() as background:
@@ -570,7 +570,7 @@ class _Scribe:
 
 
 @contextmanager
-def _settled(threads: int, seed: int = 0) -> Iterator[None]:
+def settled(threads: int, seed: int = 0) -> Iterator[None]:
     """Compute in a way that repeats, or warn, and leave torch as it was."""
     deterministic: Any = torch.utils.deterministic
     mode = torch.get_deterministic_debug_mode()

@@ -179,6 +179,16 @@ def test_the_network_given_stays_as_it_is(task, tmp_path):
     assert all(p.grad is None for p in network.parameters())
 
 
+@pytest.fixture
+def two_threads():
+    """Give torch another number of threads than the runs here have."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_torch_is_left_as_it_was(task, tmp_path):
     def state():
         return (

@@ -17,20 +17,23 @@ PIP_ARGS := --quiet --disable-pip-version-check -c constraints.txt
 CORE_TESTS := tests/stats tests/measure tests/plot tests/test_record.py tests/test_run.py \
               tests/test_report.py tests/test_package.py
 
-.PHONY: run test test-slow test-core lint check bench docs clean
+.PHONY: run test test-slow test-core test-peers lint check bench docs clean
 
 run: $(VENV)/.run
 	$(BIN)/ontogeny run $(TASK) --out $(RUN) --resume
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not slow" -q
+	$(BIN)/python -m pytest -m "not slow and not peers" -q
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow -q
 
+test-peers: $(VENV)/.peers
+	$(BIN)/python -m pytest -m peers -q tests/stats/test_category_peers.py
+
 test-core: $(CORE)/.core
 	$(CORE)/bin/python -c "import importlib.util as u; assert u.find_spec('torch') is None"
-	$(CORE)/bin/python -m pytest -m "not slow and not torch" -q $(CORE_TESTS)
+	$(CORE)/bin/python -m pytest -m "not slow and not peers and not torch" -q $(CORE_TESTS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -38,7 +41,7 @@ lint: $(VENV)/.dev
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-check: test test-slow test-core lint
+check: test lint test-core test-slow test-peers
 
 bench: $(VENV)/.peers
 	$(BIN)/python -m benchmarks

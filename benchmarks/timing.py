@@ -22,6 +22,7 @@ class Row:
     reason: str = ""
 
     def to_dict(self) -> dict[str, object]:
+        """Return the row as results.json holds it."""
         return asdict(self)
 
 

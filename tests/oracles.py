@@ -372,7 +372,7 @@ def egg_inside(x, y, width, height, taper, square):
 
 
 def stroke_inside(x, y, width, thickness, slope, curve, opening):
-    """Whether a point lies in a bent stroke, whose midline and half thickness are functions of x."""
+    """Whether a point lies in a bent stroke, its midline and half thickness functions of x."""
     bow = 1 - (x / width) ** 2
     middle = slope * x + curve * bow
     return abs(x) < width and abs(y - middle) < thickness + opening * bow

@@ -4,6 +4,7 @@ Needs the dependency group `peers`: rsatoolbox 0.3.2, pytorch-cka 1.1.3, scikit-
 What they do otherwise is stated at each test.
 """
 
+import importlib
 import warnings
 
 import numpy as np
@@ -13,7 +14,10 @@ from numpy.testing import assert_allclose
 from ontogeny.stats import cka, dimension, rdm
 from ontogeny.stats.groups import grouped_folds
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # the peers' own; ours fail in their own tests
+pytestmark = [
+    pytest.mark.peers,
+    pytest.mark.filterwarnings("ignore"),  # the peers' own; ours fail in their own tests
+]
 
 
 def patterns_of(seed: int, *shape: int) -> np.ndarray:
@@ -24,14 +28,14 @@ def patterns_of(seed: int, *shape: int) -> np.ndarray:
 def rsatoolbox():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the peer's own import
-        return pytest.importorskip("rsatoolbox")
+        return importlib.import_module("rsatoolbox")
 
 
 @pytest.fixture
 def skdim():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pytest.importorskip("skdim")
+        return importlib.import_module("skdim")
 
 
 def test_distances_agree_with_rsatoolbox(rsatoolbox) -> None:
@@ -97,8 +101,8 @@ def test_comparison_and_ceiling_agree_with_rsatoolbox(rsatoolbox, ours: str, pee
 
 def test_cka_agrees_with_pytorch_cka() -> None:
     """The peer clips to 0 to 1 what the debiased estimate leaves below 0."""
-    peer = pytest.importorskip("cka")
-    torch = pytest.importorskip("torch")
+    peer = importlib.import_module("cka")
+    torch = importlib.import_module("torch")
     shared = patterns_of(9, 60, 4)
     parts = [
         shared @ patterns_of(k, 4, w) + patterns_of(20 + k, 60, w) for k, w in enumerate((5, 90))

@@ -156,6 +156,7 @@ def _observed(run: Any, options: argparse.Namespace) -> None:
 def _measured(run: Any, options: argparse.Namespace) -> None:
     with _Bar(options, "measure") as bar:
         ontogeny.measure.measure_run(run, progress=bar.say)
+        ontogeny.measure.structure_run(run, progress=bar.say)
 
 
 def _reported(run: Any, options: argparse.Namespace) -> str:

@@ -1,5 +1,7 @@
 """Observing one snapshot: what it costs beside a forward pass, a full trace, and ablation."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -35,14 +37,14 @@ def rows() -> list[Row]:
     return [
         at_most("observing: activations and couplings", f"forward, {torch_release}", both, 3.0),
         at_most("observing: activations alone", f"forward, {torch_release}", alone, 1.1),
-        _beside_trace(network, probe.x, full),
+        _beside_trace(network, probe.x, lambda: observe_network(network, probe, couplings=False)),
         _beside_loop(network, probe.x, added),
         _beside_captum(network, probe.x, added),
     ]
 
 
-def _beside_trace(network: nn.Module, x: Tensor, full) -> Row:
-    name, peer = "observing beside a full trace", release("torchlens")
+def _beside_trace(network: nn.Module, x: Tensor, ours: Callable[[], object]) -> Row:
+    name, peer = "observing: activations alone beside a full trace", release("torchlens")
     try:
         import torchlens
     except ImportError as error:
@@ -52,7 +54,7 @@ def _beside_trace(network: nn.Module, x: Tensor, full) -> Row:
         with torch.no_grad():
             torchlens.trace(network, x)
 
-    return at_least(name, peer, paired(full, trace, repeats=3), 1.0)
+    return at_least(name, peer, paired(ours, trace, repeats=5), 1.0)
 
 
 def _layer_inputs(network: nn.Module, x: Tensor) -> list[tuple[nn.Module, Tensor]]:

@@ -9,58 +9,72 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.timing import Row, at_least, paired, release
-from ontogeny.config import Config
+from ontogeny.config import Config, Precision
 from ontogeny.model import vgg
 from ontogeny.tasks import Task, load_task
 from ontogeny.train import Training, train
 
 STEPS = 120
+LONG = 400
+"""Laying out the folder and the last checkpoint cost once a run: 1,200 steps by default."""
 DEFAULT_INTERVAL = 20
 """1,200 steps hold 60 snapshots: one in 20."""
+BARE, USUAL = "the same loop, recording off", f"a usual loop, {release('torch')}"
 
 
 def rows() -> list[Row]:
     """Measure training at 32 px, batch 50, the full network."""
     task = load_task("faces")
+    default = recorded(task, LONG, DEFAULT_INTERVAL), bare(task, LONG)
+    dense = recorded(task, LONG // 2, 1), bare(task, LONG // 2)
+    half = recorded(task, STEPS, DEFAULT_INTERVAL, "bfloat16")
     return [
         at_least(
             "training with recording on, one snapshot in 20 steps",
-            "the same loop, recording off",
-            paired(recorded(task, DEFAULT_INTERVAL), bare(task), repeats=5),
+            BARE,
+            paired(*default, repeats=3),
             0.97,
         ),
         at_least(
             "training with recording on, a snapshot every step",
-            "the same loop, recording off",
-            paired(recorded(task, 1), bare(task), repeats=5),
+            BARE,
+            paired(*dense, repeats=3),
             0.90,
         ),
         at_least(
-            "training throughput",
-            f"a usual loop, {release('torch')}",
-            paired(recorded(task, DEFAULT_INTERVAL), usual(task), repeats=3),
+            "training throughput, float32 (the default)",
+            USUAL,
+            paired(recorded(task, STEPS, DEFAULT_INTERVAL), usual(task), repeats=3),
+            1.5,
+        ),
+        at_least(
+            "training throughput, --precision bfloat16",
+            USUAL,
+            paired(half, usual(task), repeats=3),
             1.5,
         ),
     ]
 
 
-def recorded(task: Task, interval: int) -> Callable[[], object]:
+def recorded(
+    task: Task, steps: int, interval: int, precision: Precision = "float32"
+) -> Callable[[], object]:
     """Train in a folder, with a snapshot every `interval` steps."""
 
     def act() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            config = Config(steps=STEPS, snapshots=f"every:{interval}")
+            config = Config(steps=steps, snapshots=f"every:{interval}", precision=precision)
             train(task, config=config, out=Path(folder) / "run")
 
     return act
 
 
-def bare(task: Task) -> Callable[[], object]:
+def bare(task: Task, steps: int) -> Callable[[], object]:
     """Run the same updates and write nothing."""
 
     def act() -> None:
-        training = Training(vgg(task), task, Config(steps=STEPS))
-        for _ in range(STEPS):
+        training = Training(vgg(task), task, Config(steps=steps))
+        for _ in range(steps):
             training.advance()
 
     return act

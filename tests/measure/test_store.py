@@ -22,9 +22,9 @@ def measured(run, chance=FEW):
 def test_fresh_measures_are_not_made_again(tmp_path):
     run = make_run(tmp_path / "run", make_record())
     first, said = measured(run)
-    assert said[0] == "no measures yet"
+    assert said[0] == "measures: none yet"
     again, said = measured(run.path)
-    assert said == ["measures are fresh"]
+    assert said == ["measures: fresh"]
     xr.testing.assert_identical(first, again)
     xr.testing.assert_identical(open_measures(run), first)
 
@@ -49,7 +49,7 @@ def test_measures_of_a_record_that_has_grown_are_stale(tmp_path):
     with pytest.raises(RunError, match="of an earlier state or another version: run `ontogeny m"):
         open_measures(run)
     data, said = measured(run)
-    assert said[0] == "measures are stale: measured anew"
+    assert said[0] == "measures: stale, measured anew"
     assert data["step"].values[-1] == 21
     assert open_measures(run).sizes["step"] == 10
 
@@ -59,23 +59,23 @@ def test_measures_of_another_record_of_the_same_shape_are_stale(tmp_path):
     other = make_run(tmp_path / "other", make_record(seed=1))
     measured(run)
     shutil.copytree(run.path / "measures.zarr", other.path / "measures.zarr")
-    assert measured(other)[1][0].startswith("measures are stale")
+    assert measured(other)[1][0].startswith("measures: stale")
 
 
 def test_measures_of_another_version_or_other_draws_are_stale(tmp_path, monkeypatch):
     run = make_run(tmp_path / "run", make_record())
     measured(run)
     more = Chance(n_shuffles=39, n_resamples=5)
-    assert measured(run, more)[1][0].startswith("measures are stale")
+    assert measured(run, more)[1][0].startswith("measures: stale")
     monkeypatch.setattr(measure_store, "_source", lambda: "another version")
-    assert measured(run, more)[1][0].startswith("measures are stale")
+    assert measured(run, more)[1][0].startswith("measures: stale")
 
 
 def test_damaged_measures_are_made_again(tmp_path):
     run = make_run(tmp_path / "run", make_record())
     measured(run)
     (run.path / "measures.zarr" / "zarr.json").write_text("{")
-    assert measured(run)[1][0] == "no measures yet"
+    assert measured(run)[1][0] == "measures: none yet"
 
 
 def test_a_failure_while_writing_leaves_the_old_measures_and_no_rubbish(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
 from importlib import resources
@@ -64,18 +65,58 @@ def measure_run(
     InputError
         If the record lacks what a measure needs.
     """
+    settled = chance or Chance()
+
+    def measure(record: xr.Dataset, _: RunFolder) -> xr.Dataset:
+        return measure_record(record, chance=settled, progress=progress)
+
+    return kept(run, FILE, measure, chance=settled, progress=progress)
+
+
+Measure = Callable[[xr.Dataset, RunFolder], xr.Dataset]
+"""Measures a record; the run gives what the record does not hold."""
+
+
+def kept(
+    run: RunFolder | str | os.PathLike[str],
+    file: str,
+    measure: Measure,
+    *,
+    chance: Chance,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Measure a run's record into a file of its folder, or return what is there and fresh.
+
+    Parameters
+    ----------
+    run
+        A run, or its folder.
+    file
+        Name of the zarr group in the run's folder, such as measures.zarr.
+    measure
+        What makes the measures; called where there are none, or stale ones.
+    chance
+        How nulls and intervals are drawn; part of the key.
+    progress
+        Called with a few words: whether the measures were fresh, or stale.
+
+    Raises
+    ------
+    RunError
+        If there is no record, or no room for the measures.
+    """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    chance, say = chance or Chance(), progress or _silent
+    say, name = progress or _silent, file.partition(".")[0]
     with open_record(folder.path / RECORD) as record:
         key = record_key(record, chance)
-        found = stored_measures(folder.path / FILE)
+        found = stored_measures(folder.path / file)
         if found is not None and found.attrs.get(KEY) == key:
-            say("measures are fresh")
+            say(f"{name}: fresh")
             return found
-        say("measures are stale: measured anew" if found is not None else "no measures yet")
-        data = measure_record(record, chance=chance, progress=progress)
-    data.attrs[KEY] = key
-    replace_measures(data, folder.path / FILE)
+        say(f"{name}: stale, measured anew" if found is not None else f"{name}: none yet")
+        data = measure(record, folder)
+    data.attrs = {**data.attrs, **asdict(chance), KEY: key}
+    replace_measures(data, folder.path / file)
     return data
 
 

@@ -4,7 +4,6 @@ May import numpy, xarray, ontogeny.stats, ontogeny.measure, ontogeny.record, ont
 """
 
 import os
-from dataclasses import asdict
 
 import numpy as np
 import xarray as xr
@@ -33,9 +32,7 @@ from ontogeny.measure.readout import (
     label_factors,
     readout_of,
 )
-from ontogeny.measure.store import KEY, record_key, replace_measures, stored_measures
-from ontogeny.record import NAME as RECORD
-from ontogeny.record import open_record
+from ontogeny.measure.store import kept
 from ontogeny.run import RunFolder
 from ontogeny.stats.changepoints import change_agreement, change_points
 
@@ -162,16 +159,9 @@ def structure_run(
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
     """
-    folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    chance = chance or Chance()
-    with open_record(folder.path / RECORD) as record:
-        key = record_key(record, chance)
-        found = stored_measures(folder.path / FILE)
-        if found is not None and found.attrs.get(KEY) == key:
-            return found
-        if progress is not None and found is not None:
-            progress("category structure is stale: measured anew")
-        data = structure(record, run=folder, chance=chance, progress=progress)
-    data.attrs = asdict(chance) | {KEY: key}
-    replace_measures(data, folder.path / FILE)
-    return data
+    settled = chance or Chance()
+
+    def measure(record: xr.Dataset, folder: RunFolder) -> xr.Dataset:
+        return structure(record, run=folder, chance=settled, progress=progress)
+
+    return kept(run, FILE, measure, chance=settled, progress=progress)

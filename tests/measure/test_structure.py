@@ -50,7 +50,7 @@ def test_measures_of_structure_are_kept_until_stale(tmp_path, monkeypatch):
     assert "category structure, fc1" in said
     said.clear()
     xr.testing.assert_identical(structure_run(run.path, chance=FEW, progress=said.append), first)
-    assert said == []
+    assert said == ["structure: fresh"]
     monkeypatch.setattr(measure_store, "_source", lambda: "another version")
     structure_run(run, chance=FEW, progress=said.append)
     assert said[0] == "structure: stale, measured anew"

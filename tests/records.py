@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import xarray as xr
 
-from ontogeny.record import NAME, SCHEMA, RecordWriter, definition, validate
+from ontogeny.record import LEVELS, NAME, PAIRS, SCHEMA, RecordWriter, definition, validate
 from ontogeny.run import RunFolder
 
 TOKENS = ("ada", "bo", "cy")
@@ -54,6 +54,7 @@ def make_record(
             "unit_variance": (("step", "unit"), activation.var(axis=1)),
             "unit_maximum": (("step", "unit"), activation.max(axis=1)),
             **edges["variables"],
+            **_extras(layers, edges, logit, token, seed),
             "image": (("exemplar", "y", "x", "channel"), _images(token, size, rng)),
         },
         coords={
@@ -73,6 +74,8 @@ def make_record(
             "channel": ("unit", [i for n in layers.values() for i in range(n)]),
             "token": list(tokens),
             "split": ["train", "probe"],
+            "level": list(LEVELS),
+            "pair": range(len(PAIRS)),
             **edges["coordinates"],
         },
         attrs={
@@ -177,6 +180,47 @@ def _edges(layers, n_steps, n_tokens, rng):
             "target": ("edge", target),
         },
     }
+
+
+def _extras(layers, edges, logit, token, seed):
+    """Nulls, attribution, interaction and clones: noise, but for what follows from couplings.
+
+    Nulls are the quantiles of the noise that the couplings are; parents are the strongest ones.
+    Clones are named as the exemplars are, but for a fifth of them. A generator of its own, so that
+    the rest of the record stays as it is without these.
+    """
+    rng, sizes, n_steps = np.random.default_rng([seed, 1]), {"pixels": 3, **layers}, len(logit)
+    coupling, contrast = (edges["variables"][f"coupling{x}"][1] for x in ("", "_contrast"))
+    nulls, contrast_nulls, first, second, start = [], [], [], [], 0
+    for below, n in zip(sizes, layers.values(), strict=False):
+        span = slice(start, start + n * sizes[below])
+        start = span.stop
+        mine = np.abs(coupling[:, span])
+        for found, values in ((nulls, mine), (contrast_nulls, np.abs(contrast[:, span]))):
+            value = np.quantile(values.reshape(n_steps, -1).astype(float), LEVELS, axis=1).T
+            found.append(np.repeat(value[:, None], n, axis=1))
+        parents = np.argsort(-mine.reshape(n_steps, n, -1), axis=2)[:, :, :3]
+        first.append(parents[:, :, [a for a, _ in PAIRS]])
+        second.append(parents[:, :, [b for _, b in PAIRS]])
+    interaction = 0.05 * rng.standard_normal((n_steps, sum(layers.values()), len(PAIRS)))
+    interaction[:, -layers["logits"] :] = 0  # no nonlinearity
+    n_tokens = logit.shape[2]
+    mixed = np.where(rng.random((1, len(token), 1)) < 0.2, rng.permuted(logit, axis=2), logit)
+    curves = {name: values[:, 1] for name, (_, values) in _curves(mixed, token, n_tokens).items()}
+    over_units = ("step", "unit")
+    return {
+        "coupling_null": ((*over_units, "level"), np.concatenate(nulls, axis=1)),
+        "coupling_contrast_null": ((*over_units, "level"), np.concatenate(contrast_nulls, axis=1)),
+        "edge_attribution": (
+            ("step", "edge", "token"), 0.01 * rng.standard_normal((*coupling.shape, n_tokens)),
+        ),
+        "interaction": ((*over_units, "pair"), interaction),
+        "interaction_first": ((*over_units, "pair"), np.concatenate(first, axis=1)),
+        "interaction_second": ((*over_units, "pair"), np.concatenate(second, axis=1)),
+        "clone_loss": ("step", curves["loss"]),
+        "clone_accuracy": ("step", curves["accuracy"]),
+        "clone_token_accuracy": (("step", "token"), curves["token_accuracy"]),
+    }  # fmt: skip
 
 
 def _images(token, size, rng):

@@ -19,7 +19,9 @@ from ontogeny.record import RecordWriter, definition, open_record, validate
 
 UNITS = ["conv1:0", "conv1:1", "logits:0", "logits:1"]
 EDGES = [("pixels:0", "conv1:0"), ("conv1:0", "logits:1"), ("conv1:1", "logits:1")]
-SIZES = {"step": 0, "exemplar": 5, "unit": 4, "edge": 3, "token": 2, "split": 2}
+SIZES = {
+    "step": 0, "exemplar": 5, "unit": 4, "edge": 3, "token": 2, "split": 2, "level": 3, "pair": 3,
+}  # fmt: skip
 
 
 def template(**sizes):
@@ -32,6 +34,7 @@ def template(**sizes):
         "unit": UNITS, "layer": ["conv1"] * 2 + ["logits"] * 2, "channel": [0, 1, 0, 1],
         "edge": np.arange(3), "source": [a for a, _ in EDGES], "target": [b for _, b in EDGES],
         "token": ["anna", "zoë"], "split": list(rec.SPLITS),
+        "level": list(rec.LEVELS), "pair": np.arange(len(rec.PAIRS)),
     }  # fmt: skip
     names = [n for n in rec.VARIABLES if n not in coords and not definition(n).is_coordinate]
     shapes = {n: [sizes.get(d, 2) for d in definition(n).dims] for n in names}

@@ -24,12 +24,14 @@ import zarr
 from ontogeny.errors import InputError, RunError
 from ontogeny.files import FolderLock, plain_words, sweep, synchronise, write_atomically
 
-SCHEMA = 1
+SCHEMA = 2
+"""1: without nulls, attribution, interaction and clones."""
 NAME = "record.zarr"
 """The record's folder in the folder of a run."""
 
 # Dimensions
 STEP, EXEMPLAR, UNIT, EDGE, TOKEN, SPLIT = "step", "exemplar", "unit", "edge", "token", "split"
+LEVEL, PAIR = "level", "pair"
 Y, X, COLOUR = "y", "x", "channel"
 
 # Coordinates
@@ -46,9 +48,18 @@ ACTIVATION, ACTIVATION_MAXIMUM, LOGIT = "activation", "activation_maximum", "log
 UNIT_MEAN, UNIT_VARIANCE, UNIT_MAXIMUM = "unit_mean", "unit_variance", "unit_maximum"
 COUPLING, COUPLING_TOKEN_SIGNAL = "coupling", "coupling_token_signal"
 COUPLING_CONTRAST, IMAGE = "coupling_contrast", "image"
+COUPLING_NULL, COUPLING_CONTRAST_NULL = "coupling_null", "coupling_contrast_null"
+EDGE_ATTRIBUTION, INTERACTION = "edge_attribution", "interaction"
+INTERACTION_FIRST, INTERACTION_SECOND = "interaction_first", "interaction_second"
+CLONE_LOSS, CLONE_ACCURACY = "clone_loss", "clone_accuracy"
+CLONE_TOKEN_ACCURACY = "clone_token_accuracy"
 
 SPLITS = ("train", "probe")
 """Coordinates of `split`."""
+LEVELS = (0.95, 0.99, 0.999)
+"""Coordinates of `level`."""
+PAIRS = ((0, 1), (0, 2), (1, 2))
+"""Ranks (0 is the strongest) of the two parents that each coordinate of `pair` stands for."""
 ATTRIBUTES = ("schema", "config", "seed", "data_hash", "versions", "tokens", "layers")
 """Every record has these attributes; None where they are unknown."""
 
@@ -101,6 +112,11 @@ VARIABLES: dict[str, Variable] = {
     TARGET: _coordinate("edge", "string", "", "unit above"),
     TOKEN: _coordinate("token", "string", "", "network output: the token", required=True),
     SPLIT: _coordinate("split", "string", "", "exemplars that a curve is taken over"),
+    LEVEL: _coordinate("level", "float64", "1", "share of a null's edges that stay below a value"),
+    PAIR: _coordinate(
+        "pair", "int64", "1", "pairs of a unit's three strongest parents: 0 first and second, "
+        "1 first and third, 2 second and third",
+    ),
     LOSS: Variable(
         (STEP, SPLIT), "float64", "nat", "mean cross-entropy; probe: all its exemplars; train: a "
         "fixed part of the training exemplars, without augmentation (attribute train_exemplars), "
@@ -148,6 +164,42 @@ VARIABLES: dict[str, Variable] = {
         "sources of its absolute value: -1 ... 1; sums to the token's contrast at the target over "
         "that sum; NaN where all terms are 0",
     ),
+    COUPLING_NULL: Variable(
+        (STEP, UNIT, LEVEL), "float32", "1", "value that a share `level` of |coupling| into the "
+        "unit's layer stays below when that layer's weights are permuted and its input is kept "
+        "(attribute nulls); the same for all units of a layer",
+    ),
+    COUPLING_CONTRAST_NULL: Variable(
+        (STEP, UNIT, LEVEL), "float32", "1", "as coupling_null, for |coupling_contrast|, all "
+        "tokens pooled",
+    ),
+    EDGE_ATTRIBUTION: Variable(
+        (STEP, EDGE, TOKEN), "float16", "nat", "E[sum over positions of z_ij * d(y_c - mean of "
+        "y)/d z_j | token c], y the network's output: what the edge gives to the token's own "
+        "logit, to first order; over exemplars of half 0",
+    ),
+    INTERACTION: Variable(
+        (STEP, UNIT, PAIR), "float32", "1", "E[a(11) - a(10) - a(01) + a(00)] / sd(a): a is the "
+        "activation, 0 takes a parent's z_ij away; over exemplars of half 0 and a lattice of "
+        "positions (attribute interactions); 0 where there is no nonlinearity, NaN for dead units "
+        "and where there is no such pair",
+    ),
+    INTERACTION_FIRST: Variable(
+        (STEP, UNIT, PAIR), "int16", "1", "channel, in the layer below, of the pair's parent with "
+        "the larger |coupling|; -1 where there is no such pair",
+    ),
+    INTERACTION_SECOND: Variable(
+        (STEP, UNIT, PAIR), "int16", "1", "channel, in the layer below, of the pair's other parent",
+    ),
+    CLONE_LOSS: Variable(
+        (STEP,), "float64", "nat", "mean cross-entropy on Gaussian clones (attribute clones)",
+    ),
+    CLONE_ACCURACY: Variable(
+        (STEP,), "float64", "1", "share of Gaussian clones whose largest logit is their token's",
+    ),
+    CLONE_TOKEN_ACCURACY: Variable(
+        (STEP, TOKEN), "float64", "1", "accuracy among the Gaussian clones of one token",
+    ),
     IMAGE: Variable((EXEMPLAR, Y, X, COLOUR), "uint8", "1", "the exemplar as it was shown"),
 }  # fmt: skip
 
@@ -179,7 +231,10 @@ def validate(record: xr.Dataset) -> None:
     """
     faults = _faults(record)
     if faults:
-        msg = f"expected a record of schema {SCHEMA}, got {'; '.join(faults)}: mend all of these"
+        msg = (
+            f"expected a record of schema {SCHEMA} or lower, got {'; '.join(faults)}: "
+            "mend all of these"
+        )
         raise InputError(msg)
 
 
@@ -481,7 +536,7 @@ def _plain_text(record: xr.Dataset) -> xr.Dataset:
 def _faults(record: xr.Dataset) -> list[str]:
     faults = [f"no attribute {name}" for name in ATTRIBUTES if name not in record.attrs]
     schema = record.attrs.get("schema", SCHEMA)
-    if schema != SCHEMA:
+    if not isinstance(schema, int) or not 1 <= schema <= SCHEMA:
         faults.append(f"schema {schema}")
     required = (name for name, v in VARIABLES.items() if v.is_required)
     faults += [f"no {name}" for name in required if name not in record.variables]

@@ -26,6 +26,7 @@ _HOMES = {
     "measure": "ontogeny.measure",
     "observe": "ontogeny.observe",
     "open_record": "ontogeny.record",
+    "page": "ontogeny.page",
     "plot": "ontogeny.plot",
     "prepare": "ontogeny.model",
     "report": "ontogeny.report",
@@ -34,7 +35,7 @@ _HOMES = {
     "vgg": "ontogeny.model",
 }
 _MODULES = {"measure", "plot"}
-_ACTS = {"observe", "report", "train"}
+_ACTS = {"observe", "page", "report", "train"}
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
@@ -79,7 +80,14 @@ sys.modules[__name__].__class__ = _Package
 
 def _missing_extra(name: str, error: ModuleNotFoundError) -> ImportError:
     """Say which extra of the package brings the missing one."""
-    extras = {"torch": "train", "PIL": "train", "pooch": "train", "matplotlib": "plot"}
+    extras = {
+        "torch": "train",
+        "PIL": "train",
+        "pooch": "train",
+        "matplotlib": "plot",
+        "starlette": "page",
+        "uvicorn": "page",
+    }
     package = (error.name or "").partition(".")[0]
     if package not in extras:
         return error

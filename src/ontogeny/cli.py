@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +28,7 @@ first steps
   ontogeny run my/pictures --size 48      your own folder with one sub-folder per token
   ontogeny run runs/faces                 go on with a run that was stopped or killed
   ontogeny run faces --resume             the same, or begin it if there is none
+  ontogeny view runs/faces                the page of a run, live while it trains
 
 A run is one folder, runs/NAME unless --out names another: the weights at every snapshot, a record
 that xarray opens, measures, and report.html. `ontogeny COMMAND --help` explains one command.
@@ -95,6 +97,29 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
 def _report(options: argparse.Namespace) -> dict[str, Any]:
     run = ontogeny.RunFolder.open(options.run)
     return _summary(run) | {"report": _reported(run, options)}
+
+
+def _export(options: argparse.Namespace) -> dict[str, Any]:
+    run = ontogeny.RunFolder.open(options.run)
+    with _Bar(options, "export the page"):
+        path = _page_module("export").export(run, options.out)
+    return _summary(run) | {"page": str(path)}
+
+
+def _view(options: argparse.Namespace) -> dict[str, Any]:
+    run = ontogeny.RunFolder.open(options.run)
+
+    def ready(url: str) -> None:
+        print(f"ontogeny: {run.path.name} at {url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+
+    _page_module("serve").view(run, host=options.host, port=options.port, ready=ready)
+    return _summary(run)
+
+
+def _page_module(name: str) -> Any:
+    """Import a part of the page, or say which extra it needs."""
+    _ = ontogeny.page
+    return import_module(f"ontogeny.page.{name}")
 
 
 def _fork(options: argparse.Namespace) -> dict[str, Any]:
@@ -277,6 +302,11 @@ def _parser() -> argparse.ArgumentParser:
     command("observe", _observe, "bring a run's record up to its snapshots", folder)
     command("measure", _measure, "measure a run's record, where it is not fresh", folder)
     command("report", _report, "write a run's report.html", folder)
+    export = command("export", _export, "write a run's page as one file", folder)
+    export.add_argument("out", metavar="OUT.html", help="the file")
+    view = command("view", _view, "serve a run's page, live while it trains", folder)
+    view.add_argument("--port", type=int, default=8765, metavar="P", help="port (8765); 0: any")
+    view.add_argument("--host", default="127.0.0.1", metavar="H", help="address (127.0.0.1)")
     fork = command("fork", _fork, "train a twin that shares a run's history up to a step", folder)
     fork.add_argument("--at", type=int, required=True, metavar="STEP", help="where they part")
     fork.add_argument("--out", required=True, metavar="DIR", help="the twin's folder")

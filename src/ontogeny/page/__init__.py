@@ -1,0 +1,47 @@
+"""The page: a run's development cut down to what can be drawn, as one file or served.
+
+May import pillow, numpy, xarray, starlette, ontogeny.report, ontogeny.measure and below; no torch.
+"""
+
+import html
+import os
+from dataclasses import dataclass
+
+from ontogeny.page.bundle import bundle_run
+from ontogeny.page.export import one_file
+from ontogeny.run import RunFolder
+
+__all__ = ["Page", "page"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page to be shown in a notebook."""
+
+    html: str
+    height: int
+
+    def _repr_html_(self) -> str:
+        """Return a frame that holds the page; its script can reach nothing outside."""
+        return (
+            f'<iframe srcdoc="{html.escape(self.html)}" sandbox="allow-scripts allow-downloads" '
+            f'style="width:100%;height:{self.height}px;border:0" title="Ontogeny"></iframe>'
+        )
+
+
+def page(run: RunFolder | str | os.PathLike[str], *, height: int = 820) -> Page:
+    """Show the page of a run in a notebook.
+
+    Parameters
+    ----------
+    run
+        A run or its folder.
+    height
+        Of the frame, in pixels.
+
+    Raises
+    ------
+    RunError
+        If there is no run, or the page was not built.
+    """
+    return Page(one_file(bundle_run(run)), height)

@@ -1,0 +1,243 @@
+"""A run cut down to what the page draws: a manifest, binary blobs and image sheets.
+
+Every number keeps its name, definition, unit and where it comes from; what is not there is named
+with the reason. Nothing is measured here. May import numpy, xarray, ontogeny.page, ontogeny.plot,
+ontogeny.report, ontogeny.measure, ontogeny.record, ontogeny.run; no torch.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ontogeny.errors import OntogenyError
+from ontogeny.page import edges
+from ontogeny.page.pack import Blob, pack
+from ontogeny.page.sheets import sheet
+from ontogeny.page.sources import PICTURES, Sources
+from ontogeny.page.table import ENTRIES
+from ontogeny.plot.style import TOKEN_COLOURS
+from ontogeny.record import LAYER
+from ontogeny.run import RunFolder
+
+FORMAT = 1
+CURVE = 1200
+"""Points of the training curve at most."""
+
+
+@dataclass
+class Bundle:
+    """What the page is given."""
+
+    manifest: dict[str, Any]
+    blobs: dict[str, bytes]
+
+    def text(self) -> str:
+        """Return the manifest as JSON that is safe inside a script element."""
+        plain = json.dumps(self.manifest, allow_nan=False, separators=(",", ":"))
+        for character in "<>&\u2028\u2029":
+            plain = plain.replace(character, f"\\u{ord(character):04x}")
+        return plain
+
+
+def bundle_run(run: RunFolder | str | os.PathLike[str]) -> Bundle:
+    """Cut a run's record, measures and pictures down to what the page draws.
+
+    What is not there, or stale, is left out and named in `manifest["missing"]`.
+
+    Parameters
+    ----------
+    run
+        A run or its folder, in any state.
+
+    Raises
+    ------
+    RunError
+        If there is no run, its description is damaged, or it is of a newer schema.
+    """
+    folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
+    packing = _Packing(Sources(folder))
+    packing.curve()
+    if packing.sources.record is not None:
+        packing.table()
+        packing.exemplars(packing.sources.record)
+        packing.couplings(packing.sources.record)
+        packing.pictures(packing.sources[PICTURES])
+    return packing.bundle()
+
+
+class _Packing:
+    """A bundle while it is being filled."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self.blobs: dict[str, Blob] = {"base": Blob()}
+        self.arrays: dict[str, Any] = {}
+        self.sheets: dict[str, Any] = {}
+        self.coordinates: dict[str, list[Any]] = {}
+
+    def add(
+        self, name: str, data: xr.DataArray, blob: str, dtype: str, dims: Sequence[str]
+    ) -> None:
+        """Pack one labelled array; `data.attrs` give its definition and where it comes from."""
+        packed = pack(data.values, dtype)
+        self.arrays[name] = {
+            "blob": blob, "offset": self.blobs.setdefault(blob, Blob()).add(packed),
+            "dtype": dtype, "shape": list(data.shape), "dims": list(dims),
+            "scale": packed.scale, "add": packed.add, "missing": packed.missing,
+            "error": packed.error, "units": str(data.attrs.get("units", "1")),
+            "definition": str(data.attrs.get("long_name", name)),
+            "source": str(data.attrs.get("source", "")),
+        }  # fmt: skip
+        for page, own in zip(dims, data.dims, strict=True):
+            if own in data.coords and page not in {"step", "token", "unit", "exemplar", "layer"}:
+                self.coordinates[page] = data[own].values.tolist()
+
+    def table(self) -> None:
+        """Pack what is packed as it is."""
+        for entry in ENTRIES:
+            source = self.sources[entry.source]
+            if source is None or entry.variable not in source:
+                continue
+            data = source[entry.variable]
+            data.attrs["source"] = f"{entry.source}.zarr/{entry.variable}"
+            self.add(entry.name, data, entry.blob, entry.dtype, entry.dims)
+        measures = self.sources["measures"]
+        if measures is not None:
+            self.coordinates["onset"] = measures["name"].values.tolist()
+            self.coordinates["onset_kind"] = measures["kind"].values.tolist()
+
+    def curve(self) -> None:
+        """Pack the training's own curve, thinned."""
+        try:
+            curve = self.sources.run.curve()
+        except OntogenyError as error:
+            self.sources.missing["the training's curve"] = str(error)
+            return
+        places = np.unique(np.linspace(0, len(curve.step) - 1, CURVE).round().astype(int))
+        if len(curve.step) == 0:
+            return
+        for name, values, units in (
+            ("curve_loss", curve.loss, "nat"), ("curve_accuracy", curve.accuracy, "1"),
+        ):  # fmt: skip
+            words = {
+                "units": units, "source": f"curve.csv/{name.partition('_')[2]}",
+                "long_name": f"{name.partition('_')[2]} on the batch of each training step",
+            }  # fmt: skip
+            data = xr.DataArray(values[places], {"curve": curve.step[places]}, "curve", attrs=words)
+            self.add(name, data, "base", "float32", ["curve"])
+
+    def exemplars(self, record: xr.Dataset) -> None:
+        """Pack the probe's tokens and thumbnails."""
+        if "exemplar_token" in record:
+            names = [str(name) for name in record["token"].values]
+            own = [names.index(str(name)) for name in record["exemplar_token"].values]
+            words = {"long_name": "index of the exemplar's token", "source": "record.zarr"}
+            data = xr.DataArray(np.array(own), dims="exemplar", attrs=words)
+            self.add("exemplar_token", data, "base", "int16", ["exemplar"])
+        data = xr.DataArray(
+            record["exemplar"].values,
+            dims="exemplar",
+            attrs={
+                "long_name": "index of the exemplar in the task",
+                "source": "record.zarr/exemplar",
+            },
+        )
+        self.add("exemplar_id", data, "base", "int32", ["exemplar"])
+        if "image" in record:
+            self.picture_sheet("probe", record["image"].values, ("exemplar",))
+
+    def couplings(self, record: xr.Dataset) -> None:
+        """Pack the couplings that the page draws."""
+        if "coupling" not in record:
+            self.sources.missing["couplings"] = "the record holds none"
+            return
+        chosen = edges.chosen_edges(record)
+        for name, values in zip(
+            ("edge_source", "edge_target"), edges.ends(record, chosen), strict=True
+        ):
+            words = {"long_name": f"unit index; {edges.PIXEL} - k is image channel k"}
+            self._edge_array(name, xr.DataArray(values, dims="edge", attrs=words), "int32")
+        for name, variable in (
+            ("coupling", "coupling"), ("coupling_signal", "coupling_token_signal"),
+            ("contrast", "coupling_contrast"),
+        ):  # fmt: skip
+            if variable in record:
+                rows = [record[variable].isel(step=k).values[chosen].astype(np.float32)
+                        for k in range(record.sizes["step"])]  # fmt: skip
+                data = xr.DataArray(np.stack(rows), dims=record[variable].dims,
+                                    attrs=dict(record[variable].attrs))  # fmt: skip
+                data.attrs["source"] = f"record.zarr/{variable}"
+                self._edge_array(name, data, "int8")
+        self.kept = {"kept": len(chosen), "all": record.sizes["edge"], "rule": edges.RULE}
+
+    def _edge_array(self, name: str, data: xr.DataArray, dtype: str) -> None:
+        self.add(name, data, "construction", dtype, [str(d) for d in data.dims])
+
+    def pictures(self, pictures: xr.Dataset | None) -> None:
+        """Pack the pictures of detectors."""
+        if pictures is None:
+            return
+
+    def picture_sheet(self, name: str, pictures: np.ndarray, dims: tuple[str, ...]) -> None:
+        """Pack one image sheet, a blob of its own."""
+        flat = pictures.reshape(-1, *pictures.shape[-3:])
+        made = sheet(flat)
+        blob = f"{name}.jpg"
+        self.blobs[blob] = Blob(bytearray(made.data))
+        self.sheets[name] = made.description(blob, dims)
+
+    def bundle(self) -> Bundle:
+        """Return what was packed."""
+        record = self.sources.record
+        manifest = {
+            "format": FORMAT,
+            "run": self._run(),
+            "steps": [] if record is None else record["step"].values.tolist(),
+            "tokens": list(self.sources.run.description["task"]["tokens"]),
+            "token_colours": list(TOKEN_COLOURS),
+            "layers": [] if record is None else _layers(record),
+            "arrays": self.arrays,
+            "coordinates": self.coordinates,
+            "sheets": self.sheets,
+            "blobs": {name: blob.description() for name, blob in self.blobs.items()},
+            "texts": {"answers": [], "notices": []},
+            "observations": [],
+            "missing": [{"what": a, "why": b} for a, b in self.sources.missing.items()],
+        }
+        return Bundle(manifest, {name: bytes(blob.data) for name, blob in self.blobs.items()})
+
+    def _run(self) -> dict[str, Any]:
+        """Describe the run."""
+        run = self.sources.run
+        said = run.description
+        found = {
+            "name": run.path.name, "task": said["task"]["name"], "state": run.state,
+            "failure": said.get("failure"), "seed": said["config"]["seed"],
+            "parameters": said["parameters"], "steps": said["config"]["steps"],
+            "precision": said["config"].get("precision", ""),
+            "image": [*said["task"]["size"], said["task"]["channels"]],
+            "density": said["task"]["density"], "config": said["config"],
+            "versions": said.get("versions", {}), "parent": said.get("parent"),
+        }  # fmt: skip
+        measures = self.sources["measures"] if self.sources.record is not None else None
+        if measures is not None:
+            found |= {n: float(measures[n]) for n in ("chance", "chance_low", "chance_high")}
+        else:
+            found["chance"] = 1 / len(said["task"]["tokens"])
+        return found | {"edges": getattr(self, "kept", None)}
+
+
+def _layers(record: xr.Dataset) -> list[dict[str, Any]]:
+    """Return the span of each layer on the unit axis."""
+    names, found = record[LAYER].values.astype(str).tolist(), []
+    for name in dict.fromkeys(names):
+        kind = "logits" if name == "logits" else "conv" if name.startswith("conv") else "dense"
+        found.append(
+            {"name": name, "kind": kind, "first": names.index(name), "count": names.count(name)}
+        )
+    return found

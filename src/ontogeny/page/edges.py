@@ -1,0 +1,68 @@
+"""Which couplings the page draws: the strongest into each unit, at any of the steps looked at.
+
+May import numpy, xarray and ontogeny.record.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+import xarray as xr
+
+LOOKED_AT = 12
+"""Recorded steps, evenly spaced along the snapshots, whose strongest couplings are kept."""
+STRONGEST, STRONGEST_FOR_TOKEN = 3, 1
+"""Sources kept of each target at each of these steps: by coupling, and by each token's contrast."""
+LAST = 8
+"""Sources kept of each target at the last step, by coupling."""
+PIXEL = 65535
+"""Image channel k, as a source, is unit 65535 - k."""
+
+RULE = (
+    f"each unit's {LAST} strongest sources at the last step, and its {STRONGEST} strongest by "
+    f"coupling and its strongest by contrast for each token at any of {LOOKED_AT} steps"
+)
+
+
+def chosen_edges(record: xr.Dataset) -> np.ndarray:
+    """Return the places of the edges that the page is given, ascending."""
+    n_steps = record.sizes["step"]
+    looked = np.unique(np.linspace(0, n_steps - 1, LOOKED_AT).round().astype(int))
+    groups = _groups(record)
+    kept = np.zeros(record.sizes["edge"], dtype=bool)
+    for k in looked:
+        strength = np.abs(record["coupling"].isel(step=k).values)
+        kept |= _strongest(strength, groups, LAST if k == n_steps - 1 else STRONGEST)
+        if "coupling_contrast" in record:
+            contrast = np.abs(record["coupling_contrast"].isel(step=k).values.astype(np.float32))
+            for c in range(contrast.shape[1]):
+                kept |= _strongest(contrast[:, c], groups, STRONGEST_FOR_TOKEN)
+    return np.flatnonzero(kept)
+
+
+def _groups(record: xr.Dataset) -> list[slice]:
+    """Return the run of edges into each target; edges lie by target."""
+    target = record["target"].values.astype(str)
+    cuts = [0, *(np.flatnonzero(target[1:] != target[:-1]) + 1).tolist(), len(target)]
+    return [slice(a, b) for a, b in pairwise(cuts)]
+
+
+def _strongest(strength: np.ndarray, groups: list[slice], count: int) -> np.ndarray:
+    """Mark the strongest edges into each target; a dead target has none."""
+    marked = np.zeros(len(strength), dtype=bool)
+    known = np.where(np.isnan(strength), -1.0, strength)
+    for group in groups:
+        own = known[group]
+        best = np.argpartition(own, -min(count, len(own)))[-min(count, len(own)) :]
+        marked[group.start + best[own[best] > 0]] = True
+    return marked
+
+
+def ends(record: xr.Dataset, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the unit index of each chosen edge's source and target."""
+    index = {str(name): k for k, name in enumerate(record["unit"].values)}
+    source = record["source"].values.astype(str)[chosen].tolist()
+    target = record["target"].values.astype(str)[chosen].tolist()
+    return (
+        np.array([index[n] if n in index else PIXEL - int(n.rpartition(":")[2]) for n in source]),
+        np.array([index[n] for n in target]),
+    )

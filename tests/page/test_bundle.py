@@ -1,0 +1,139 @@
+"""A bundle holds what the record and the measures hold, and names what is not there."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ontogeny.errors import RunError
+from ontogeny.measure import Chance, measure_run, structure_run
+from ontogeny.page import edges
+from ontogeny.page.bundle import bundle_run
+from ontogeny.page.sheets import sheet
+from records import TOKENS, make_record, make_run
+
+FEW = Chance(n_shuffles=19, n_resamples=20)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    run = make_run(tmp_path_factory.mktemp("page") / "run", make_record())
+    measure_run(run, chance=FEW)
+    structure_run(run, chance=FEW)
+    return run
+
+
+def values(bundle, name):
+    """Read an array as the page does."""
+    array = bundle.manifest["arrays"][name]
+    kind = np.dtype(array["dtype"]).newbyteorder("<")
+    count = int(np.prod(array["shape"]))
+    raw = np.frombuffer(bundle.blobs[array["blob"]], kind, count, array["offset"])
+    found = raw.astype(float).reshape(array["shape"]) * array["scale"] + array["add"]
+    if array["missing"] is not None:
+        found = np.where(raw.reshape(array["shape"]) == array["missing"], np.nan, found)
+    return found
+
+
+def test_every_number_is_that_of_the_record(measured):
+    record, bundle = make_record(), bundle_run(measured)
+    assert bundle.manifest["steps"] == record["step"].values.tolist()
+    for name in ("accuracy", "loss", "token_accuracy", "logit", "unit_maximum"):
+        error = bundle.manifest["arrays"][name]["error"] + 1e-6
+        np.testing.assert_allclose(values(bundle, name), record[name].values, atol=error)
+
+
+def test_every_array_says_what_it_is_and_where_it_comes_from(measured):
+    manifest = bundle_run(measured).manifest
+    assert manifest["missing"] and "pictures" in manifest["missing"][-1]["what"]
+    for name, array in manifest["arrays"].items():
+        assert array["definition"] and array["blob"] in manifest["blobs"], name
+        if array["dims"][0] == "step":
+            assert array["source"].partition("/")[0].endswith(".zarr"), name
+            assert array["shape"][0] == len(manifest["steps"]), name
+    assert {"map", "crossnobis", "separation_worst", "onset_by"} <= set(manifest["arrays"])
+    assert manifest["coordinates"]["layer_all"][0] == "pixels"
+
+
+def test_edges_are_the_strongest_and_keep_their_ends(measured):
+    record, bundle = make_record(), bundle_run(measured)
+    chosen = edges.chosen_edges(record)
+    error = bundle.manifest["arrays"]["coupling"]["error"] + 1e-6
+    np.testing.assert_allclose(
+        values(bundle, "coupling"), record["coupling"].values[:, chosen], atol=error
+    )
+    units = record["unit"].values.tolist()
+    for k, place in enumerate(chosen):
+        source = int(values(bundle, "edge_source")[k])
+        name = units[source] if source < len(units) else f"pixels:{edges.PIXEL - source}"
+        assert name == record["source"].values[place]
+    assert bundle.manifest["run"]["edges"] == {
+        "kept": len(chosen), "all": record.sizes["edge"], "rule": edges.RULE,
+    }  # fmt: skip
+
+
+def test_chosen_edges_are_those_of_a_loop():
+    record = make_record()
+    last = np.abs(record["coupling"].values[-1])
+    target, chosen = record["target"].values, set(edges.chosen_edges(record).tolist())
+    for name in np.unique(target):
+        own = np.flatnonzero(target == name)
+        best = own[np.argsort(-last[own])[: edges.LAST]]
+        assert set(best.tolist()) <= chosen
+
+
+def test_dead_targets_have_no_edges():
+    record = make_record()
+    record["coupling"][:, record["target"].values == "fc1:3"] = np.nan
+    record["coupling_contrast"][:, record["target"].values == "fc1:3"] = np.nan
+    assert "fc1:3" not in record["target"].values[edges.chosen_edges(record)]
+
+
+def test_thumbnails_lie_where_the_manifest_says(measured):
+    bundle, record = bundle_run(measured), make_record()
+    said = bundle.manifest["sheets"]["probe"]
+    board = np.asarray(Image.open(io.BytesIO(bundle.blobs[said["blob"]])))
+    k, (width, height) = 31, said["cell"]
+    y, x = k // said["columns"] * height, k % said["columns"] * width
+    found = board[y : y + height, x : x + width].astype(int)
+    assert np.abs(found - record["image"].values[k]).mean() < 20
+
+
+def test_grey_pictures_make_a_grey_sheet():
+    made = sheet(np.full((5, 4, 6, 1), 128, np.uint8))
+    assert Image.open(io.BytesIO(made.data)).mode == "L"
+    assert (made.columns, made.cell, made.count) == (2, (6, 4), 5)
+
+
+def test_stale_measures_are_not_shown_as_fresh(tmp_path):
+    run = make_run(tmp_path / "run", make_record())
+    measure_run(run, chance=FEW)
+    other = make_run(tmp_path / "other", make_record(seed=1))
+    (run.path / "measures.zarr").rename(other.path / "measures.zarr")
+    manifest = bundle_run(other).manifest
+    assert "onset_by" not in manifest["arrays"]
+    why = {entry["what"]: entry["why"] for entry in manifest["missing"]}
+    assert "another state of the record" in why["curves, token signals and onsets"]
+
+
+def test_a_run_without_record_or_curve_says_so(tmp_path):
+    run = make_run(tmp_path / "run", make_record())
+    (run.path / "record.zarr").rename(tmp_path / "away.zarr")
+    manifest = bundle_run(run).manifest
+    assert manifest["steps"] == [] and manifest["tokens"] == list(TOKENS)
+    assert "the record" in {entry["what"] for entry in manifest["missing"]}
+
+
+def test_no_folder_is_one_sentence(tmp_path):
+    with pytest.raises(RunError, match="expected the folder of a run"):
+        bundle_run(tmp_path / "none")
+
+
+def test_hostile_names_cannot_leave_their_script(tmp_path):
+    names = ("<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "a&b\u2028")
+    run = make_run(tmp_path / "run", make_record(tokens=names))
+    text = bundle_run(run).text()
+    assert not set("<>&\u2028") & set(text)
+    assert tuple(json.loads(text)["tokens"]) == names

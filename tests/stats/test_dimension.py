@@ -125,6 +125,26 @@ def test_distances_survive_rounding_of_inner_products() -> None:
     assert_allclose(dimension.neighbour_distances(x, 2), found[:, :2], rtol=1e-10)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("size", [1.0, 1e-25, 1e25])
+def test_neighbours_are_those_of_all_differences_however_close_the_race(
+    dtype: type, size: float
+) -> None:
+    """Candidates are found in single precision: no rank may depend on its rounding."""
+    token = np.arange(60) % 3
+    spread = np.where(np.arange(60) < 30, 1.0, 1e-4)[:, None]  # half of the exemplars collapse
+    x = 5 + 40 * patterns_of(13, 3, 20)[token] + 10 * spread * patterns_of(14, 60, 20)
+    x = (size * x).astype(dtype) if dtype is not np.int64 else x.astype(dtype)
+    wide = x.astype(np.float64)
+    square = np.array([[np.mean((a - b) ** 2) for b in wide] for a in wide])
+    group = np.arange(60) // 2
+    for barred, labels in ((np.eye(60, dtype=bool), None), (group[:, None] == group, group)):
+        brute = np.sort(np.where(barred, np.inf, np.sqrt(square)), axis=1)
+        for k in (2, 9):
+            found = dimension.neighbour_distances(x, k, group=labels)
+            assert_allclose(found, brute[:, :k], rtol=1e-10)
+
+
 @given(seed=SEEDS, gain=st.floats(0.01, 100))
 def test_two_nn_ignores_rotation_gain_and_shift(seed: int, gain: float) -> None:
     x = patterns_of(seed, 20, 4)

@@ -20,6 +20,8 @@ from ontogeny.stats.rdm import squared_euclidean_rdm
 
 MIN_DISTINCT = 10
 """Fewest distinct patterns from which a neighbour-based dimension is given."""
+_SAFE = (1e-12, 1e12)
+"""Largest deviations whose squares single precision holds with room for smaller ones."""
 
 
 def participation_ratio(
@@ -103,7 +105,7 @@ def distinct_patterns(
     -------
         True for the exemplars to keep, in their order.
     """
-    square = squared_euclidean_rdm(patterns)
+    square = squared_euclidean_rdm(patterns.astype(np.float64))
     # rounding reaches about 1e-14 of the patterns' own square length: candidates, then exact
     length = np.max(np.einsum("eu,eu->e", *[patterns - patterns.mean(axis=0)] * 2))
     radius = merge * np.sqrt(np.median(square[np.triu_indices(len(square), k=1)]))
@@ -139,46 +141,100 @@ def neighbour_distances(
         asked for, and everywhere in a batch element that holds NaN.
     """
     *batch, n, n_units = patterns.shape
-    barred = None if group is None else group[:, None] == group
-    result = np.full((int(np.prod(batch)), n, n_neighbours), np.nan)
+    flat = patterns.reshape(-1, n, n_units)
+    result = np.full((len(flat), n, n_neighbours), np.nan)
     available = min(n_neighbours, n - 1)
-    gram = np.empty((n, n))  # one for all: fresh memory would cost as much as the product
-    for x, out in zip(patterns.reshape(-1, n, n_units), result, strict=True):
-        if available > 0 and np.isfinite(np.sum(x, dtype=np.float64)):
-            out[:, :available] = _nearest(x, available, barred, gram)
+    if available < 1 or not n_units:
+        return result.reshape(*batch, n, n_neighbours)
+    search = _Search(patterns, group)
+    for x, out in zip(flat, result, strict=True):
+        with np.errstate(invalid="ignore"):  # infinity minus infinity
+            mean = np.full(n, 1 / n) @ x
+        if np.isfinite(mean).all():
+            out[:, :available] = search.distances(x, mean, available)
     return result.reshape(*batch, n, n_neighbours)
 
 
-def _nearest(
-    x: np.ndarray, n_neighbours: int, barred: np.ndarray | None, gram: np.ndarray
-) -> np.ndarray:
-    centred = x - x.mean(axis=0, dtype=np.float64)
-    np.matmul(centred, centred.T, out=gram)
-    square = np.diagonal(gram).copy()
-    closeness = gram  # minus half the squared distance, up to a constant in each row
-    closeness -= square / 2
-    np.fill_diagonal(closeness, -np.inf)
-    if barred is not None:
-        closeness[barred] = -np.inf
-    index, found = _largest(closeness, n_neighbours)
-    missing = np.isneginf(found)
-    found = square[:, None] - 2 * found
-    rows = np.arange(len(x))[:, None]
-    if np.any(found < 1e-5 * square.mean()):  # lost to rounding: take differences
-        found[:] = np.sum((x[rows].astype(np.float64) - x[index]) ** 2, axis=-1)
-    found[missing] = np.nan
-    found.sort(axis=1)
-    return np.sqrt(found / x.shape[1])
+class _Search:
+    """Nearest neighbours in one batch member after another, in the same memory.
+
+    Candidates are ranked in single precision, by closeness: inner product less half the other's
+    squared length. Two closenesses are in doubt where they differ by less than the bound of their
+    errors, for sums of products in any order; rows in which the last neighbour and the next
+    exemplar are in doubt are ranked again in double. What is returned is measured in double.
+    """
+
+    def __init__(self, patterns: np.ndarray, group: np.ndarray | None) -> None:
+        n, n_units = patterns.shape[-2:]
+        self.barred = None
+        if group is not None and len(np.unique(group)) < n:
+            same = group[:, None] == group
+            self.barred = np.where(same, np.float32(-np.inf), np.float32(0))
+        self._single = np.empty((n, n_units), dtype=np.float32)
+        self._closeness = np.empty((n, n), dtype=np.float32)
+        self._gap = np.empty((n, n_units))
+        self._taken = np.empty((n, n_units), dtype=patterns.dtype)
+
+    def distances(self, x: np.ndarray, mean: np.ndarray, k: int) -> np.ndarray:
+        """Return distances per root unit to the k nearest, ascending; NaN where there are fewer."""
+        doubt = self._rank(x, mean)
+        index, found = _largest(self._closeness, min(k + 1, len(x) - 1))
+        if found.shape[1] > k:
+            with np.errstate(invalid="ignore"):  # only barred exemplars are left: no doubt
+                unsure = np.flatnonzero(~(found[:, -2] - found[:, -1] > doubt))
+            index, found = index[:, :k], found[:, :k]
+            unsure = unsure[np.isfinite(found[unsure, -1])]
+            if len(unsure):
+                index[unsure] = self._ranked_in_double(x, mean, unsure, k)
+        return self._measured(x, index, missing=np.isneginf(found))
+
+    def _rank(self, x: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """Fill the closeness of all pairs and return the doubt in each row."""
+        np.subtract(x, mean, out=self._single, casting="same_kind")
+        largest = max(self._single.max(), -self._single.min())
+        if not _SAFE[0] < largest < _SAFE[1]:
+            scale = float(np.abs(x - mean).max()) or 1.0
+            np.divide(x - mean, scale, out=self._single, casting="same_kind")
+        closeness = np.matmul(self._single, self._single.T, out=self._closeness)
+        square = np.diagonal(closeness).copy()
+        closeness -= square / 2
+        np.fill_diagonal(closeness, -np.inf)
+        if self.barred is not None:
+            closeness += self.barred
+        longest = np.sqrt(square.max())
+        return 2**-23 * (x.shape[1] + 8) * longest * (np.sqrt(square) + longest / 2)
+
+    def _ranked_in_double(
+        self, x: np.ndarray, mean: np.ndarray, rows: np.ndarray, k: int
+    ) -> np.ndarray:
+        centred = np.subtract(x, mean, out=self._gap)
+        closeness = centred[rows] @ centred.T - np.einsum("eu,eu->e", centred, centred) / 2
+        closeness[np.arange(len(rows)), rows] = -np.inf
+        if self.barred is not None:
+            closeness += self.barred[rows]
+        return _largest(closeness, k)[0]
+
+    def _measured(self, x: np.ndarray, index: np.ndarray, *, missing: np.ndarray) -> np.ndarray:
+        found = np.empty(index.shape)
+        for k in range(index.shape[1]):
+            np.take(x, index[:, k], axis=0, out=self._taken, mode="clip")
+            gap = np.subtract(x, self._taken, out=self._gap, dtype=np.float64)
+            np.einsum("eu,eu->e", gap, gap, out=found[:, k])
+        found[missing] = np.nan
+        found.sort(axis=1)
+        return np.sqrt(found / x.shape[1])
 
 
 def _largest(values: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Columns of the n largest values of each row, and these; may overwrite the values."""
-    if n > 4:
+    """Columns of the n largest values of each row, largest first, and these; overwrites values."""
+    rows = np.arange(len(values))
+    if n > 5:
         index = np.argpartition(-values, n - 1, axis=1)[:, :n]
-        return index, np.take_along_axis(values, index, axis=1)
+        found = np.take_along_axis(values, index, axis=1)
+        order = np.argsort(-found, axis=1)
+        return np.take_along_axis(index, order, axis=1), np.take_along_axis(found, order, axis=1)
     index = np.empty((len(values), n), dtype=np.intp)
     found = np.empty((len(values), n))
-    rows = np.arange(len(values))
     for k in range(n):  # passes over the maximum beat a partition
         index[:, k] = values.argmax(axis=1)
         found[:, k] = values[rows, index[:, k]]

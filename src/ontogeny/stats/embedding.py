@@ -21,6 +21,13 @@ noise has clumps of two to five exemplars. Draw the map of :func:`gaussian_twin`
 seen there as well is the method's doing. Print :func:`ontogeny.stats.mapquality.map_quality` and
 the jitter with every map.
 
+Memory: the tether moves the frames of all steps in every iteration, so that the work holds one
+float32 matrix [exemplar, exemplar] for each frame, and those of one layer at a time: 1 MB a frame
+of 500 exemplars, 13 MB for the 13 frames that a report shows, 61 MB for a film of 61 steps.
+Computing them anew in each of 100 iterations would take three times as long (calibrating them
+takes as long as 20 iterations), and half of each would do but for BLAS; beside them are two copies
+of the patterns in double and two matrices of scratch for each of up to four threads.
+
 Why no library: only the AlignedUMAP of umap-learn holds frames together, and it needs numba,
 draws random numbers and takes seconds a frame. For hundreds of exemplars all pairs in one matrix
 are cheaper than the trees and samples of libraries made for millions (see benchmarks/maps.py).
@@ -35,7 +42,9 @@ de Leeuw 1977, in Recent Developments in Statistics, 133-145 (majorisation of st
 Beck & Teboulle 2009, SIAM Journal on Imaging Sciences 2:183-202 (accelerated proximal gradient).
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from jaxtyping import Float, Real
@@ -54,6 +63,8 @@ _EXAGGERATION, _EXAGGERATED = 4.0, 0.3
 """Repulsion is divided by the first for that share of the iterations, so that groups find
 together before they spread (early exaggeration)."""
 _RATE, _MOMENTUM = 2.0, 0.9
+_THREADS = 4
+"""Frames worked on at a time at most: each needs two matrices [exemplar, exemplar] of scratch."""
 _ENTROPY_ERROR = 1e-5
 
 
@@ -103,8 +114,7 @@ def mds_map(
     Parameters
     ----------
     patterns
-        Responses of the same exemplars at every step. The work holds float32
-        [step, exemplar, exemplar] in memory.
+        Responses of the same exemplars at every step. Memory: see the head of the module.
     steadiness
         Weight of motion beside misfit, see the head of the module; 0 lets every step go its way.
     iterations
@@ -142,8 +152,7 @@ def neighbour_map(
     Parameters
     ----------
     patterns
-        Responses of the same exemplars at every step. The work holds float32
-        [step, exemplar, exemplar] in memory: 61 MB for 61 steps of 500 exemplars.
+        Responses of the same exemplars at every step. Memory: see the head of the module.
     neighbours
         Perplexity: how many neighbours an exemplar looks at.
     steadiness
@@ -397,6 +406,29 @@ class _Plane:
         return self._pulled[:, 2:] * y - self._pulled[:, :2]
 
 
+class _Planes:
+    """Work on frames in a few threads, each with a plane of its own; the result is the same."""
+
+    def __init__(self, n: int) -> None:
+        self._planes = [_Plane(n) for _ in range(min(os.cpu_count() or 1, _THREADS))]
+        self._pool = ThreadPoolExecutor(len(self._planes))
+
+    def __enter__(self) -> "_Planes":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def each(self, act: Callable[[_Plane, np.ndarray, int], None], frames: np.ndarray) -> None:
+        """Let `act` change every frame in place, given a plane, the frame and its step."""
+
+        def share(worker: int) -> None:
+            for step in range(worker, len(frames), len(self._planes)):
+                act(self._planes[worker], frames[step], step)
+
+        list(self._pool.map(share, range(len(self._planes))))
+
+
 def _majorise(
     x: np.ndarray, steadiness: float, iterations: int
 ) -> Float[np.ndarray, "step exemplar 2"]:
@@ -404,16 +436,31 @@ def _majorise(
     y = align_frames(_own_planes(x))
     if not iterations:
         return y
-    delta = np.stack([_distances(step) for step in x])
-    tether, plane = _tether(_stiffness(x), steadiness), _Plane(x.shape[1])
+    delta = _matrices(x, _distances)
+    tether = _tether(_stiffness(x), steadiness)
     y = y.astype(np.float32)
-    for _ in range(iterations):
-        y = _held(tether, np.stack([_guttman(plane, *pair) for pair in zip(delta, y, strict=True)]))
+
+    def transform(plane: _Plane, frame: np.ndarray, step: int) -> None:
+        frame[:] = _guttman(plane, delta[step], frame)
+
+    with _Planes(x.shape[1]) as planes:
+        for _ in range(iterations):
+            planes.each(transform, y)
+            y = _held(tether, y)
     return y.astype(np.float64)
 
 
+def _matrices(x: np.ndarray, of_step: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Return [step, exemplar, exemplar] in single precision, without a second copy of it."""
+    n_steps, n_exemplars, _ = x.shape
+    matrices = np.empty((n_steps, n_exemplars, n_exemplars), np.float32)
+    for step, out in zip(x, matrices, strict=True):
+        out[:] = of_step(step)
+    return matrices
+
+
 def _distances(step: np.ndarray) -> np.ndarray:
-    squared = squared_euclidean_rdm(step)
+    squared = squared_euclidean_rdm(step.astype(np.float32))
     squared *= step.shape[1]
     return np.sqrt(squared, out=squared).astype(np.float32)
 
@@ -430,7 +477,7 @@ def _descend(
     x: np.ndarray, neighbours: int, steadiness: float, iterations: int
 ) -> Float[np.ndarray, "step exemplar 2"]:
     """Go down misfit and motion of all frames: first with weak repulsion, then with all of it."""
-    p = np.stack([affinities(_distances(step) ** 2, neighbours=neighbours) for step in x])
+    p = _matrices(x, lambda step: affinities(_distances(step) ** 2, neighbours=neighbours))
     y = _joint_plane(x)
     y = (y / y.std()).astype(np.float32)
     stiffness = _stiffness(x)
@@ -444,13 +491,16 @@ def _descend(
 def _slide(y: np.ndarray, p: np.ndarray, options: tuple[np.ndarray, float, int]) -> np.ndarray:
     """Accelerated proximal gradient: z = y + momentum (y - before); z - slope; the tether."""
     tether, repulsion, iterations = options
-    plane, before = _Plane(y.shape[1]), y
-    for _ in range(iterations):
-        z = y + np.float32(_MOMENTUM) * (y - before)
-        for frame, affinity in zip(z, p, strict=True):
-            slope = _kl_slope(plane, affinity, frame, repulsion)
-            frame -= np.float32(_RATE * plane.n) * slope
-        before, y = y, _held(tether, z)
+    rate, before = np.float32(_RATE * y.shape[1]), y
+
+    def descend(plane: _Plane, frame: np.ndarray, step: int) -> None:
+        frame -= rate * _kl_slope(plane, p[step], frame, repulsion)
+
+    with _Planes(y.shape[1]) as planes:
+        for _ in range(iterations):
+            z = y + np.float32(_MOMENTUM) * (y - before)
+            planes.each(descend, z)
+            before, y = y, _held(tether, z)
     return y
 
 

@@ -173,20 +173,43 @@ def _frame_quality(data: np.ndarray, frame: np.ndarray, k: int) -> tuple[float, 
     far, near = squared_euclidean_rdm(data), squared_euclidean_rdm(frame)
     delta, d = np.sqrt(far).ravel(), np.sqrt(near).ravel()
     fit = np.square(d @ delta) / ((d @ d) * (delta @ delta))
-    np.fill_diagonal(far, np.inf)
-    np.fill_diagonal(near, np.inf)
     n = len(far)
     worst = n * k * (2 * n - 3 * k - 1) / 2
+    shown, truth = _Neighbours(near, k), _Neighbours(far, k)
     return (
-        1 - _intrusion(near, far, k) / worst,
-        1 - _intrusion(far, near, k) / worst,
+        1 - shown.intrusion(truth) / worst,
+        1 - truth.intrusion(shown) / worst,
         float(np.sqrt(max(1 - fit, 0.0))),
     )
 
 
-def _intrusion(shown: np.ndarray, truth: np.ndarray, k: int) -> float:
-    """Sum over the k nearest in `shown` of how far their rank in `truth` lies beyond k."""
-    nearest = np.argpartition(shown, k - 1, axis=1)[:, :k]
-    distance = np.take_along_axis(truth, nearest, axis=1)
-    closer = np.stack([(truth < column[:, None]).sum(axis=1) for column in distance.T])
-    return float(np.maximum(closer + 1 - k, 0).sum())
+class _Neighbours:
+    """Distances of one step and, sorted, where each stands among those of its exemplar."""
+
+    def __init__(self, square: np.ndarray, k: int) -> None:
+        self.k = k
+        self.distance = square.astype(np.float32)  # ranks need no more
+        np.fill_diagonal(self.distance, np.inf)
+        self.ascending = np.sort(self.distance, axis=1)
+
+    def nearest(self) -> np.ndarray:
+        """Mark k exemplars for each, the first of those that are equally far."""
+        last = self.ascending[:, self.k - 1 : self.k]
+        chosen = self.distance <= last
+        for row in np.flatnonzero(np.count_nonzero(chosen, axis=1) > self.k):
+            tied = np.flatnonzero(self.distance[row] == last[row])
+            inside = np.count_nonzero(self.distance[row] < last[row])
+            chosen[row, tied[self.k - inside :]] = False
+        return chosen
+
+    def intrusion(self, truth: "_Neighbours") -> int:
+        """Sum over the k nearest of how far their rank in truth lies beyond k."""
+        beyond = self.nearest() & (truth.distance > truth.ascending[:, self.k - 1 : self.k])
+        row, column = np.nonzero(beyond)
+        bounds = np.searchsorted(row, np.arange(len(beyond) + 1))
+        strangers = truth.distance[row, column]
+        closer = [
+            order.searchsorted(strangers[i:j])
+            for order, i, j in zip(truth.ascending, bounds[:-1], bounds[1:], strict=True)
+        ]
+        return int(np.concatenate(closer).sum()) + len(strangers) * (1 - self.k)

@@ -1,46 +1,65 @@
-"""Representational dissimilarity: distances between exemplars or tokens, and their comparison.
+"""Representational dissimilarity: distances between exemplars or tokens.
 
 All distances are per unit (divided by the number of units), so that layers of different width
 compare; dead units count in that number. Distances between tokens come from the same functions,
-given token means in place of patterns. May import numpy only.
+given token means in place of patterns. What models predict and how it compares with distances is
+in :mod:`ontogeny.stats.rsa`. May import numpy only.
+
+Precision: patterns in double give distances to about 1e-14 of the patterns' spread. Patterns in
+single, as a record holds them, give distances within 1e-5 of each distance, twice as fast: inner
+products of centred patterns in single precision, and in double for pairs so near (squared distance
+below about 1/40 of the patterns' squared lengths) that single would lose more.
 
 References
 ----------
 Kriegeskorte, Mur & Bandettini 2008, Frontiers in Systems Neuroscience 2:4.
-Nili et al. 2014, PLoS Computational Biology 10:e1003553.
 Walther et al. 2016, NeuroImage 137:188-200.
 """
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Int, Real, Shaped
+from jaxtyping import Float, Int, Real
 
-from ontogeny.errors import InputError
+from ontogeny.stats.checks import finite_members, require_tokens, rounding
+from ontogeny.stats.rsa import (  # read here by other modules: one place to import RDMs from
+    difference_rdm,
+    identity_rdm,
+    noise_ceiling,
+    partial_rank_correlation,
+    permutation_test,
+    rank_correlation,
+    sharing_rdm,
+    upper_triangle,
+)
 from ontogeny.stats.tokens import token_means, token_residuals
 
-Comparison = Literal["spearman", "rho_a"]
+__all__ = [
+    "correlation_rdm",
+    "crossnobis_rdm",
+    "difference_rdm",
+    "fold_means",
+    "identity_rdm",
+    "mahalanobis_rdm",
+    "noise_ceiling",
+    "noise_precision",
+    "partial_rank_correlation",
+    "permutation_test",
+    "rank_correlation",
+    "sharing_rdm",
+    "squared_euclidean_rdm",
+    "upper_triangle",
+]
 
-_BLOCK = 16
-"""Permutations compared at a time."""
-
-
-class PermutationTest(NamedTuple):
-    """A statistic, its values under permutation and the share of those that reach it."""
-
-    statistic: np.ndarray
-    null: np.ndarray
-    p: np.ndarray
-
-
-def _distances_from_gram(gram: np.ndarray) -> None:
-    """Turn twice the inner products, in place, into squared distances; the diagonal is 0."""
-    square = np.diagonal(gram) / 2
-    np.subtract(square, gram, out=gram)
-    gram += square[:, None]
-    np.fill_diagonal(gram, square * 0)  # keeps NaN
-    if not gram.min() >= 0:
-        np.maximum(gram, 0, out=gram)
+_CHUNK = 1 << 17
+"""Distances computed at a time: few enough to stay in a core's cache, so many that the steps of a
+small RDM (tokens) go through one product."""
+_NEAR = 0.05
+"""Squared distance over squared length below which a distance needs double precision."""
+_FEW = 16
+"""Near pairs per exemplar that are cheaper one by one than all pairs again in double."""
+_LEAST = 1e-20
+"""Squared lengths from this to its inverse are safe in single precision."""
 
 
 def squared_euclidean_rdm(
@@ -55,34 +74,15 @@ def squared_euclidean_rdm(
     Parameters
     ----------
     patterns
-        Responses; leading axes are a batch, computed one after the other.
+        Responses; leading axes are a batch, computed a few at a time.
 
     Returns
     -------
-        Symmetric matrices with a zero diagonal; NaN in the rows of a pattern that holds NaN.
-        Distances below 1e-8 of the spread of the patterns are lost to rounding.
+        Symmetric matrices with a zero diagonal, in double precision (for patterns in single, to
+        1e-5: see the head of the module); NaN in the rows of a pattern that holds NaN.
+        Distances below 1e-8 of the spread of patterns in double are lost to rounding.
     """
-    *batch, n_exemplars, n_units = patterns.shape
-    rdm = np.empty((int(np.prod(batch)), n_exemplars, n_exemplars))
-    for x, out in zip(patterns.reshape(-1, n_exemplars, n_units), rdm, strict=True):
-        centred = x - x.mean(axis=0, dtype=np.float64) if _is_finite(x) else _rowwise(x)
-        centred *= np.sqrt(2 / n_units)
-        np.matmul(centred, centred.T, out=out)
-        _distances_from_gram(out)
-    return rdm.reshape(*batch, n_exemplars, n_exemplars)
-
-
-def _is_finite(x: np.ndarray) -> bool:
-    return bool(np.isfinite(np.sum(x, dtype=np.float64)))
-
-
-def _rowwise(x: np.ndarray) -> np.ndarray:
-    """Centre on the mean of the finite patterns; patterns that are not finite become NaN."""
-    finite = np.isfinite(x).all(axis=-1)
-    centred = np.full(x.shape, np.nan)
-    if finite.any():
-        centred[finite] = x[finite] - x[finite].mean(axis=0, dtype=np.float64)
-    return centred
+    return _by_chunk(patterns, _squared_euclidean)
 
 
 def correlation_rdm(
@@ -95,27 +95,134 @@ def correlation_rdm(
     Parameters
     ----------
     patterns
-        Responses; leading axes are a batch.
+        Responses; leading axes are a batch, computed a few at a time.
 
     Returns
     -------
-        Symmetric matrices with a zero diagonal. NaN in the rows of a pattern that is the same in
-        all units (its correlation is undefined, e.g. all units silent) or holds NaN; all NaN with
-        one unit.
+        Symmetric matrices with a zero diagonal, in double precision (for patterns in single, to
+        1e-5: see the head of the module). NaN in the rows of a pattern that is the same in all
+        units (its correlation is undefined, e.g. all units silent) or holds NaN; all NaN with one
+        unit.
     """
+    return _by_chunk(patterns, _correlation)
+
+
+def _by_chunk(
+    patterns: np.ndarray, kernel: Callable[[np.ndarray, np.ndarray, bool], None]
+) -> np.ndarray:
+    """Let the kernel fill distances of a few batch members at a time."""
     *batch, n_exemplars, n_units = patterns.shape
-    rdm = np.empty((int(np.prod(batch)), n_exemplars, n_exemplars))
-    for x, out in zip(patterns.reshape(-1, n_exemplars, n_units), rdm, strict=True):
-        centred = x - x.mean(axis=-1, dtype=np.float64, keepdims=True)
-        size = np.sqrt(np.einsum("eu,eu->e", centred, centred))
-        noise = 4 * np.finfo(np.float64).eps * np.abs(x).max(axis=-1) * np.sqrt(n_units)
-        size[~(size > noise)] = np.nan
-        centred /= size[:, None]
-        np.matmul(centred, centred.T, out=out)
-        np.subtract(1, out, out=out)
-        np.clip(out, 0, 2, out=out)
-        np.fill_diagonal(out, size * 0)
+    flat = patterns.reshape(-1, n_exemplars, n_units)
+    rdm = np.empty((len(flat), n_exemplars, n_exemplars))
+    size = max(1, _CHUNK // max(n_exemplars, 1) ** 2)
+    for start in range(0, len(flat), size):
+        some = slice(start, start + size)
+        kernel(flat[some], rdm[some], patterns.dtype == np.float32)
     return rdm.reshape(*batch, n_exemplars, n_exemplars)
+
+
+def _squared_euclidean(x: np.ndarray, out: np.ndarray, single: bool) -> None:
+    """Fill squared distances per unit of a few members."""
+    centred = _centred(x)
+    centred *= np.sqrt(2 / max(x.shape[-1], 1))
+    near = _euclidean_in_single(centred, out) if single else None
+    if near is None:
+        _gram(centred, out)
+        _distances_from_gram(out)
+    else:
+        _near_again(centred, near, out)
+
+
+def _correlation(x: np.ndarray, out: np.ndarray, single: bool) -> None:
+    """Fill correlation distances: half the squared distances of patterns of length 1."""
+    n_units = x.shape[-1]
+    centred = x.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # infinity minus infinity: NaN, as promised
+        mean = centred @ np.full(n_units, 1 / max(n_units, 1))
+        centred -= mean[..., None]
+    length = np.sqrt(np.einsum("beu,beu->be", centred, centred))
+    length[~(length > rounding(np.abs(mean), n_units))] = np.nan
+    centred *= (1 / length)[..., None]
+    own = np.arange(x.shape[-2])
+    gram = _gram(centred.astype(np.float32)) if single else _gram(centred, out)
+    gram[..., own, own] = 0
+    largest, least = gram.max(initial=0), gram.min(initial=0)
+    near = gram >= 1 - _NEAR / 2 if single and not largest < 1 - _NEAR / 2 else None
+    np.subtract(1, gram, out=gram)
+    if not (largest <= 1 and least >= -1):
+        np.clip(gram, 0, 2, out=gram)
+    if single:
+        np.copyto(out, gram)
+    if near is not None:
+        _near_again(centred, near, out)
+    out[..., own, own] = length * 0  # keeps NaN
+
+
+def _gram(patterns: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Return the inner products; the product of a matrix with itself costs half of one."""
+    return np.matmul(patterns, np.swapaxes(patterns, -1, -2), out=out)
+
+
+def _centred(x: np.ndarray) -> np.ndarray:
+    """Centre each member; patterns that are not finite become NaN, the others are kept."""
+    centred = x.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        mean = np.full(x.shape[-2], 1 / max(x.shape[-2], 1)) @ centred
+    if not np.isfinite(mean).all():
+        return np.stack([_rowwise(member) for member in x])
+    centred -= mean[..., None, :]
+    return centred
+
+
+def _rowwise(x: np.ndarray) -> np.ndarray:
+    """Centre on the mean of the finite patterns; patterns that are not finite become NaN."""
+    finite = np.isfinite(x).all(axis=-1)
+    centred = np.full(x.shape, np.nan)
+    if finite.any():
+        centred[finite] = x[finite] - x[finite].mean(axis=0, dtype=np.float64)
+    return centred
+
+
+def _distances_from_gram(gram: np.ndarray) -> None:
+    """Turn inner products, in place, into halves of squared distances; the diagonal is 0."""
+    square = np.diagonal(gram, axis1=-2, axis2=-1) / 2
+    np.subtract(square[..., None, :], gram, out=gram)
+    gram += square[..., :, None]
+    own = np.arange(gram.shape[-1])
+    gram[..., own, own] = square * 0  # keeps NaN
+    if not gram.min(initial=0) >= 0:
+        np.maximum(gram, 0, out=gram)
+
+
+def _euclidean_in_single(centred: np.ndarray, out: np.ndarray) -> np.ndarray | None:
+    """Fill halves of squared distances and mark the pairs too near for single precision.
+
+    None, and nothing filled, where squares would overflow or vanish in single precision.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        gram = _gram(centred.astype(np.float32))
+    square = np.diagonal(gram, axis1=-2, axis2=-1).copy()
+    if not _LEAST < square.max(initial=0) < 1 / _LEAST:
+        return None
+    _distances_from_gram(gram)
+    np.copyto(out, gram)
+    near = gram <= np.float32(_NEAR / 2) * square[..., None, :]
+    own = np.arange(gram.shape[-1])
+    near[..., own, own] = False
+    return near
+
+
+def _near_again(centred: np.ndarray, near: np.ndarray, out: np.ndarray) -> None:
+    """Replace halves of squared distances in double: of the near pairs, or of all if many."""
+    for which in np.flatnonzero(near.any(axis=(-1, -2))):
+        x, distance = centred[which], out[which]
+        if np.count_nonzero(near[which]) > _FEW * len(x):
+            _gram(x, distance)
+            _distances_from_gram(distance)
+        else:
+            a, b = np.nonzero(near[which])
+            gap = x[a] - x[b]
+            distance[a, b] = distance[b, a] = np.einsum("pu,pu->p", gap, gap) / 2
 
 
 def noise_precision(
@@ -152,12 +259,13 @@ def noise_precision(
         of freedom than units and no shrinkage, where a token has no exemplar, and on NaN.
     """
     *batch, n_exemplars, n_units = patterns.shape
+    require_tokens(token, n_tokens, n_exemplars=n_exemplars)
     flat = patterns.reshape(-1, n_exemplars, n_units)
     precision = np.full((len(flat), n_units, n_units), np.nan)
     present = len(np.unique(token))
     dof = n_exemplars - present
     for x, out in zip(flat, precision, strict=True):
-        if present < n_tokens or dof < 2 or not _is_finite(x):
+        if present < n_tokens or dof < 2 or not finite_members(x):
             continue
         residuals = token_residuals(x, token, n_tokens)
         live = np.ptp(x, axis=0) > 0
@@ -240,6 +348,7 @@ def fold_means(
     -------
         Means; NaN for a token that is absent from a fold.
     """
+    require_tokens(token, n_tokens, n_exemplars=patterns.shape[-2])
     n_folds = int(fold.max()) + 1
     cells = token_means(patterns, fold * n_tokens + token, n_folds * n_tokens)
     return cells.reshape(*patterns.shape[:-2], n_folds, n_tokens, patterns.shape[-1])
@@ -282,259 +391,3 @@ def crossnobis_rdm(
     own = np.arange(n_tokens)
     rdm[..., own, own] = square * 0
     return rdm
-
-
-def identity_rdm(label: Shaped[np.ndarray, " item"]) -> Float[np.ndarray, "item item"]:
-    """Model distances: 0 between items of one label, 1 between items of different labels.
-
-    Parameters
-    ----------
-    label
-        Token, group or any other label of each item.
-
-    Returns
-    -------
-        A symmetric matrix of 0 and 1.
-    """
-    return (label[:, None] != label).astype(np.float64)
-
-
-def difference_rdm(value: Real[np.ndarray, " item"]) -> Float[np.ndarray, "item item"]:
-    """Model distances: absolute difference of a factor, |v_a - v_b|.
-
-    Parameters
-    ----------
-    value
-        The factor's value for each item; NaN where unknown.
-
-    Returns
-    -------
-        A symmetric matrix in the factor's unit, NaN where a value is.
-    """
-    value = value.astype(np.float64)
-    return np.abs(value[:, None] - value)
-
-
-def sharing_rdm(has_part: Shaped[np.ndarray, "item part"]) -> Float[np.ndarray, "item item"]:
-    """Model distances: share of parts that two items do not have in common (Jaccard).
-
-    d(a, b) = 1 - |parts of a and b| / |parts of a or b|, from 0 to 1.
-
-    Parameters
-    ----------
-    has_part
-        Whether each item has each part (bool or 0/1).
-
-    Returns
-    -------
-        A symmetric matrix; NaN between two items without any part.
-    """
-    part = has_part.astype(np.float64)
-    both = part @ part.T
-    count = part.sum(axis=1)
-    either = count[:, None] + count - both
-    with np.errstate(invalid="ignore"):
-        return np.where(either > 0, 1 - both / np.where(either > 0, either, 1), np.nan)
-
-
-def upper_triangle(
-    rdm: Float[np.ndarray, "*batch item item"],
-) -> Float[np.ndarray, "*batch pair"]:
-    """Distances of each pair once, row by row above the diagonal (scipy's condensed form).
-
-    Parameters
-    ----------
-    rdm
-        Symmetric matrices.
-
-    Returns
-    -------
-        n_items (n_items - 1) / 2 values.
-    """
-    n_items = rdm.shape[-1]
-    flat = np.flatnonzero(np.triu(np.ones((n_items, n_items), dtype=bool), k=1))
-    return np.take(rdm.reshape(*rdm.shape[:-2], -1), flat, axis=-1)
-
-
-def _centred_ranks(values: np.ndarray) -> np.ndarray:
-    """Average ranks around 0; all NaN where a value is NaN."""
-    n = values.shape[-1]
-    ranks = np.full(values.shape, np.nan)
-    for row, out in zip(values.reshape(-1, n), ranks.reshape(-1, n), strict=True):
-        order = row.argsort()
-        ascending = row[order]
-        if n and np.isfinite(ascending[-1]):  # NaN sorts last
-            starts = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))
-            size = np.diff(starts, append=n)
-            out[order] = np.repeat(starts + (size - n) / 2, size)
-    return ranks
-
-
-def _scale(ranks: np.ndarray, comparison: Comparison) -> np.ndarray:
-    """Divide centred ranks so that an inner product is the correlation asked for."""
-    n = ranks.shape[-1]
-    size = np.sqrt(np.sum(ranks**2, axis=-1, keepdims=True))
-    scale = size if comparison == "spearman" else np.full_like(size, np.sqrt((n**3 - n) / 12))
-    return ranks / np.where(size > 0, scale, np.nan)
-
-
-def rank_correlation(
-    rdms: Float[np.ndarray, "*batch pair"],
-    models: Float[np.ndarray, "model pair"],
-    *,
-    comparison: Comparison = "spearman",
-) -> Float[np.ndarray, "*batch model"]:
-    """Rank correlation of RDMs with model RDMs, from -1 to 1.
-
-    "spearman" is Pearson's correlation of average ranks. "rho_a" is the expectation of Spearman's
-    correlation when ties are broken at random, 12 sum(x y) / (n^3 - n) on centred average ranks:
-    it does not favour models that predict ties, and stays below 1 for these
-    (Schütt et al. 2023, eLife 12:e82566).
-
-    Parameters
-    ----------
-    rdms
-        Distances of each pair of items (:func:`upper_triangle`).
-    models
-        Distances that the models predict, in the same order.
-    comparison
-        Which correlation.
-
-    Returns
-    -------
-        Correlations. NaN where distances or predictions hold NaN or are all equal, and with
-        fewer than 3 pairs.
-    """
-    if rdms.shape[-1] < 3:
-        return np.full((*rdms.shape[:-1], len(models)), np.nan)
-    left = _scale(_centred_ranks(rdms), comparison)
-    return left @ _scale(_centred_ranks(models), comparison).T
-
-
-def partial_rank_correlation(
-    rdms: Float[np.ndarray, "*batch pair"],
-    model: Float[np.ndarray, " pair"],
-    controls: Float[np.ndarray, "control pair"],
-) -> Float[np.ndarray, "*batch"]:
-    """Spearman correlation of RDMs with a model after the controls' ranks are regressed out.
-
-    The correlation of the two residuals of ranks on the controls' ranks and a constant,
-    from -1 to 1.
-
-    Parameters
-    ----------
-    rdms
-        Distances of each pair of items.
-    model
-        Distances that the model predicts.
-    controls
-        Predictions to hold constant (pixels, nuisance factors).
-
-    Returns
-    -------
-        Correlations. NaN where the controls explain the model or the distances entirely, and on
-        NaN.
-    """
-    control = _centred_ranks(controls).T
-    left, right = _centred_ranks(rdms), _centred_ranks(model)
-    sides = []
-    if not np.isfinite(control).all() or rdms.shape[-1] < 3 + len(controls):
-        return np.full(rdms.shape[:-1], np.nan)
-    basis, spread, _ = np.linalg.svd(control, full_matrices=False)
-    basis = basis[:, spread > spread.max(initial=0) * 1e-10]
-    for ranks in (left, right):
-        rest = ranks - (ranks @ basis) @ basis.T
-        size = np.sqrt(np.sum(rest**2, axis=-1, keepdims=True))
-        full = np.sqrt(np.sum(ranks**2, axis=-1, keepdims=True))
-        sides.append(rest / np.where(size > 1e-8 * full, size, np.nan))
-    return np.asarray(sides[0] @ sides[1])
-
-
-def noise_ceiling(
-    rdms: Float[np.ndarray, "*batch seed pair"],
-    *,
-    comparison: Comparison = "spearman",
-) -> tuple[Float[np.ndarray, "*batch"], Float[np.ndarray, "*batch"]]:
-    """How well the best model could do, given how much RDMs differ between seeds.
-
-    Upper: mean correlation of each seed's RDM with the mean of ranks over all seeds, its own
-    included. Lower: the same with its own left out. The true model's correlation is expected
-    between the two (Nili et al. 2014).
-
-    Parameters
-    ----------
-    rdms
-        Distances of each pair of items in each seed.
-    comparison
-        "spearman" or "rho_a", as for :func:`rank_correlation`.
-
-    Returns
-    -------
-        Lower and upper bound, from -1 to 1; NaN with fewer than 2 seeds, and on NaN.
-    """
-    n_seeds = rdms.shape[-2]
-    if n_seeds < 2:
-        return np.full(rdms.shape[:-2], np.nan), np.full(rdms.shape[:-2], np.nan)
-    ranks = _centred_ranks(rdms)
-    total = ranks.sum(axis=-2, keepdims=True)
-    own = _scale(ranks, comparison)
-    bounds = []
-    for pooled in (total - ranks, np.broadcast_to(total, ranks.shape)):
-        # averages are rounded so that ranks tied in exact arithmetic stay tied
-        again = _scale(_centred_ranks(np.round(pooled, 6)), comparison)
-        bounds.append(np.asarray(np.einsum("...p,...p->...", own, again).mean(axis=-1)))
-    return bounds[0], bounds[1]
-
-
-def permutation_test(
-    rdms: Float[np.ndarray, "*batch item item"],
-    model: Float[np.ndarray, "item item"],
-    permutations: Int[np.ndarray, "permutation item"],
-    *,
-    comparison: Comparison = "spearman",
-) -> PermutationTest:
-    """Test the correlation of RDMs with a model by exchanging items (whole groups of them).
-
-    The model's rows and columns are permuted together; p = (1 + number of permuted correlations
-    that are at least the observed one) / (1 + number of permutations): one-sided.
-    Pairs of items are not independent, hence items and not pairs are exchanged.
-
-    Parameters
-    ----------
-    rdms
-        Symmetric matrices of distances.
-    model
-        Predicted distances.
-    permutations
-        From :func:`ontogeny.stats.groups.group_permutations`.
-    comparison
-        "spearman" or "rho_a".
-
-    Returns
-    -------
-        statistic (batch), null (permutation, batch) and p (batch); p is NaN where the statistic
-        is.
-
-    Raises
-    ------
-    InputError
-        Without permutations.
-    """
-    if not len(permutations):
-        message = "expected at least one permutation, got none; draw 1,000 or more"
-        raise InputError(message)
-    left = _scale(_centred_ranks(upper_triangle(rdms)), comparison)
-    right = _scale(_centred_ranks(upper_triangle(model)), comparison)
-    n_items = model.shape[-1]
-    one, other = np.triu_indices(n_items, k=1)
-    square = np.zeros((n_items, n_items))
-    square[one, other] = square[other, one] = right
-    statistic = left @ right
-    null = np.empty((len(permutations), *statistic.shape))
-    for start in range(0, len(permutations), _BLOCK):
-        block = permutations[start : start + _BLOCK]
-        moved = np.take(square, block[:, one] * n_items + block[:, other])
-        null[start : start + _BLOCK] = np.moveaxis(left @ moved.T, -1, 0)
-    reached = np.sum(null >= statistic - 1e-12, axis=0)
-    p = (1 + reached) / (1 + len(permutations))
-    return PermutationTest(np.asarray(statistic), null, np.where(np.isnan(statistic), np.nan, p))

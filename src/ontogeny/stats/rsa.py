@@ -1,0 +1,287 @@
+"""Models of representational dissimilarity, and how well they account for what was measured.
+
+Distances themselves come from :mod:`ontogeny.stats.rdm`; here are the distances that a model
+predicts, the rank correlations of the two, the ceiling that noise sets, and a permutation test.
+May import numpy only.
+
+References
+----------
+Nili et al. 2014, PLoS Computational Biology 10:e1003553.
+Schütt et al. 2023, eLife 12:e82566 (rho-a).
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int, Real, Shaped
+
+from ontogeny.errors import InputError
+
+Comparison = Literal["spearman", "rho_a"]
+
+_BLOCK = 16
+"""Permutations compared at a time."""
+
+
+class PermutationTest(NamedTuple):
+    """A statistic, its values under permutation and the share of those that reach it."""
+
+    statistic: np.ndarray
+    null: np.ndarray
+    p: np.ndarray
+
+
+def identity_rdm(label: Shaped[np.ndarray, " item"]) -> Float[np.ndarray, "item item"]:
+    """Model distances: 0 between items of one label, 1 between items of different labels.
+
+    Parameters
+    ----------
+    label
+        Token, group or any other label of each item.
+
+    Returns
+    -------
+        A symmetric matrix of 0 and 1.
+    """
+    return (label[:, None] != label).astype(np.float64)
+
+
+def difference_rdm(value: Real[np.ndarray, " item"]) -> Float[np.ndarray, "item item"]:
+    """Model distances: absolute difference of a factor, |v_a - v_b|.
+
+    Parameters
+    ----------
+    value
+        The factor's value for each item; NaN where unknown.
+
+    Returns
+    -------
+        A symmetric matrix in the factor's unit, NaN where a value is.
+    """
+    value = value.astype(np.float64)
+    return np.abs(value[:, None] - value)
+
+
+def sharing_rdm(has_part: Shaped[np.ndarray, "item part"]) -> Float[np.ndarray, "item item"]:
+    """Model distances: share of parts that two items do not have in common (Jaccard).
+
+    d(a, b) = 1 - |parts of a and b| / |parts of a or b|, from 0 to 1.
+
+    Parameters
+    ----------
+    has_part
+        Whether each item has each part (bool or 0/1).
+
+    Returns
+    -------
+        A symmetric matrix; NaN between two items without any part.
+    """
+    part = has_part.astype(np.float64)
+    both = part @ part.T
+    count = part.sum(axis=1)
+    either = count[:, None] + count - both
+    with np.errstate(invalid="ignore"):
+        return np.where(either > 0, 1 - both / np.where(either > 0, either, 1), np.nan)
+
+
+def upper_triangle(
+    rdm: Float[np.ndarray, "*batch item item"],
+) -> Float[np.ndarray, "*batch pair"]:
+    """Distances of each pair once, row by row above the diagonal (scipy's condensed form).
+
+    Parameters
+    ----------
+    rdm
+        Symmetric matrices.
+
+    Returns
+    -------
+        n_items (n_items - 1) / 2 values.
+    """
+    n_items = rdm.shape[-1]
+    flat = np.flatnonzero(np.triu(np.ones((n_items, n_items), dtype=bool), k=1))
+    return np.take(rdm.reshape(*rdm.shape[:-2], -1), flat, axis=-1)
+
+
+def _centred_ranks(values: np.ndarray) -> np.ndarray:
+    """Average ranks around 0; all NaN where a value is NaN."""
+    n = values.shape[-1]
+    ranks = np.full(values.shape, np.nan)
+    for row, out in zip(values.reshape(-1, n), ranks.reshape(-1, n), strict=True):
+        order = row.argsort()
+        ascending = row[order]
+        if n and np.isfinite(ascending[-1]):  # NaN sorts last
+            starts = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))
+            size = np.diff(starts, append=n)
+            out[order] = np.repeat(starts + (size - n) / 2, size)
+    return ranks
+
+
+def _scale(ranks: np.ndarray, comparison: Comparison) -> np.ndarray:
+    """Divide centred ranks so that an inner product is the correlation asked for."""
+    n = ranks.shape[-1]
+    size = np.sqrt(np.sum(ranks**2, axis=-1, keepdims=True))
+    scale = size if comparison == "spearman" else np.full_like(size, np.sqrt((n**3 - n) / 12))
+    return ranks / np.where(size > 0, scale, np.nan)
+
+
+def rank_correlation(
+    rdms: Float[np.ndarray, "*batch pair"],
+    models: Float[np.ndarray, "model pair"],
+    *,
+    comparison: Comparison = "spearman",
+) -> Float[np.ndarray, "*batch model"]:
+    """Rank correlation of RDMs with model RDMs, from -1 to 1.
+
+    "spearman" is Pearson's correlation of average ranks. "rho_a" is the expectation of Spearman's
+    correlation when ties are broken at random, 12 sum(x y) / (n^3 - n) on centred average ranks:
+    it does not favour models that predict ties, and stays below 1 for these
+    (Schütt et al. 2023, eLife 12:e82566).
+
+    Parameters
+    ----------
+    rdms
+        Distances of each pair of items (:func:`upper_triangle`).
+    models
+        Distances that the models predict, in the same order.
+    comparison
+        Which correlation.
+
+    Returns
+    -------
+        Correlations. NaN where distances or predictions hold NaN or are all equal, and with
+        fewer than 3 pairs.
+    """
+    if rdms.shape[-1] < 3:
+        return np.full((*rdms.shape[:-1], len(models)), np.nan)
+    left = _scale(_centred_ranks(rdms), comparison)
+    return left @ _scale(_centred_ranks(models), comparison).T
+
+
+def partial_rank_correlation(
+    rdms: Float[np.ndarray, "*batch pair"],
+    model: Float[np.ndarray, " pair"],
+    controls: Float[np.ndarray, "control pair"],
+) -> Float[np.ndarray, "*batch"]:
+    """Spearman correlation of RDMs with a model after the controls' ranks are regressed out.
+
+    The correlation of the two residuals of ranks on the controls' ranks and a constant,
+    from -1 to 1.
+
+    Parameters
+    ----------
+    rdms
+        Distances of each pair of items.
+    model
+        Distances that the model predicts.
+    controls
+        Predictions to hold constant (pixels, nuisance factors).
+
+    Returns
+    -------
+        Correlations. NaN where the controls explain the model or the distances entirely, and on
+        NaN.
+    """
+    control = _centred_ranks(controls).T
+    left, right = _centred_ranks(rdms), _centred_ranks(model)
+    sides = []
+    if not np.isfinite(control).all() or rdms.shape[-1] < 3 + len(controls):
+        return np.full(rdms.shape[:-1], np.nan)
+    basis, spread, _ = np.linalg.svd(control, full_matrices=False)
+    basis = basis[:, spread > spread.max(initial=0) * 1e-10]
+    for ranks in (left, right):
+        rest = ranks - (ranks @ basis) @ basis.T
+        size = np.sqrt(np.sum(rest**2, axis=-1, keepdims=True))
+        full = np.sqrt(np.sum(ranks**2, axis=-1, keepdims=True))
+        sides.append(rest / np.where(size > 1e-8 * full, size, np.nan))
+    return np.asarray(sides[0] @ sides[1])
+
+
+def noise_ceiling(
+    rdms: Float[np.ndarray, "*batch seed pair"],
+    *,
+    comparison: Comparison = "spearman",
+) -> tuple[Float[np.ndarray, "*batch"], Float[np.ndarray, "*batch"]]:
+    """How well the best model could do, given how much RDMs differ between seeds.
+
+    Upper: mean correlation of each seed's RDM with the mean of ranks over all seeds, its own
+    included. Lower: the same with its own left out. The true model's correlation is expected
+    between the two (Nili et al. 2014).
+
+    Parameters
+    ----------
+    rdms
+        Distances of each pair of items in each seed.
+    comparison
+        "spearman" or "rho_a", as for :func:`rank_correlation`.
+
+    Returns
+    -------
+        Lower and upper bound, from -1 to 1; NaN with fewer than 2 seeds, and on NaN.
+    """
+    n_seeds = rdms.shape[-2]
+    if n_seeds < 2:
+        return np.full(rdms.shape[:-2], np.nan), np.full(rdms.shape[:-2], np.nan)
+    ranks = _centred_ranks(rdms)
+    total = ranks.sum(axis=-2, keepdims=True)
+    own = _scale(ranks, comparison)
+    bounds = []
+    for pooled in (total - ranks, np.broadcast_to(total, ranks.shape)):
+        # averages are rounded so that ranks tied in exact arithmetic stay tied
+        again = _scale(_centred_ranks(np.round(pooled, 6)), comparison)
+        bounds.append(np.asarray(np.einsum("...p,...p->...", own, again).mean(axis=-1)))
+    return bounds[0], bounds[1]
+
+
+def permutation_test(
+    rdms: Float[np.ndarray, "*batch item item"],
+    model: Float[np.ndarray, "item item"],
+    permutations: Int[np.ndarray, "permutation item"],
+    *,
+    comparison: Comparison = "spearman",
+) -> PermutationTest:
+    """Test the correlation of RDMs with a model by exchanging items (whole groups of them).
+
+    The model's rows and columns are permuted together; p = (1 + number of permuted correlations
+    that are at least the observed one) / (1 + number of permutations): one-sided.
+    Pairs of items are not independent, hence items and not pairs are exchanged.
+
+    Parameters
+    ----------
+    rdms
+        Symmetric matrices of distances.
+    model
+        Predicted distances.
+    permutations
+        From :func:`ontogeny.stats.groups.group_permutations`.
+    comparison
+        "spearman" or "rho_a".
+
+    Returns
+    -------
+        statistic (batch), null (permutation, batch) and p (batch); p is NaN where the statistic
+        is.
+
+    Raises
+    ------
+    InputError
+        Without permutations.
+    """
+    if not len(permutations):
+        message = "expected at least one permutation, got none; draw 1,000 or more"
+        raise InputError(message)
+    left = _scale(_centred_ranks(upper_triangle(rdms)), comparison)
+    right = _scale(_centred_ranks(upper_triangle(model)), comparison)
+    n_items = model.shape[-1]
+    one, other = np.triu_indices(n_items, k=1)
+    square = np.zeros((n_items, n_items))
+    square[one, other] = square[other, one] = right
+    statistic = left @ right
+    null = np.empty((len(permutations), *statistic.shape))
+    for start in range(0, len(permutations), _BLOCK):
+        block = permutations[start : start + _BLOCK]
+        moved = np.take(square, block[:, one] * n_items + block[:, other])
+        null[start : start + _BLOCK] = np.moveaxis(left @ moved.T, -1, 0)
+    reached = np.sum(null >= statistic - 1e-12, axis=0)
+    p = (1 + reached) / (1 + len(permutations))
+    return PermutationTest(np.asarray(statistic), null, np.where(np.isnan(statistic), np.nan, p))

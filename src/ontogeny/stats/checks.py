@@ -3,10 +3,10 @@
 May import numpy and `ontogeny.errors` only.
 """
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 
 import numpy as np
-from jaxtyping import Bool, Int, Real
+from jaxtyping import Bool, Float, Int, Real
 
 from ontogeny.errors import InputError
 
@@ -44,7 +44,7 @@ def require_tokens(
         raise InputError(msg)
 
 
-def require_same_exemplars(representations: list[Sized] | tuple[Sized, ...]) -> int:
+def require_same_exemplars(representations: Sequence[Sized]) -> int:
     """Return how many exemplars all representations have.
 
     Raises
@@ -73,7 +73,7 @@ def finite_members(
         return np.asarray(np.isfinite(np.sum(patterns, axis=(-1, -2), dtype=np.float64)))
 
 
-def rounding(size: np.ndarray, count: int) -> np.ndarray:
+def rounding(size: Float[np.ndarray, "*batch"] | float, count: int) -> Float[np.ndarray, "*batch"]:
     """Return the length up to which `count` values of that size differ by rounding alone.
 
     4 eps sqrt(count) size, eps that of double precision: what is not longer is taken to be

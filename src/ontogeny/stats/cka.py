@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from ontogeny.errors import InputError
+from ontogeny.stats.checks import require_same_exemplars, require_tokens, rounding
 from ontogeny.stats.tokens import token_means
 
 _BLOCK_BYTES = 2**25
@@ -25,8 +25,7 @@ def _normalised(x: np.ndarray) -> np.ndarray:
     mean = x.mean(axis=0, dtype=np.float64)
     centred = x - mean
     size = np.linalg.norm(centred)
-    rounding = 4 * np.finfo(np.float64).eps * np.linalg.norm(mean) * np.sqrt(len(x))
-    centred /= size if size > rounding else np.nan
+    centred /= size if size > rounding(float(np.linalg.norm(mean)), len(x)) else np.nan
     return centred
 
 
@@ -77,17 +76,6 @@ def _alignment(hsic: np.ndarray) -> np.ndarray:
     return hsic / np.outer(size, size)
 
 
-def _check(representations: Sequence[np.ndarray]) -> int:
-    counts = sorted({len(x) for x in representations})
-    if len(counts) != 1:
-        message = (
-            f"expected representations of the same exemplars, got {counts or 'no'} exemplars; "
-            "give every representation one row for each exemplar of the probe"
-        )
-        raise InputError(message)
-    return counts[0]
-
-
 def cka_matrix(
     representations: Sequence[Real[np.ndarray, "exemplar _"]],
     *,
@@ -120,7 +108,7 @@ def cka_matrix(
     InputError
         When the representations differ in their number of exemplars.
     """
-    n_exemplars = _check(representations)
+    n_exemplars = require_same_exemplars(representations)
     if n_exemplars < 4:
         return np.full((len(representations),) * 2, np.nan)
     return _alignment(_hsic([_normalised(x) for x in representations], debiased=debiased))
@@ -155,9 +143,10 @@ def within_token_cka(
     Raises
     ------
     InputError
-        When the representations differ in their number of exemplars.
+        When the representations differ in their number of exemplars, or a token index is out of
+        range.
     """
-    _check(representations)
+    require_tokens(token, n_tokens, n_exemplars=require_same_exemplars(representations))
     if np.bincount(token, minlength=n_tokens).min() < 4:
         return np.full((len(representations),) * 2, np.nan)
     scaled = [_normalised(x) for x in representations]
@@ -202,9 +191,10 @@ def between_token_cka(
     Raises
     ------
     InputError
-        When the representations differ in their number of exemplars.
+        When the representations differ in their number of exemplars, or a token index is out of
+        range.
     """
-    _check(representations)
+    require_tokens(token, n_tokens, n_exemplars=require_same_exemplars(representations))
     return cka_matrix([token_means(x, token, n_tokens) for x in representations], debiased=debiased)
 
 

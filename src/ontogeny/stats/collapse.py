@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
+from ontogeny.stats.checks import require_tokens
 from ontogeny.stats.tokens import token_counts, token_means
 
 
@@ -64,7 +65,8 @@ def separation_fuzziness(
         fewer than n_tokens - 1 directions though the units would allow it (some tokens are not
         told apart at all, e.g. a silent layer); on NaN.
     """
-    *batch, _, n_units = patterns.shape
+    *batch, n_exemplars, n_units = patterns.shape
+    require_tokens(token, n_tokens, n_exemplars=n_exemplars)
     if n_tokens < 2 or token_counts(token, n_tokens).min() < 2:
         return np.full(batch, np.nan)
     grand = patterns.mean(axis=-2, keepdims=True, dtype=np.float64)
@@ -163,6 +165,7 @@ def cdnv(
         Symmetric matrices with NaN on the diagonal; NaN for a token with fewer than 2 exemplars,
         for two tokens with the same mean, and on NaN.
     """
+    require_tokens(token, n_tokens, n_exemplars=patterns.shape[-2])
     means = token_means(patterns, token, n_tokens)
     square = np.sum((patterns - means[..., token, :]) ** 2, axis=-1, keepdims=True)
     variance = token_means(square, token, n_tokens)

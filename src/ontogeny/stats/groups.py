@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from ontogeny.errors import InputError
+from ontogeny.stats.permutation import shuffled_tokens
 
 
 def grouped_folds(
@@ -73,7 +74,10 @@ def group_permutations(
     """Shuffle exemplars in whole groups: groups of equal size change places, order within kept.
 
     Without repeated measurements every exemplar is a group of its own and this is a plain
-    permutation. A group whose size occurs once never moves.
+    permutation. A group whose size occurs once never moves. The groups are dealt by
+    :func:`ontogeny.stats.permutation.shuffled_tokens`; take that function where tokens are to be
+    dealt (groups may then differ in size), and this one where rows of a matrix are to change
+    places.
 
     Parameters
     ----------
@@ -104,6 +108,8 @@ def group_permutations(
     permutations = np.tile(np.arange(len(group)), (n_permutations, 1))
     for size in np.unique(sizes):
         places = order[starts[sizes == size][:, None] + np.arange(size)]
-        for permutation in permutations:
-            permutation[places] = places[rng.permutation(len(places))]
+        each = np.arange(len(places))
+        permutations[:, places] = places[
+            shuffled_tokens(each, each, n_shuffles=len(permutations), rng=rng)
+        ]
     return permutations

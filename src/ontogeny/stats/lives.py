@@ -11,6 +11,7 @@ Toneva et al. 2019, ICLR, arXiv:1812.05159 (forgetting events).
 import numpy as np
 from jaxtyping import Float, Int, Real
 
+from ontogeny.stats.checks import require_tokens
 from ontogeny.stats.tokens import token_counts, token_means
 
 UNKNOWN = -1
@@ -169,6 +170,7 @@ def centre_distance(
         Distances. NaN in a token with fewer than 3 exemplars or whose exemplars are all the same,
         and on NaN.
     """
+    require_tokens(token, n_tokens, n_exemplars=patterns.shape[-2])
     counts = token_counts(token, n_tokens)
     means = token_means(patterns, token, n_tokens)
     # leaving an exemplar out of the mean scales its distance by n / (n - 1), which cancels
@@ -201,6 +203,7 @@ def confusion(
     -------
         Shares from 0 to 1; NaN in the row of a token that is absent or has an unknown prediction.
     """
+    require_tokens(token, n_tokens, n_exemplars=predicted.shape[-1])
     given = (predicted[..., None] == np.arange(n_tokens)).astype(np.float64)
     given[predicted == UNKNOWN] = np.nan
     shares = np.full((*predicted.shape[:-1], n_tokens, n_tokens), np.nan)

@@ -41,6 +41,7 @@ def shuffled_tokens(
 
     The number of groups per token is kept; where groups differ in size, the number of exemplars
     per token varies between shuffles, as it would had the groups been named anew.
+    :func:`ontogeny.stats.groups.group_permutations` gives places instead of tokens.
     """
     block, token_of_block = group_blocks(token, group)
     dealt = rng.permuted(np.tile(token_of_block, (n_shuffles, 1)), axis=1)

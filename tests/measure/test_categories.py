@@ -6,6 +6,7 @@ from ontogeny.errors import InputError
 from ontogeny.measure.categories import (
     Chance,
     _prediction_bound,
+    clusters,
     confusion,
     layer_token_signal,
     preferred_token,
@@ -201,3 +202,31 @@ def test_progress_names_every_snapshot():
     token_signal(make_record(), chance=FEW, progress=said.append)
     assert len(said) == 12
     assert said[-1] == "token signal, snapshot 12 of 12"
+
+
+def test_clusters_are_where_signal_was_planted():
+    data = clusters(make_record(), chance=FEW)
+    sure = (data["cluster_p"] <= 0.05).sel(cluster_map="signal").values
+    planted = np.arange(12)[:, None] >= np.array([7, 5, 4, 4])
+    assert (sure == planted).mean() > 0.95
+    change = (data["cluster_p"] <= 0.05).sel(cluster_map="change").values
+    assert (change == planted).mean() > 0.9
+    assert_allclose(data["layer_change"].values[0], 0)
+
+
+def test_a_cluster_has_one_number_and_one_p():
+    data = clusters(make_record(), chance=FEW)
+    for number, p in zip(data["cluster"].values, data["cluster_p"].values, strict=True):
+        assert np.isnan(p[number == 0]).all()
+        for name in range(1, number.max() + 1):
+            assert len(np.unique(p[number == name])) == 1
+
+
+def test_what_has_no_null_has_no_cluster():
+    few = Chance(n_shuffles=99, n_resamples=5)
+    later = make_record().isel(step=slice(3, None))
+    for record, chance in ((make_record(), few), (later, FEW)):
+        data = clusters(record, chance=chance).sel(cluster_map="change")
+        assert (data["cluster"] == 0).all()
+        assert np.isnan(data["cluster_p"]).all()
+        assert "step 0" in data["cluster_p"].attrs["missing"]

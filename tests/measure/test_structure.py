@@ -23,7 +23,8 @@ def test_one_pass_gives_what_each_measure_gives(data):
 
 
 def test_every_measure_has_units_a_definition_and_a_reason_for_nan(data):
-    assert {"crossnobis", "cka", "layer_cka", "map", "kept_by", "agreeing", "two_nn"} <= set(data)
+    assert {"crossnobis", "cka", "layer_cka", "map", "kept_by", "phase", "two_nn"} <= set(data)
+    assert {"mode_strength", "split_bound", "clone_gap"} <= set(data)
     for name in data.data_vars:
         attributes = data[name].attrs
         assert attributes["units"], name
@@ -38,9 +39,26 @@ def test_a_sudden_change_of_all_measures_is_a_phase():
     record = make_record(steps=steps, rises=rises, strength=8.0)
     found = phases(record, structure(record, chance=FEW))
     assert found["change"].isel(step=slice(14, 17)).any("step").sum() >= 4
-    agreed = np.flatnonzero(np.isfinite(found["agreeing"].values))
-    assert set(agreed) & {14, 15, 16}
-    assert found["agreeing_p"].values[agreed].min() <= 0.05
+    begins = np.flatnonzero(found["phase"].values)
+    assert set(begins) & {14, 15, 16}
+    assert found["phase_p"] <= 0.05
+    for place in begins:
+        at = found.isel(step=place)
+        assert at["phase_first"] <= steps[place] <= at["phase_last"]
+
+
+def test_measures_that_wander_have_no_phase():
+    record = make_record(rises={})
+    found = phases(record, structure(record, chance=FEW))
+    assert found["phase_p"] > 0.05
+
+
+def test_branches_pass_their_bound_only_with_token_structure(data):
+    chance = Chance(n_shuffles=99, n_resamples=10)
+    for record, fires in ((make_record(strength=6.0), True), (make_record(rises={}), False)):
+        found = structure(record, chance=chance).sel(layer="fc1")
+        beyond = found["split_separation"].isel(step=-1) > found["split_bound"]
+        assert bool(beyond.any()) is fires
 
 
 def test_measures_of_structure_are_kept_until_stale(tmp_path, monkeypatch):

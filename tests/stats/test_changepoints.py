@@ -1,4 +1,4 @@
-"""Change points: planted phases, none on lines, agreement of measures beyond chance."""
+"""Change points: planted phases, none on lines; a test that keeps what measures share."""
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 import oracles
 from ontogeny.errors import InputError
 from ontogeny.stats import changepoints as cp
+from oracles_structure import naive_phase_test
 
 TIME = np.arange(60)
 
@@ -88,29 +89,42 @@ def test_bad_series_are_refused() -> None:
         cp.change_points(series, TIME)
 
 
-def test_agreement_is_found_and_counted() -> None:
+def walks(rng: np.random.Generator, *, shared: float) -> np.ndarray:
+    """Random walks of five measures of one network, which share much of every increment."""
+    common, own = rng.standard_t(4, size=(60, 1)), rng.standard_t(4, size=(60, 5))
+    return np.cumsum(shared * common + (1 - shared) * own + 0.1, axis=0)
+
+
+def test_phases_are_told_from_a_drift() -> None:
+    series = np.stack([phases(0.05, k) for k in range(5)], axis=1)
     rng = np.random.default_rng(4)
-    changes = [np.array([20 + rng.integers(-1, 2), rng.integers(30, 60)]) for _ in range(8)]
-    found = cp.change_agreement(changes, 60, window=1, rng=rng)
-    best = np.argmax(found.n_measures)
-    assert found.n_measures[best] == 8
-    assert abs(found.snapshot[best] - 20) <= 1
-    assert found.p[best] < 0.01
+    assert cp.phase_test(series, TIME, n_permutations=99, rng=rng) == 0.01
 
 
-def test_independent_measures_agree_in_at_most_five_per_cent_of_cases() -> None:
+@pytest.mark.parametrize("shared", [0.0, 0.9])
+def test_walks_that_share_their_increments_have_phases_in_five_per_cent_of_cases(
+    shared: float,
+) -> None:
     rng = np.random.default_rng(5)
-    fired = 0
-    for _ in range(200):
-        changes = [np.sort(rng.choice(60, size=3, replace=False)) for _ in range(6)]
-        found = cp.change_agreement(changes, 60, n_permutations=99, rng=rng)
-        fired += found.p.min(initial=1) <= 0.05
-    assert fired / 200 < 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / 200)
+    p = [cp.phase_test(walks(rng, shared=shared), TIME, n_permutations=19, rng=rng)
+         for _ in range(100)]  # fmt: skip
+    assert np.mean(np.array(p) <= 0.05) < 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / 100)
 
 
-def test_agreement_does_not_wrap_from_the_end_to_the_start() -> None:
+def test_noise_about_lines_has_no_phase() -> None:
     rng = np.random.default_rng(6)
-    found = cp.change_agreement([np.array([0]), np.array([59])], 60, window=1, rng=rng)
-    assert len(found.snapshot) == 0
-    none = cp.change_agreement([np.array([], dtype=int)] * 2, 60, rng=rng)
-    assert len(none.snapshot) == 0
+    series = 0.1 * TIME[:, None] + rng.normal(size=(60, 3))
+    assert cp.phase_test(series, TIME, n_permutations=19, rng=rng) > 0.05
+    assert cp.phase_test(TIME[:6, None].astype(float), TIME[:6], rng=rng) == 1
+
+
+def test_p_equals_the_naive_twin() -> None:
+    series, time = walks(np.random.default_rng(7), shared=0.5)[:14, :2], np.log1p(TIME[:14])
+    p = cp.phase_test(series, time, n_permutations=29, rng=np.random.default_rng(8))
+    twin = naive_phase_test(series, time, 29, np.random.default_rng(8))
+    assert p == pytest.approx(twin)
+
+
+def test_bad_series_are_not_tested() -> None:
+    with pytest.raises(InputError, match="measures without NaN, got NaN"):
+        cp.phase_test(np.full((60, 1), np.nan), TIME, rng=np.random.default_rng(0))

@@ -19,6 +19,7 @@ from ontogeny.measure.probe import (
     require,
     units_of_layers,
 )
+from ontogeny.stats.clusters import cluster_permutation
 from ontogeny.stats.permutation import (
     corrected_threshold,
     group_resamples,
@@ -36,6 +37,13 @@ from ontogeny.stats.selectivity import (
 from ontogeny.stats.tokens import token_means
 
 Progress = Callable[[str], None]
+FEWEST_DRAWS = 19
+"""Draws of a null below which no p of 0.05 can come."""
+CLUSTER_MAPS = {
+    "signal": "layer token signal against shuffled tokens",
+    "change": "change of layer token signal since step 0, against other exemplars and another draw "
+    "of untrained weights",
+}
 
 TOKEN_SIGNAL = (
     "token signal: share of the variance over held-out exemplars that lies between tokens (eta "
@@ -125,7 +133,7 @@ def layer_token_signal(
         without token structure, with 95 % (corrected over layers x steps); `untrained_threshold`
         (layer), which another draw of the layer's untrained weights would not pass, with 95 %
         corrected over layers; `share_beyond`, the share of varying units above their own 1 %
-        bound; `units_varying`.
+        bound; `units_varying`; and what `clusters` returns.
 
     Raises
     ------
@@ -249,7 +257,92 @@ def label_layers(record: xr.Dataset, found: Signals, chance: Chance) -> xr.Datas
     )  # fmt: skip
     _put(data, "units_varying", dims, varying, "units of the layer that vary over exemplars")
     data["units_varying"].attrs["units"] = "units"
+    return data.merge(label_clusters(record, found, chance))
+
+
+def clusters(
+    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
+) -> xr.Dataset:
+    """Find where on the map of layers by steps token signal is beyond chance, all cells considered.
+
+    Two maps. "signal": the layer token signal against shuffled tokens. "change": its difference
+    from step 0, whose null is what groups of exemplars drawn anew and another draw of untrained
+    weights change of it (its deviations over resamples, and for each layer a draw with Student's t
+    of its units at step 0, the same at all later steps); both signs.
+    A cluster says that there is an effect, not that each of its cells has one, nor exactly when it
+    begins.
+
+    Returns
+    -------
+    xr.Dataset
+        Over (cluster_map, step, layer): `cluster`, the number of the cluster that a cell is in,
+        the heaviest first, 0 for none, and `cluster_p`, its p value, corrected for the whole map;
+        `layer_change` (step, layer), the statistic of the second map.
+
+    Raises
+    ------
+    InputError
+        If the record lacks activations, or held-out exemplars of two tokens.
+
+    References
+    ----------
+    Maris & Oostenveld 2007, Journal of Neuroscience Methods 164:177-190.
+    """
+    chance = chance or Chance()
+    return label_clusters(record, signals(record, chance, progress), chance)
+
+
+def label_clusters(record: xr.Dataset, found: Signals, chance: Chance) -> xr.Dataset:
+    """Name the clusters of both maps."""
+    coordinates = {"step": record["step"].values, "layer": layer_names(record)}
+    change, drawn = layer_change(record, found, chance)
+    maps = ((found.layer, found.layer_null, False), (change, drawn, True))
+    number = np.zeros((len(maps), *change.shape), dtype=np.int64)
+    p = np.full(number.shape, np.nan)
+    for k, (statistic, null, two_sided) in enumerate(maps):
+        if len(null) >= FEWEST_DRAWS:
+            seen = cluster_permutation(statistic.T, np.swapaxes(null, 1, 2), two_sided=two_sided)
+            number[k] = seen.label.T
+            p[k] = np.concatenate([[np.nan], seen.p])[number[k]]
+    data = xr.Dataset(coords={"cluster_map": list(CLUSTER_MAPS), **coordinates})
+    dims = ("cluster_map", "step", "layer")
+    _put(data, "cluster", dims, number, "number of the cluster that the cell is in; 0: none")
+    _put(
+        data, "cluster_p", dims, p,
+        "share of draws of the null in which some cluster anywhere on the map weighs as much",
+    )  # fmt: skip
+    words = "layer token signal less that at step 0"
+    _put(data, "layer_change", dims[1:], change, words)
+    data["cluster_p"].attrs["missing"] = (
+        f"NaN: cells in no cluster; fewer than {FEWEST_DRAWS} draws, a layer that does not vary, "
+        'and for "change" a record without step 0'
+    )
+    data["layer_change"].attrs["missing"] = "NaN: a record without step 0, or a silent layer"
+    data.attrs = {f"cluster_map: {name}": text for name, text in CLUSTER_MAPS.items()}
     return data
+
+
+def layer_change(
+    record: xr.Dataset, found: Signals, chance: Chance
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the change of token signal since step 0 [step, layer] and its null [resample, ...].
+
+    NaN where the record does not hold step 0.
+    """
+    if int(record["step"][0]) != 0:
+        nothing = np.full(found.layer.shape, np.nan)
+        return nothing, np.broadcast_to(nothing, found.layer_resampled.shape)
+    deviation = found.layer_resampled - found.layer
+    deviation = deviation - deviation[:, :1]
+    rng = np.random.default_rng([chance.seed, 1])
+    for column, members in enumerate(units_of_layers(record).values()):
+        values = found.unit[0, members]
+        there = values[np.isfinite(values)]
+        if len(there) >= 2:
+            spread = there.std(ddof=1) * np.sqrt(2 / len(there))
+            draw = spread * rng.standard_t(len(there) - 1, size=len(deviation))
+            deviation[:, 1:, column] += draw[:, None]
+    return found.layer - found.layer[:1], deviation
 
 
 def untrained_threshold(record: xr.Dataset, found: Signals, chance: Chance) -> np.ndarray:

@@ -8,7 +8,8 @@ import os
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.categories import FEWEST_DRAWS, Chance, Progress
+from ontogeny.measure.clones import clones
 from ontogeny.measure.compactness import COLLAPSE, collapse_extras, collapse_of
 from ontogeny.measure.geometry import (
     CKA,
@@ -21,9 +22,10 @@ from ontogeny.measure.geometry import (
     pixel_models,
     similarity_of,
 )
-from ontogeny.measure.layers import Part, last_hidden, over_layers
+from ontogeny.measure.layers import Layer, Part, Quantity, last_hidden, over_layers
 from ontogeny.measure.lives import lives
 from ontogeny.measure.maps import maps
+from ontogeny.measure.modes import MODES, modes_of
 from ontogeny.measure.readout import (
     FACTORS,
     READOUT,
@@ -34,10 +36,21 @@ from ontogeny.measure.readout import (
 )
 from ontogeny.measure.store import kept
 from ontogeny.run import RunFolder
-from ontogeny.stats.changepoints import change_agreement, change_points
+from ontogeny.stats.changepoints import change_points, phase_test
+from ontogeny.stats.differentiation import split_separation, token_tree, tree_splits
+from ontogeny.stats.permutation import upper_quantile
+from ontogeny.stats.rdm import crossnobis_rdm, fold_means, noise_precision
+from ontogeny.stats.tokens import token_residuals
 
 FILE = "structure.zarr"
-N_SHIFTS = 999
+N_DEALT = 99
+"""Dealings of tokens behind the bound of splits, and of increments behind p of phases."""
+BOUNDS = {
+    "split_bound": Quantity((), "1", "separation that no branch of the last step's tree passes "
+                            "where tokens do not differ, with 95 % (largest branch of the trees of "
+                            "tokens dealt anew over what exemplars differ by from their token's "
+                            "mean)", "pixels, too few groups for folds, NaN activations"),
+}  # fmt: skip
 
 
 def structure(
@@ -49,8 +62,10 @@ def structure(
 ) -> xr.Dataset:
     """Measure category structure: when and where tokens come apart, how compact, how certain.
 
-    The union of `neural_collapse`, `rdm`, `differentiation`, `readout`, `dimension`, `cka`,
-    `lives`, `maps` and `phases`, each layer being read once.
+    The union of `neural_collapse`, `rdm`, `differentiation`, `modes`, `readout`, `dimension`,
+    `cka`, `lives`, `maps`, `phases` and, where the record has clones, `clones`, each layer being
+    read once; and `split_bound` (layer), beyond which a branch of the token tree is more than
+    chance.
 
     Parameters
     ----------
@@ -71,6 +86,7 @@ def structure(
     kernels: list[Part] = [
         (collapse_of, COLLAPSE), (distances_of, RDM), (pixel_models(), RSA),
         (readout_of, READOUT), (dimension_of, DIMENSION), (similarity_of, CKA),
+        (modes_of, MODES), (split_bound_of, BOUNDS),
     ]  # fmt: skip
     if factor_names(record):
         kernels.append((factors_of(record), FACTORS))
@@ -82,14 +98,42 @@ def structure(
         data, collapse_extras(record, data, run=run), layer_similarity(record, chance=chance),
         lives(record), maps(record, chance=chance), phases(record, data),
     ]  # fmt: skip
+    if "clone_accuracy" in record:
+        parts.append(clones(record, chance=chance))
     return xr.merge(parts, compat="override", join="exact", combine_attrs="drop_conflicts")
 
 
-def phases(record: xr.Dataset, data: xr.Dataset | None = None, *, seed: int = 0) -> xr.Dataset:
-    """Find the snapshots at which measures change their course, and where several agree.
+def split_bound_of(layer: Layer) -> dict[str, np.ndarray]:
+    """Return how far the sides of a branch lie apart by chance at the last step.
 
-    Lines over log(1 + step) are fitted to each measure; agreement is tested by shifting each
-    measure's changes along the snapshots.
+    Tokens are dealt anew over the exemplars' deviations from their token's mean: these have no
+    token structure and the noise that the tree was made of.
+    """
+    draws, n = layer.draws, layer.draws.n_tokens
+    if layer.is_pixels or draws.fold.max() == 0 or len(draws.present) < n:
+        return {}
+    rest, largest = token_residuals(layer.patterns[-1], draws.probe.token, n), []
+    for dealt in draws.dealt[:N_DEALT]:
+        precision = noise_precision(rest, dealt, n)
+        means = fold_means(rest, dealt, draws.fold, n)
+        if np.isfinite(precision).all() and np.isfinite(means).all():
+            found = crossnobis_rdm(means, precision)
+            largest.append(split_separation(found, tree_splits(token_tree(found))).max())
+    if len(largest) < FEWEST_DRAWS:
+        return {}
+    return {"split_bound": upper_quantile(np.array(largest), 0.95)}
+
+
+def phases(record: xr.Dataset, data: xr.Dataset | None = None, *, seed: int = 0) -> xr.Dataset:
+    """Find the snapshots at which measures of a network change their course together.
+
+    Lines over log(1 + step) are fitted to all measures at once, each scaled to its standard
+    deviation; the loss and the last hidden layer's separation, read-out, dimension and likeness to
+    its end are taken. All come from one network and the same exemplars and are no independent
+    witnesses: that several change at a step is therefore no test. The null keeps what they share:
+    the increments of all measures together are dealt anew over the snapshots (see
+    :func:`ontogeny.stats.changepoints.phase_test`). It tells phases from a wandering with one
+    drift, not a phase with an edge from a smooth bend.
 
     Parameters
     ----------
@@ -98,37 +142,64 @@ def phases(record: xr.Dataset, data: xr.Dataset | None = None, *, seed: int = 0)
     data
         What `structure` measured of it, if it is at hand.
     seed
-        Of the shifts.
+        Of the dealings.
 
     Returns
     -------
     xr.Dataset
-        `change` (phase_measure, step), 1 at the first snapshot of a new phase; `agreeing` (step),
-        how many measures change within a snapshot of a peak of agreement, and `agreeing_p` (step),
-        corrected over snapshots; NaN elsewhere.
+        `phase` (step), 1 at the first snapshot of a new phase of all measures, and `phase_p`, the
+        p value of there being phases; `phase_first`, `phase_last` (step), the earliest and the
+        latest snapshot to which this change moves when one measure is left out (NaN elsewhere);
+        `change` (phase_measure, step), the same as `phase` of each measure alone.
     """
     data = structure(record) if data is None else data
     curves, steps = _curves(record, data), record["step"].values
     names = [name for name, curve in curves.items() if np.isfinite(curve).all()]
-    found = [change_points(curves[n][:, None], np.log1p(steps)) for n in names]
-    marks = np.zeros((len(names), len(steps)))
-    for row, changes in zip(marks, found, strict=True):
-        row[changes] = 1
-    count, p = np.full(len(steps), np.nan), np.full(len(steps), np.nan)
-    if names:
-        rng = np.random.default_rng(seed)
-        agreed = change_agreement(found, len(steps), n_permutations=N_SHIFTS, rng=rng)
-        count[agreed.snapshot], p[agreed.snapshot] = agreed.n_measures, agreed.p
-    nowhere = {"missing": "NaN at snapshots that are no peak of agreement"}
+    series = np.stack([curves[n] for n in names], axis=1) if names else np.empty((len(steps), 0))
+    time = np.log1p(steps)
+    marks = np.array([_marks(series[:, [k]], time) for k in range(len(names))])
+    together = _marks(series, time)
+    first, last = _moved(series, time, steps, together)
+    rng = np.random.default_rng(seed)
+    p = phase_test(series, time, n_permutations=N_DEALT, rng=rng) if names else float("nan")
+    nowhere = {"missing": "NaN at snapshots at which no phase begins"}
+    words = "snapshot to which the beginning of the phase moves when one measure is left out"
     table = {
-        "change": (("phase_measure", "step"), marks, {"units": "1", "long_name": "1 at the first "
-                   "snapshot of a new phase of a measure, fitted by lines over log(1 + step)"}),
-        "agreeing": ("step", count, {"units": "measures", "long_name": "measures that change "
-                     "within one snapshot of a peak of agreement", **nowhere}),
-        "agreeing_p": ("step", p, {"units": "1", "long_name": "share of random shifts of each "
-                       "measure's changes in which as many agree anywhere", **nowhere}),
+        "change": (("phase_measure", "step"), marks.reshape(len(names), len(steps)), {
+            "units": "1", "long_name": "1 at the first snapshot of a new phase of a measure, "
+            "fitted by lines over log(1 + step)"}),
+        "phase": ("step", together, {"units": "1", "long_name": "1 at the first snapshot of a new "
+                  "phase of all measures together, fitted by lines over log(1 + step)"}),
+        "phase_first": ("step", first, {"units": "steps", "long_name": f"earliest {words}",
+                        **nowhere}),
+        "phase_last": ("step", last, {"units": "steps", "long_name": f"latest {words}",
+                       **nowhere}),
+        "phase_p": ((), p, {"units": "1", "long_name": "share of dealings of the increments, all "
+                    "measures together, whose phases fit as much better than one line",
+                    "missing": "NaN: no measure without NaN"}),
     }  # fmt: skip
     return xr.Dataset(table, {"phase_measure": names, "step": steps})
+
+
+def _marks(series: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Return 1 at the snapshots at which a new phase begins, 0 elsewhere."""
+    marks = np.zeros(len(time))
+    if series.shape[1]:
+        marks[change_points(series, time)] = 1
+    return marks
+
+
+def _moved(
+    series: np.ndarray, time: np.ndarray, steps: np.ndarray, marks: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how early and how late each change comes when one measure is left out."""
+    first, last = np.full(len(steps), np.nan), np.full(len(steps), np.nan)
+    without = [np.flatnonzero(_marks(np.delete(series, k, axis=1), time))
+               for k in range(series.shape[1])] if series.shape[1] > 1 else []  # fmt: skip
+    for place in np.flatnonzero(marks):
+        near = [c[np.abs(c - place).argmin()] for c in without if len(c)] + [place]
+        first[place], last[place] = steps[min(near)], steps[max(near)]
+    return first, last
 
 
 def _curves(record: xr.Dataset, data: xr.Dataset) -> dict[str, np.ndarray]:

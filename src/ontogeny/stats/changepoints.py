@@ -1,27 +1,20 @@
-"""Phases: steps at which a measure changes its course, and where several measures agree.
+"""Phases: steps at which measures change their course, and whether they have any phases.
 
 May import numpy only.
 
 References
 ----------
-Bai & Perron 2003, Journal of Applied Econometrics 18:1-22 (optimal segmentation).
+Bai & Perron 2003, Journal of Applied Econometrics 18:1-22 (optimal segmentation);
+Phipson & Smyth 2010 (a permutation p-value is never 0).
 """
-
-from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Real
 
 from ontogeny.errors import InputError
 
-
-class Agreement(NamedTuple):
-    """Snapshots at which measures agree, how many do, and p values corrected over snapshots."""
-
-    snapshot: np.ndarray
-    n_measures: np.ndarray
-    p: np.ndarray
+MAX_CHANGES = 5
+"""Most changes of course that are looked for."""
 
 
 def _segment_costs(series: np.ndarray, position: np.ndarray) -> np.ndarray:
@@ -49,7 +42,7 @@ def change_points(
     series: Float[np.ndarray, "step measure"],
     position: Real[np.ndarray, " step"],
     *,
-    max_changes: int = 5,
+    max_changes: int = MAX_CHANGES,
     min_size: int = 4,
 ) -> Int[np.ndarray, " change"]:
     """Snapshots at which all given measures together start a new course.
@@ -82,29 +75,42 @@ def change_points(
     InputError
         On NaN, or a `min_size` below 3.
     """
+    _check(series, min_size)
+    return _phases(series, position, max_changes, min_size)[0]
+
+
+def _check(series: np.ndarray, min_size: int) -> None:
     if min_size < 3:
         message = f"expected phases of at least 3 snapshots, got min_size={min_size}"
         raise InputError(message + "; a line fits any two")
     if not np.isfinite(series).all():
         message = "expected measures without NaN, got NaN; leave out the steps or measures with NaN"
         raise InputError(message)
+
+
+def _phases(
+    series: np.ndarray, position: np.ndarray, max_changes: int, min_size: int
+) -> tuple[np.ndarray, float]:
+    """Return the first snapshots of later phases, and by how much they better one line's score."""
     centred = series - series.mean(axis=0)
     size = centred.std(axis=0)
     varying = size > 1e-12 * np.abs(series).max(axis=0, initial=0)
     n, m = len(series), int(varying.sum())
+    found, best, line = np.empty(0, dtype=np.int64), np.inf, 0.0
     if m == 0 or n < 2 * min_size:
-        return np.empty(0, dtype=np.int64)
+        return found, 0.0
     cost = _segment_costs(centred[:, varying] / size[varying], position.astype(np.float64))
     length = np.arange(n + 1) - np.arange(n + 1)[:, None]
     cost[length < min_size] = np.inf
-    best, found = np.inf, np.empty(0, dtype=np.int64)
     for changes, error in _segmentations(cost, min(max_changes, n // min_size - 1)):
         # below this, the residual is rounding and not a phase
         fit = n * m * np.log(max(error, 1e-20 * n * m) / (n * m))
         score = fit + (len(changes) + 1) * (2 * m + 1) * np.log(n * m)
+        if not len(changes):
+            line = score
         if score < best - 1e-9:
             best, found = score, changes
-    return found
+    return found, line - best
 
 
 def _segmentations(cost: np.ndarray, max_changes: int) -> list[tuple[np.ndarray, float]]:
@@ -124,74 +130,59 @@ def _segmentations(cost: np.ndarray, max_changes: int) -> list[tuple[np.ndarray,
     return result
 
 
-def change_agreement(
-    changes: Sequence[Int[np.ndarray, " _"]],
-    n_steps: int,
+def phase_test(
+    series: Float[np.ndarray, "step measure"],
+    position: Real[np.ndarray, " step"],
     *,
-    window: int = 1,
-    n_permutations: int = 999,
+    n_permutations: int = 199,
+    min_size: int = 4,
     rng: np.random.Generator,
-) -> Agreement:
-    """Snapshots at which more measures change than independent measures would.
+) -> float:
+    """Tell whether measures have common phases, or only wander as one steady drift would.
 
-    Counts, around every snapshot, the measures with a change no more than `window` snapshots
-    away, and keeps the peaks of at least two measures. Null: each measure's changes shifted along
-    the snapshots, cyclically, by a random amount of its own;
-    p = (1 + number of shifts whose largest count anywhere reaches it) / (1 + permutations).
+    Null: one drift for each measure, plus increments in no order, however much the measures share
+    them. The increments of all measures together, less the drift and over the root of the time
+    they take, are dealt anew over the snapshots: what the measures have in common at a snapshot
+    stays in common, only its place in training is lost.
+    p = (1 + dealings that gain as much by phases) / (1 + dealings), the gain being that of the
+    score of :func:`change_points` over one line.
+
+    Exact for random walks over even snapshots, however dependent the measures are; conservative
+    for noise about a line, whose dealt increments wander. It does not tell phases with edges from
+    one smooth bend: both are changes of course.
 
     Parameters
     ----------
-    changes
-        Change points of each measure, from :func:`change_points`.
-    n_steps
-        How many snapshots there are.
-    window
-        How far apart changes may be to agree, in snapshots.
+    series
+        Measures at the snapshots, of one network or of several.
+    position
+        Where the snapshots lie, ascending, as for :func:`change_points`.
     n_permutations
-        How many shifts to draw.
+        How many dealings.
+    min_size
+        Fewest snapshots of a phase.
     rng
         Source of randomness.
 
     Returns
     -------
-        Agreements in order of the step: the middle snapshot of each peak, the number of measures
-        and p.
+        p, above 0 and at most 1; 1 where one line does, and with fewer than 2 `min_size` snapshots.
+
+    Raises
+    ------
+    InputError
+        On NaN, or a `min_size` below 3.
     """
-    marks = np.zeros((len(changes), n_steps), dtype=bool)
-    for row, found in zip(marks, changes, strict=True):
-        row[found] = True
-    near = np.zeros_like(marks)
-    for shift in range(-window, window + 1):
-        near |= np.roll(marks, shift, axis=1) & _inside(n_steps, shift)
-    count = near.sum(axis=0)
-    wrapped = np.zeros_like(marks)
-    for shift in range(-window, window + 1):
-        wrapped |= np.roll(marks, shift, axis=1)
-    largest = np.empty(n_permutations)
-    columns = np.arange(n_steps)
-    for k in range(n_permutations):
-        offset = rng.integers(n_steps, size=(len(changes), 1))
-        shifted = np.take_along_axis(wrapped, (columns + offset) % n_steps, axis=1)
-        largest[k] = shifted.sum(axis=0).max(initial=0)
-    index = _peaks(count)
-    reached = np.sum(largest[:, None] >= count[index], axis=0)
-    return Agreement(index, count[index], (1 + reached) / (1 + n_permutations))
-
-
-def _inside(n: int, shift: int) -> np.ndarray:
-    """Where a shift by `np.roll` has not wrapped around."""
-    column = np.arange(n) - shift
-    return (column >= 0) & (column < n)
-
-
-def _peaks(count: np.ndarray) -> np.ndarray:
-    """Middles of the plateaus of at least 2 that are higher than what lies beside them."""
-    middles, start = [], 0
-    for stop in range(1, len(count) + 1):
-        if stop == len(count) or count[stop] != count[start]:
-            left = count[start - 1] if start else -1
-            right = count[stop] if stop < len(count) else -1
-            if count[start] >= 2 and count[start] > max(left, right):
-                middles.append((start + stop - 1) // 2)
-            start = stop
-    return np.array(middles, dtype=np.int64)
+    _check(series, min_size)
+    changes, gain = _phases(series, position, MAX_CHANGES, min_size)
+    if not len(changes):
+        return 1.0
+    span = np.diff(position.astype(np.float64))[:, None]
+    drift = (series[-1] - series[0]) / span.sum()
+    step = (np.diff(series, axis=0) - drift * span) / np.sqrt(span)
+    reached = 0
+    for _ in range(n_permutations):
+        dealt = drift * span + np.sqrt(span) * rng.permutation(step)
+        walk = np.concatenate([series[:1], series[0] + np.cumsum(dealt, axis=0)])
+        reached += _phases(walk, position, MAX_CHANGES, min_size)[1] >= gain - 1e-9
+    return (1 + reached) / (1 + n_permutations)

@@ -1,0 +1,134 @@
+"""Gaussian clones: from when on a network uses more of its images than means and covariances.
+
+May import numpy, scipy, xarray, ontogeny.stats and ontogeny.measure.probe and .categories only.
+
+References
+----------
+Refinetti, Ingrosso & Goldt 2023, ICML, arXiv:2211.11567 (distributions of increasing complexity).
+Wilson 1927, JASA 22:209-212; Newcombe 1998, Statistics in Medicine 17:873-890 (difference of two
+shares).
+"""
+
+import numpy as np
+import xarray as xr
+from scipy.special import ndtri
+
+from ontogeny.errors import InputError
+from ontogeny.measure.categories import Chance, answers
+from ontogeny.measure.probe import held_out, require
+from ontogeny.stats.onset import HOLD, confidence_interval, onset_index, onset_interval
+from ontogeny.stats.permutation import group_blocks, group_resamples
+
+_WORDS = {
+    "real_accuracy": ("1", "share of the held-out exemplars that are named rightly"),
+    "clone_accuracy": ("1", "share of their Gaussian clones that are named as their token"),
+    "clone_gap": ("1", "real_accuracy less clone_accuracy: what is known beyond the means and "
+                  "covariances of the tokens' pixels"),
+    "clone_gap_low": ("1", "lower bound of clone_gap, 95 % (Newcombe), groups of exemplars counted "
+                      "as one each"),
+    "clone_gap_high": ("1", "upper bound of clone_gap, 95 %"),
+    "clone_gap_after": ("steps", "step of the last snapshot whose gap is not surely above 0 (lower "
+                        "bound); -inf: above from the first snapshot on"),
+    "clone_gap_by": ("steps", "step of the next snapshot, from which on the gap stays above 0; "
+                     "inf: not by the end"),
+    "clone_gap_confidence_after": ("steps", "lower end of the 95 % confidence interval of the "
+                                   "onset, groups of exemplars and clones drawn anew"),
+    "clone_gap_confidence_by": ("steps", "upper end of this interval"),
+}  # fmt: skip
+_MISSING = "NaN: no clones, since a token has fewer than 2 exemplars, or NaN logits"
+
+
+def clones(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
+    """Compare the accuracy on held-out exemplars with that on their Gaussian clones.
+
+    Clones have the mean and covariance of their token's pixels and nothing else, and are as many as
+    the held-out exemplars. While the gap is 0 the network uses no more than these; that it is above
+    0 says that it uses more. A step counts where the lower bound of the gap is above 0, so that
+    without a gap an onset is found in at most 2.5 % of runs: it has to hold at the last snapshot.
+
+    Returns
+    -------
+    xr.Dataset
+        Over step: `real_accuracy`, `clone_accuracy`, `clone_gap` with `clone_gap_low` and
+        `clone_gap_high`; and the interval of steps `clone_gap_after`, `clone_gap_by` from which
+        the gap stays above 0, with its confidence interval.
+
+    Raises
+    ------
+    InputError
+        If the record lacks clones, logits or held-out exemplars of two tokens.
+    """
+    chance = chance or Chance()
+    if "clone_accuracy" not in record:
+        msg = (
+            "expected a record with the accuracy on Gaussian clones, got one without: observe the "
+            "run anew (clones need the training exemplars and the network)"
+        )
+        raise InputError(msg)
+    require(record, "logit")
+    probe, steps = held_out(record), record["step"].values
+    answer = answers(record, probe)
+    right = (answer == probe.token[None]).astype(np.float64)
+    right[(answer < 0).any(axis=1)] = np.nan
+    real, clone = right.mean(axis=1), record["clone_accuracy"].values.astype(np.float64)
+    n_blocks, n = len(group_blocks(probe.token, probe.group)[1]), len(probe.token)
+    low, high = gap_interval(real, n_blocks, clone, n, level=chance.level)
+    gap = real - clone
+    rng = np.random.default_rng(chance.seed)
+    weight = group_resamples(probe.token, probe.group, n_resamples=chance.n_resamples, rng=rng)
+    again = weight @ right.T / weight.sum(axis=1)[:, None]
+    again -= clone + rng.standard_normal((len(again), 1)) * _deviation(clone, n)
+    bounds = _onset(gap, gap - low, again, steps)
+    ends = ("after", "by", "confidence_after", "confidence_by")
+    columns = {
+        "real_accuracy": real, "clone_accuracy": clone, "clone_gap": gap,
+        "clone_gap_low": low, "clone_gap_high": high,
+    }  # fmt: skip
+    data = xr.Dataset({k: ("step", v) for k, v in columns.items()}, {"step": steps})
+    data = data.assign({f"clone_gap_{end}": b for end, b in zip(ends, bounds, strict=True)})
+    for name in data.data_vars:
+        units, words = _WORDS[str(name)]
+        data[name].attrs = {"units": units, "long_name": words, "missing": _MISSING}
+    return data
+
+
+def gap_interval(
+    share: np.ndarray, n: int, other: np.ndarray, n_other: int, *, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return Newcombe's interval of the difference of two independent shares.
+
+    With d = p - q and Wilson's intervals (l, u) of each:
+    d - sqrt((p - l_p)^2 + (u_q - q)^2), d + sqrt((u_p - p)^2 + (q - l_q)^2).
+    """
+    z = float(ndtri((1 + level) / 2))
+    (low, high), (low_b, high_b) = _wilson(share, n, z), _wilson(other, n_other, z)
+    gap = share - other
+    return (
+        gap - np.hypot(share - low, high_b - other),
+        gap + np.hypot(high - share, other - low_b),
+    )
+
+
+def _wilson(share: np.ndarray, n: int, z: float) -> tuple[np.ndarray, np.ndarray]:
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return centre - reach, centre + reach
+
+
+def _deviation(share: np.ndarray, n: int) -> np.ndarray:
+    """Return the standard deviation of a share of n, above 0 at shares of 0 and 1 too."""
+    middle = (n * share + 2) / (n + 4)
+    return np.sqrt(middle * (1 - middle) / (n + 4))
+
+
+def _onset(
+    gap: np.ndarray, reach: np.ndarray, again: np.ndarray, steps: np.ndarray
+) -> tuple[float, float, float, float]:
+    """Return after, by and their confidence interval; NaN where a gap is."""
+    if np.isnan(gap).any():
+        nan = float("nan")
+        return nan, nan, nan, nan
+    after, by = onset_interval(gap, reach, steps)
+    index = onset_index(again[:, None], reach, hold=HOLD)
+    low, high = confidence_interval(index, steps)
+    return after, by, min(float(low[0]), after), max(float(high[0]), by)

@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from ontogeny.errors import InputError
 from ontogeny.measure import Chance, maps
+from ontogeny.measure.probe import held_out
+from ontogeny.stats.embedding import mds_map
+from ontogeny.stats.mapquality import map_quality
 from records import make_record
 
 FEW = Chance(n_shuffles=19, n_resamples=5)
@@ -17,6 +21,26 @@ def test_a_map_has_frames_for_every_layer_and_says_what_it_keeps():
     assert np.isnan(data["jitter"].values[0]).all()
     assert np.isfinite(data["jitter"].sel(layer="fc1").values[1:]).all()
     assert "t-SNE" in data["map"].attrs["long_name"]
+    for name in ("map", "trustworthiness", "continuity", "jitter"):
+        for beside in ("mds", "pca"):
+            assert data[f"{name}_{beside}"].dims == data[name].dims
+            assert np.isfinite(data[f"{name}_{beside}"].sel(layer="fc1").values[1:]).all()
+    assert "metric scaling" in data["map_mds"].attrs["long_name"]
+
+
+def test_maps_beside_are_those_of_the_kernels_and_the_same_when_asked_for():
+    record = make_record()
+    data = maps(record, frames=2, chance=FEW)
+    asked = {kind: maps(record, kind=kind, frames=2, chance=FEW) for kind in ("mds", "pca")}
+    for kind, same in asked.items():
+        for name in ("map", "trustworthiness", "continuity", "jitter"):
+            assert_allclose(data[f"{name}_{kind}"].values, same[name].values, rtol=1e-6)
+    x = record["activation"].sel(unit=record["layer"] == "fc1").values[[0, -1]]
+    half = held_out(record).position
+    desired = map_quality(x[:, half], mds_map(x[:, half]))
+    actual = data.sel(layer="fc1")
+    assert_allclose(actual["trustworthiness_mds"], desired.trustworthiness, rtol=1e-6)
+    assert_allclose(actual["continuity_mds"], desired.continuity, rtol=1e-6)
 
 
 def test_tokens_far_apart_are_apart_on_the_map():

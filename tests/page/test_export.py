@@ -23,10 +23,15 @@ FILES = {
 }
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("export") / "run", make_record())
+
+
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(folder, monkeypatch):
     monkeypatch.setattr(exporting, "asset", FILES.__getitem__)
-    return make_run(tmp_path / "run", make_record())
+    return folder
 
 
 def test_one_file_holds_script_style_and_blobs(run, tmp_path):

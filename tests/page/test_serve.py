@@ -1,13 +1,16 @@
 """The server shows one run to its own page and to nobody else."""
 
 import http.client
+import io
 import json
 import threading
 import time
 from contextlib import closing, contextmanager
 
+import numpy as np
 import pytest
 import uvicorn
+from PIL import Image
 
 from ontogeny.errors import RunError
 from ontogeny.page import serve
@@ -16,10 +19,15 @@ from records import make_record, make_run
 FILES = {"index.html": b"<!doctype html><title>page</title>", "assets/page.js": b"1;"}
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("served") / "run", make_record())
+
+
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(folder, monkeypatch):
     monkeypatch.setattr(serve, "asset", FILES.__getitem__)
-    return make_run(tmp_path / "run", make_record())
+    return folder
 
 
 @contextmanager
@@ -60,16 +68,16 @@ def test_page_manifest_and_blobs_are_served(run):
         assert ask("/data/none")[0].status == 404
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/../run.json", "/%2e%2e/run.json", "/data/..%2frun.json", "/run.json", "/task.npz",
-     "/assets/../../../../etc/passwd.js", "//etc/passwd", "/data/%2fetc%2fpasswd"],
-)  # fmt: skip
-def test_nothing_of_the_disk_can_be_asked_for(run, path, monkeypatch):
-    monkeypatch.undo()  # with the real assets
-    with served(run) as ask:
-        answer, text = ask(path)
-        assert answer.status in {404, 409} and b"root:" not in text and b"schema" not in text
+def test_nothing_of_the_disk_can_be_asked_for(folder):
+    with served(folder) as ask:  # with the real assets
+        for path in (
+            "/../run.json", "/%2e%2e/run.json", "/data/..%2frun.json", "/run.json", "/task.npz",
+            "/assets/../../../../etc/passwd.js", "//etc/passwd", "/data/%2fetc%2fpasswd",
+            "/link.js",
+        ):  # fmt: skip
+            answer, text = ask(path)
+            assert answer.status in {404, 409}, path
+            assert b"root:" not in text and b"schema" not in text, path
 
 
 def test_foreign_hosts_pages_and_methods_are_refused(run):
@@ -106,7 +114,8 @@ def test_events_tell_of_growth_and_end_with_the_run(run, monkeypatch):
     assert '"state": "complete"' in text
 
 
-def test_a_damaged_run_is_told_not_hidden(run):
+def test_a_damaged_run_is_told_not_hidden(tmp_path):
+    run = make_run(tmp_path / "run", make_record(steps=(0, 1)))
     with served(run) as ask:
         (run.path / "run.json").write_text("{")
         answer, text = ask("/data/manifest.json")
@@ -119,3 +128,26 @@ def test_an_address_that_is_taken_is_one_sentence(run):
         assert taken.is_alive()
     with pytest.raises(RunError, match=r"expected a free address, got 192\.0\.2\.1:80"):
         serve.view(run, host="192.0.2.1", port=80, ready=print)
+
+
+class Network:
+    """Answers as the network would."""
+
+    def activation_map(self, step, unit, exemplar):
+        return np.full((2, 3), step + exemplar, np.float32)
+
+    def preferred_image(self, step, unit):
+        return np.zeros((4, 5, 3), np.uint8) if unit == "conv1:0" else np.zeros((0, 0, 3), np.uint8)
+
+
+def test_what_needs_the_network_is_answered_when_asked(run, monkeypatch):
+    monkeypatch.setattr(serve.Live, "network", Network())
+    with served(run) as ask:
+        text = ask("/ask/map?step=3&unit=conv1:0&exemplar=4")[1]
+        assert json.loads(text) == {"values": [[7.0] * 3] * 2}
+        answer, picture = ask("/ask/preferred?step=3&unit=conv1:0")
+        assert answer.headers["content-type"] == "image/png"
+        assert Image.open(io.BytesIO(picture)).size == (5, 4)
+        assert ask("/ask/preferred?step=3&unit=conv1:1")[0].status == 204
+        assert ask("/ask/map?step=x&unit=conv1:0")[0].status == 400
+        assert ask("/ask/else?step=1&unit=a")[0].status == 404

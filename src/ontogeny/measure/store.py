@@ -10,17 +10,16 @@ May import numpy, xarray, ontogeny.record, ontogeny.run and below only.
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
 from importlib import resources
-from pathlib import Path
 
 import xarray as xr
 
+from ontogeny.datasets import replace_dataset as replace_measures
+from ontogeny.datasets import stored_dataset as stored_measures
 from ontogeny.errors import RunError
-from ontogeny.files import plain_words
 from ontogeny.measure.categories import (
     Chance,
     Progress,
@@ -193,45 +192,6 @@ def _source() -> str:
             if file.name.endswith(".py"):
                 digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-def stored_measures(path: Path) -> xr.Dataset | None:
-    """Return the measures that are there; None where there are none or they are damaged."""
-    if not path.is_dir():
-        return None
-    try:
-        with xr.open_dataset(path, engine="zarr", consolidated=False) as data:
-            return _with_plain_text(data.load())
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def replace_measures(data: xr.Dataset, path: Path) -> None:
-    """Write the measures beside their place, then move them there."""
-    fresh, stale = (path.with_name(f".{path.name}.{os.getpid()}-{n}.tmp") for n in ("new", "old"))
-    with plain_words(path):
-        try:
-            _with_long_text(data).to_zarr(fresh, mode="w", consolidated=False, zarr_format=3)
-            if path.exists():
-                path.replace(stale)
-            fresh.replace(path)
-        finally:
-            for leftover in (fresh, stale):
-                shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _with_long_text(data: xr.Dataset) -> xr.Dataset:
-    """Return the data with text of any length: zarr 3 has a specification for no other."""
-    fixed = {n: (v.dims, v.values.astype(object), v.attrs) for n, v in data.variables.items()
-             if v.dtype.kind == "U"}  # fmt: skip
-    return data.assign_coords(fixed)
-
-
-def _with_plain_text(data: xr.Dataset) -> xr.Dataset:
-    """Return the data with text of numpy's usual kind."""
-    text = {n: (v.dims, v.values.astype(object).astype(str), v.attrs)
-            for n, v in data.variables.items() if v.dtype.kind in "OT"}  # fmt: skip
-    return data.assign_coords(text)
 
 
 def _silent(_words: str) -> None:

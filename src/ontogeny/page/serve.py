@@ -7,23 +7,28 @@ uvicorn, ontogeny.page; ontogeny.features only for what needs the network, when 
 """
 
 import asyncio
+import io
 import json
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
+from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import uvicorn
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ontogeny.errors import OntogenyError, RunError
@@ -61,6 +66,24 @@ class Live:
             if self._made is None or self._made[0] != stamp:
                 self._made = (stamp, await asyncio.to_thread(bundle_run, self.run))
             return self._made[1]
+
+    def answer(self, what: str, given: Mapping[str, str]) -> Response:
+        """Answer what needs the network: `map` as JSON, `preferred` as a picture."""
+        try:
+            step, unit = int(given["step"]), given["unit"]
+            if what == "map":
+                values = self.network.activation_map(step, unit, int(given["exemplar"]))
+                return JSONResponse({"values": values.tolist()})
+            if what == "preferred":
+                return _picture(self.network.preferred_image(step, unit))
+        except (KeyError, ValueError) as error:
+            return _refusal(HTTPStatus.BAD_REQUEST, f"give step, unit and exemplar: {error!r}")
+        return _refusal(HTTPStatus.NOT_FOUND, "ask for map or preferred")
+
+    @cached_property
+    def network(self) -> Any:
+        """What answers questions about the network; it needs torch, which the page does not."""
+        return import_module("ontogeny.features.asked").Asked(self.run)
 
     async def events(self) -> AsyncIterator[str]:
         """Tell of a run that trains, until it is complete or failed."""
@@ -114,6 +137,11 @@ def application(
     async def events(_: Request) -> Response:
         return StreamingResponse(live.events(), media_type="text/event-stream")
 
+    async def asked(request: Request) -> Response:
+        return await asyncio.to_thread(
+            live.answer, request.path_params["what"], request.query_params
+        )
+
     async def static(request: Request) -> Response:
         name = request.path_params.get("name") or "index.html"
         kind = _TYPES.get(Path(name).suffix)
@@ -123,7 +151,8 @@ def application(
 
     routes = [
         Route("/data/manifest.json", manifest), Route("/data/{name}", blob),
-        Route("/events", events), Route("/", static), Route("/{name:path}", static),
+        Route("/events", events), Route("/ask/{what}", asked),
+        Route("/", static), Route("/{name:path}", static),
     ]  # fmt: skip
     guard = Middleware(BaseHTTPMiddleware, dispatch=_guard(key, {*hosts, "localhost"}))
     return Starlette(routes=routes, middleware=[guard], exception_handlers={OntogenyError: _told})
@@ -178,6 +207,15 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _picture(pixels: np.ndarray) -> Response:
+    """Return a picture as PNG; nothing where the unit has none."""
+    if pixels.size == 0:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    file = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
+    return Response(file.getvalue(), media_type="image/png")
 
 
 def _refusal(status: HTTPStatus, words: str) -> Response:

@@ -1,0 +1,92 @@
+"""What a view asks of the network at any step: a whole activation map, a preferred image.
+
+Steps between snapshots are trained again, bit for bit, from the checkpoint before them. May import
+torch, `ontogeny.features`, `train`.
+"""
+
+import os
+from collections import OrderedDict
+from threading import Lock
+
+import numpy as np
+from torch import Tensor, nn
+
+from ontogeny.errors import InputError
+from ontogeny.features.fields import columns, unit_index
+from ontogeny.features.preferred import cut, preferred_images
+from ontogeny.features.responses import each_response
+from ontogeny.model import prepare
+from ontogeny.run import RunFolder
+from ontogeny.train import Run
+
+KEPT = 4
+"""Networks kept at hand, the least lately used going first."""
+
+
+class Asked:
+    """Answers questions about one run's network, one at a time.
+
+    Parameters
+    ----------
+    run
+        The run or its folder.
+    """
+
+    def __init__(self, run: RunFolder | str | os.PathLike[str]) -> None:
+        self.run = Run.open(run.path if isinstance(run, RunFolder) else run)
+        self._task = self.run.task
+        self._networks: OrderedDict[int, nn.Module] = OrderedDict()
+        self._lock = Lock()
+
+    def activation_map(self, step: int, unit: str, exemplar: int) -> np.ndarray:
+        """Return a unit's activations on one exemplar, float32 [y, x]; dense units have one place.
+
+        Raises
+        ------
+        InputError
+            If the step was not trained, or the unit or the exemplar does not exist.
+        """
+        image = self._image(exemplar)
+        with self._lock:
+            model = self._network(step)
+            [(layer, channel)] = self._units(model, unit)
+            seen: list[np.ndarray] = []
+
+            def take(name: str, _: slice, maps: Tensor) -> None:
+                if name == layer:
+                    seen.append(maps[0, channel].float().numpy().copy())
+
+            each_response(model, image, take)
+        return seen[0]
+
+    def preferred_image(self, step: int, unit: str) -> np.ndarray:
+        """Return a unit's preferred image, uint8 [y, x, channel]; of no size where it has none.
+
+        Raises
+        ------
+        InputError
+            If the step was not trained or the unit does not exist.
+        """
+        with self._lock:
+            model = self._network(step)
+            self._units(model, unit)
+            probe = self._task.images[self._task.probe]
+            return cut(preferred_images(model, probe, [unit]), unit)
+
+    def _network(self, step: int) -> nn.Module:
+        if step not in self._networks:
+            self._networks[step] = self.run.replay(step)
+        self._networks.move_to_end(step)
+        while len(self._networks) > KEPT:
+            self._networks.popitem(last=False)
+        return self._networks[step]
+
+    def _units(self, model: nn.Module, unit: str) -> list[tuple[str, int]]:
+        found = columns(model, prepare(self._task.images[:1].copy()))
+        return unit_index([unit], [column.stage for column in found.values()])
+
+    def _image(self, exemplar: int) -> np.ndarray:
+        if not 0 <= exemplar < len(self._task.images):
+            msg = f"expected an exemplar from 0 to {len(self._task.images) - 1}, got {exemplar}"
+            raise InputError(msg)
+        return self._task.images[exemplar : exemplar + 1]

@@ -9,6 +9,7 @@ output. May import torch only.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,9 @@ from torch.nn import functional
 
 DEAD = 1e-12
 """A unit is dead if Var(z) <= DEAD * E[z^2]: below that, float32 cannot tell it from constant."""
+
+LATTICE = 4
+"""Positions along each side of a map that a lattice has at most."""
 
 GRAM_COLUMNS = 512
 """Largest patch (sources x taps) for which the input's whole Gram matrix is formed."""
@@ -63,6 +67,10 @@ class ConvolutionMap:
         """Return the weights, [target, source in group, tap]."""
         return self.module.weight.detach().flatten(2)
 
+    def bias(self) -> Tensor | None:
+        """Return the biases, [target]."""
+        return None if self.module.bias is None else self.module.bias.detach()
+
     def weight_gradient(self, x: Tensor, z: Tensor) -> Tensor:
         """Return sum over exemplars and positions of u * z, [target, source in group, tap]."""
         m = self.module
@@ -92,6 +100,28 @@ class ConvolutionMap:
         return functional.unfold(
             self._padded(x), m.kernel_size, m.dilation, self._padding, m.stride
         )  # pyright: ignore[reportArgumentType]
+
+    def sparse_patches(self, x: Tensor) -> Tensor:
+        """Return the patches at a lattice of positions, [exemplar, source x tap, position]."""
+        m = self.module
+        across, down = self._padding[1], self._padding[0]
+        padded = functional.pad(self._padded(x), (across, across, down, down))
+        steps = []
+        for axis in (0, 1):
+            reach = m.dilation[axis] * (m.kernel_size[axis] - 1)
+            size = (padded.shape[2 + axis] - reach - 1) // m.stride[axis] + 1
+            start, every = _lattice(size)
+            padded = padded.narrow(
+                2 + axis, start * m.stride[axis], padded.shape[2 + axis] - start * m.stride[axis]
+            )
+            steps.append(every * m.stride[axis])
+        return functional.unfold(padded, m.kernel_size, m.dilation, 0, steps)  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def sparse(z: Tensor) -> Tensor:
+        """Return maps at the lattice of `sparse_patches`, [exemplar, unit, position, 1]."""
+        (top, down), (left, across) = _lattice(z.shape[2]), _lattice(z.shape[3])
+        return z[:, :, top::down, left::across].flatten(2)[..., None]
 
     def _padded(self, x: Tensor) -> Tensor:
         """Pad explicitly where the convolution's own padding is not a plain count of zeros."""
@@ -128,6 +158,10 @@ class DenseMap:
         """Return the weights, [target, source, tap]."""
         return self.module.weight.detach().unflatten(1, (self.n_sources, -1))
 
+    def bias(self) -> Tensor | None:
+        """Return the biases, [target]."""
+        return None if self.module.bias is None else self.module.bias.detach()
+
     def weight_gradient(self, x: Tensor, z: Tensor) -> Tensor:
         """Return sum over exemplars (and positions) of u * z, [target, source, tap]."""
         gradient = z.flatten(0, -2).double().T @ x.flatten(0, -2).double()
@@ -142,8 +176,36 @@ class DenseMap:
         """Return the features themselves, [exemplar, source x tap, position]."""
         return x.flatten(1, -2).mT if x.dim() > 2 else x[:, :, None]
 
+    def sparse_patches(self, x: Tensor) -> Tensor:
+        """Return the features of all positions: those of a dense layer are few."""
+        return self.patches(x)
+
+    @staticmethod
+    def sparse(z: Tensor) -> Tensor:
+        """Return the values themselves, [exemplar, ..., unit]."""
+        return z
+
 
 LinearMap = ConvolutionMap | DenseMap
+
+
+class Weighted(Protocol):
+    """What couplings need to know of a linear map, or of one with other weights in its place."""
+
+    groups: int
+    n_sources: int
+
+    def weight(self) -> Tensor:
+        """Return the weights, [target, source in group, tap]."""
+        ...
+
+    def bias(self) -> Tensor | None:
+        """Return the biases, [target]."""
+        ...
+
+    def tap_means(self, maps: Tensor) -> Tensor:
+        """Return each tap's mean over output positions of maps."""
+        ...
 
 
 class Scratch:
@@ -275,14 +337,18 @@ class LayerMoments:
 
     def result(self, sign: Tensor | None = None) -> Coupling:
         """Return the couplings; `sign` (one a target) is that of a batch norm after the layer."""
-        taps = self.layer.tap_means(self.maps.means())
+        taps, _ = groups = self.groups()
         off = self.z.offset
         overall = torch.einsum("g,gst->st", _shares(self.maps.counts, taps), taps)
         covariance = self._cross / self.z.count
         covariance -= (_by_target(self.layer, overall) * off[:, None, None]).to(covariance.dtype)
         mean_square = self.z.variance + self.z.mean.square()
         moments = TargetMoments(covariance, self.z.variance, mean_square)
-        return couplings(self.layer, moments, (taps, self.maps.counts), sign)
+        return couplings(self.layer, moments, groups, sign)
+
+    def groups(self) -> tuple[Tensor, Tensor]:
+        """Return each group's tap means, [group, source, tap], and its count of exemplars."""
+        return self.layer.tap_means(self.maps.means()), self.maps.counts
 
 
 class InputMoments:
@@ -324,8 +390,8 @@ class InputMoments:
         self._positions += columns.shape[1]
         self.maps.add(x.double(), segments)
 
-    def result(self, layer: LinearMap, sign: Tensor | None = None) -> Coupling:
-        """Return the couplings of the first layer with its present weights."""
+    def result(self, layer: Weighted, sign: Tensor | None = None) -> Coupling:
+        """Return the couplings of the first layer with its present weights, or with others."""
         assert self._shift is not None
         off = self._sum / self._positions
         gram = self._gram / self._positions - off @ off.T
@@ -336,8 +402,9 @@ class InputMoments:
         variance = (weight * covariance).sum((1, 2))
         patch_mean = (self._shift + off).view(layer.n_sources, -1)
         mean = (weight * _by_target(layer, patch_mean)).sum((1, 2))
-        if layer.module.bias is not None:
-            mean += layer.module.bias.detach()
+        bias = layer.bias()
+        if bias is not None:
+            mean += bias
         moments = TargetMoments(covariance, variance, variance + mean.square())
         taps = layer.tap_means(self.maps.means())
         return couplings(layer, moments, (taps, self.maps.counts), sign)
@@ -356,7 +423,7 @@ class TargetMoments:
 
 
 def couplings(
-    layer: LinearMap,
+    layer: Weighted,
     moments: TargetMoments,
     groups: tuple[Tensor, Tensor],
     sign: Tensor | None = None,
@@ -400,7 +467,7 @@ def couplings(
     return Coupling(share.to(weight.dtype), signal.to(weight.dtype), contrast)
 
 
-def _between(layer: LinearMap, taps: Tensor, counts: Tensor) -> Tensor:
+def _between(layer: Weighted, taps: Tensor, counts: Tensor) -> Tensor:
     """Return W * (E[u | c] - E[u]) summed over taps, [target, source in group, group].
 
     Where a group holds none or all exemplars it has no contrast; its terms are 0.
@@ -419,15 +486,21 @@ def _shares(counts: Tensor, like: Tensor) -> Tensor:
     return (counts / counts.sum()).to(like)
 
 
-def _by_target(layer: LinearMap, sources: Tensor) -> Tensor:
+def _by_target(layer: Weighted, sources: Tensor) -> Tensor:
     """Return [source, tap] as each target sees it, [target or 1, source in group, tap]."""
     if layer.groups == 1:
         return sources[None]
-    targets = len(layer.module.weight) // layer.groups
+    targets = len(layer.weight()) // layer.groups
     return sources.unflatten(0, (layer.groups, -1)).repeat_interleave(targets, dim=0)
 
 
-def _blocks(layer: LinearMap, gram: Tensor) -> Tensor:
+def _lattice(size: int) -> tuple[int, int]:
+    """Return the first position of at most `LATTICE` ones along a side, and their distance."""
+    every = -(-size // LATTICE)
+    return (every - 1) // 2, every
+
+
+def _blocks(layer: Weighted, gram: Tensor) -> Tensor:
     """Return the diagonal blocks of a Gram matrix that belong to the layer's groups."""
     size = len(gram) // layer.groups
     return torch.stack([gram[i : i + size, i : i + size] for i in range(0, len(gram), size)])

@@ -23,11 +23,23 @@ from scipy.special import logsumexp
 from torch import Tensor, nn
 
 from ontogeny import record as names
+from ontogeny.coupling import LATTICE
 from ontogeny.errors import InputError, RunError
 from ontogeny.hooks import Observation, Probe, Wiring, network_logits, observe_network
-from ontogeny.record import NAME, SPLITS, RecordWriter, definition, find_record, open_record
+from ontogeny.model import prepare
+from ontogeny.record import (
+    LEVELS,
+    NAME,
+    PAIRS,
+    SPLITS,
+    RecordWriter,
+    definition,
+    find_record,
+    open_record,
+)
 from ontogeny.run import RunFolder
 from ontogeny.schedule import snapshot_steps
+from ontogeny.stats.clones import gaussian_clones, share_clipped
 from ontogeny.tasks.task import Task
 from ontogeny.train import Run, settled
 
@@ -43,12 +55,20 @@ PATIENCE = 60.0
 GROWTH = 1.08
 """Each next step that a `Recorder` of unknown length observes is about this times the last."""
 
+_WIRED_EXTRAS = {
+    names.COUPLING_NULL, names.COUPLING_CONTRAST_NULL, names.EDGE_ATTRIBUTION, names.INTERACTION,
+    names.INTERACTION_FIRST, names.INTERACTION_SECOND,
+}  # fmt: skip
+_CHOSEN = frozenset({names.COUPLING, names.CLONE_LOSS} | _WIRED_EXTRAS)
+"""Variables that an observer may leave out; so whether they are there tells records apart."""
+
 
 def observe(
     run: Run | RunFolder | str | os.PathLike[str],
     *,
     progress: Progress | None = None,
     out: str | os.PathLike[str] | None = None,
+    extras: bool = True,
 ) -> xr.Dataset:
     """Bring a run's record up to its snapshots, and open it.
 
@@ -63,6 +83,10 @@ def observe(
         Called as `progress("snapshots", done, total)`.
     out
         Where the record lies; None: `record.zarr` in the run's folder.
+    extras
+        Observe the nulls of couplings, edge attribution, interaction and Gaussian clones too, as
+        far as couplings, tokens and training exemplars allow; they take longer than all the rest.
+        A record that has them keeps getting them.
 
     Returns
     -------
@@ -81,7 +105,7 @@ def observe(
     if not steps:
         msg = f"expected a run with snapshots, got none in {run.path}: train it first"
         raise RunError(msg)
-    observer = Observer(run.path, out=out)
+    observer = Observer(run.path, out=out, extras=extras)
     done = observer.keep_fresh(run)
     for k, step in enumerate(steps[done:], start=done):
         if progress is not None:
@@ -90,6 +114,45 @@ def observe(
     if progress is not None:
         progress("snapshots", len(steps), len(steps))
     return open_record(observer.path)
+
+
+@dataclass(frozen=True, eq=False)
+class Clones:
+    """Gaussian clones of a task's probe: its tokens, and moments of the training exemplars."""
+
+    images: Tensor
+    """The network's input."""
+    token: np.ndarray
+    """[clone], index into the task's tokens."""
+    attribute: Mapping[str, Any]
+    """How they were drawn, for the record."""
+
+    @classmethod
+    def of(cls, task: Task, seed: int) -> Self:
+        """Draw as many clones as held-out exemplars, but none of tokens with 1 to learn from."""
+        counts = np.bincount(task.token[task.train], minlength=task.n_tokens)
+        token = task.token[task.probe]
+        token = token[counts[token] >= 2]
+        clones = gaussian_clones(
+            task.images[task.train], task.token[task.train], token, rng=np.random.default_rng(seed)
+        )
+        attribute = {
+            "drawn": "once by seed, from the normal distribution with the mean and covariance of "
+            "each token's training exemplars; not clipped, not rounded",
+            "seed": seed,
+            "exemplars": len(token),
+            "share_beyond_range": float(share_clipped(clones, (0, 255)).mean())
+            if len(token)
+            else None,
+        }
+        if len(token) < len(task.probe):
+            attribute["missing"] = "tokens with fewer than two training exemplars have no clones"
+        return cls(prepare(torch.as_tensor(clones)), token, attribute)
+
+    @cached_property
+    def probe(self) -> Probe:
+        """The clones as the network is shown them."""
+        return Probe(self.images)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,10 +170,14 @@ class Exemplars:
     train_images: np.ndarray | None = None
     train_token: np.ndarray | None = None
     """A fixed part of the training exemplars, for the train split."""
+    clones: Clones | None = None
+    """Gaussian clones of the exemplars."""
+    seed: int = 0
+    """Of all that is drawn."""
 
     @classmethod
-    def of(cls, task: Task, *, seed: int = 0) -> Self:
-        """Return a task's probe, and training exemplars drawn by seed."""
+    def of(cls, task: Task, *, seed: int = 0, clones: bool = True) -> Self:
+        """Return a task's probe, and training exemplars and clones drawn by seed."""
         probe, part = task.probe, _training_part(task, seed)
         coordinates = {
             names.EXEMPLAR: probe,
@@ -121,6 +188,7 @@ class Exemplars:
         return cls(
             task.images[probe], task.tokens, task.token[probe], coordinates,
             task.images[part], task.token[part],
+            Clones.of(task, seed) if clones else None, seed,
         )  # fmt: skip
 
     @cached_property
@@ -150,6 +218,10 @@ class Observer:
         Where the record lies; None: `record.zarr` in the run's folder.
     couplings
         Observe couplings; without them, networks that are not chains can be observed.
+    extras
+        Observe the nulls of couplings, edge attribution, interaction and Gaussian clones too, as
+        far as couplings, tokens and training exemplars allow; they take longer than all the rest.
+        A record that has them keeps getting them.
     """
 
     def __init__(
@@ -158,14 +230,16 @@ class Observer:
         *,
         out: str | os.PathLike[str] | None = None,
         couplings: bool = True,
+        extras: bool = True,
     ) -> None:
         self.run = RunFolder(run)
         self.path = Path(out).absolute() if out is not None else self.run.path / NAME
-        self.couplings = couplings
+        self.couplings, self.extras = couplings, extras
 
     def __call__(self, step: int, model: nn.Module) -> None:
         """Observe the network at a step, unless that is done."""
         digest = weights_hash(model.state_dict())
+        self._drop_unlike()
         if not self.path.exists():
             row, wiring = self._row(step, model, digest)
             with RecordWriter.create(self.path, self._template(wiring, row)) as writer:
@@ -177,17 +251,35 @@ class Observer:
 
     def keep_fresh(self, run: Run) -> int:
         """Cut the record where it first differs from the run's snapshots; return what is left."""
+        self._drop_unlike()
         if not self.path.exists():
             return 0
         with RecordWriter(self.path, patience=PATIENCE) as writer:
-            if writer.attributes["data_hash"] == self._description["task"]["hash"] and (
-                (names.COUPLING in writer.variables) == self.couplings
+            fresh = _fresh(writer, run)
+            writer.truncate(fresh)
+            return fresh
+
+    def _drop_unlike(self) -> None:
+        """Delete a record that no row of this observer would fit: it is observed anew."""
+        if not self.path.exists():
+            return
+        with RecordWriter(self.path, patience=PATIENCE) as writer:
+            kept, variables = writer.attributes, writer.variables
+            self.extras |= names.CLONE_LOSS in variables
+            if (
+                kept["data_hash"] == self._description["task"]["hash"]
+                and kept["schema"] == names.SCHEMA
+                and self._wanted == variables & _CHOSEN
             ):
-                fresh = _fresh(writer, run)
-                writer.truncate(fresh)
-                return fresh
+                return
         shutil.rmtree(self.path)
-        return 0
+
+    @property
+    def _wanted(self) -> frozenset[str]:
+        """What this observer observes of what may be left out."""
+        wanted = {names.COUPLING} if self.couplings else set()
+        wanted |= {names.CLONE_LOSS} if self.extras else set()
+        return frozenset(wanted | (_WIRED_EXTRAS if self.couplings and self.extras else set()))
 
     @cached_property
     def _description(self) -> dict[str, Any]:
@@ -196,13 +288,18 @@ class Observer:
     @cached_property
     def _exemplars(self) -> Exemplars:
         task = Task.load(self.run.task_path)
-        return Exemplars.of(task, seed=self._description["config"]["seed"])
+        seed = self._description["config"]["seed"]
+        return Exemplars.of(task, seed=seed, clones=self.extras)
 
     def _row(self, step: int, model: nn.Module, digest: str) -> tuple[dict[str, Any], Wiring]:
         shown, config = self._exemplars, self._description["config"]
         with settled(self._description["threads"]):  # last bits depend on the number of threads
-            observation = observe_network(model, shown.probe, couplings=self.couplings)
+            observation = observe_network(
+                model, shown.probe, couplings=self.couplings, extras=self.extras, seed=shown.seed
+            )
             scores = _scores(model, shown, observation)
+            if self.extras:
+                scores |= _clone_scores(model, shown)
         seen = step * config["batch"]
         where = {
             names.STEP: step,
@@ -210,7 +307,6 @@ class Observer:
             names.EXAMPLES_SEEN: seen,
             names.EPOCH: seen / sum(self._description["task"]["density"].values()),
         }
-        scores = _scores(model, shown, observation)
         return where | scores | _variables(observation), observation.wiring
 
     def _template(self, wiring: Wiring, row: Mapping[str, Any]) -> xr.Dataset:
@@ -258,6 +354,9 @@ class Recorder:
         later steps 8 % apart.
     couplings
         Observe couplings.
+    extras
+        Observe the nulls of couplings, edge attribution, interaction and Gaussian clones too, as
+        far as couplings, tokens and training exemplars allow; they take longer than all the rest.
 
     Raises
     ------
@@ -277,11 +376,14 @@ class Recorder:
         snapshots: int | str | Sequence[int] = 60,
         steps: int | None = None,
         couplings: bool = True,
+        extras: bool = True,
     ) -> None:
-        self.model, self.couplings = model, couplings
+        self.model, self.couplings, self.extras = model, couplings, extras
         self.path = Path(out).absolute() / NAME
         self.exemplars = (
-            Exemplars.of(probe) if isinstance(probe, Task) else _own_exemplars(probe, tokens)
+            Exemplars.of(probe, clones=extras)
+            if isinstance(probe, Task)
+            else _own_exemplars(probe, tokens)
         )
         self.exemplars = _with_outputs(self.exemplars, model)
         self.task = probe if isinstance(probe, Task) else None
@@ -309,9 +411,14 @@ class Recorder:
         """Observe the network now, whether this step is due or not."""
         if self._last == self.done:
             return
-        observation = observe_network(self.model, self.exemplars.probe, couplings=self.couplings)
+        shown = self.exemplars
+        observation = observe_network(
+            self.model, shown.probe, couplings=self.couplings, extras=self.extras, seed=shown.seed
+        )
         row = {names.STEP: self.done, names.WEIGHTS: weights_hash(self.model.state_dict())}
-        row |= _scores(self.model, self.exemplars, observation) | _variables(observation)
+        row |= _scores(self.model, shown, observation) | _variables(observation)
+        if self.extras:
+            row |= _clone_scores(self.model, shown)
         if self.exemplars.train is None:
             row[names.LOSS][0] = np.nan if self._loss is None else float(self._loss)
         attributes = {"data_hash": None if self.task is None else self.task.hash}
@@ -372,6 +479,8 @@ def template(
         names.TOKEN: np.array(tokens),
         names.SPLIT: np.array(SPLITS),
     }
+    if names.COUPLING_NULL in row:
+        values |= {names.LEVEL: np.array(LEVELS), names.PAIR: np.arange(len(PAIRS))}
     if shown.token is not None:
         values[names.EXEMPLAR_TOKEN] = np.array(tokens)[shown.token]
         values[names.EXEMPLAR_HALF] = halves(shown.token)
@@ -384,6 +493,14 @@ def template(
         kind = definition(name).dtype
         values[name] = np.empty((0, *np.shape(value)), dtype=object if kind == "string" else kind)
     unknown = dict.fromkeys(names.ATTRIBUTES)
+    if names.COUPLING_NULL in row:
+        attributes = {
+            **attributes,
+            "nulls": f"weights permuted by seed ({shown.seed}, layer), alike at all steps",
+            "interactions": f"half 0; a lattice of at most {LATTICE} x {LATTICE} positions",
+        }
+    if names.CLONE_LOSS in row and shown.clones is not None:
+        attributes = {**attributes, "clones": shown.clones.attribute}
     fixed = {
         "schema": names.SCHEMA,
         "tokens": list(tokens),
@@ -464,6 +581,21 @@ def _scores(model: nn.Module, shown: Exemplars, observation: Observation) -> dic
         logit = network_logits(model, shown.train)
         loss[0], accuracy[0], per_token[0] = score(logit, shown.train_token)
     return {names.LOSS: loss, names.ACCURACY: accuracy, names.TOKEN_ACCURACY: per_token}
+
+
+def _clone_scores(model: nn.Module, shown: Exemplars) -> dict[str, np.ndarray]:
+    """Return loss, accuracy and token accuracy on Gaussian clones; nothing where none are known."""
+    if shown.clones is None or shown.tokens is None:
+        return {}
+    loss, accuracy, per_token = np.nan, np.nan, np.full(len(shown.tokens), np.nan)
+    if len(shown.clones.token):
+        logit = network_logits(model, shown.clones.probe)
+        loss, accuracy, per_token = score(logit, shown.clones.token)
+    return {
+        names.CLONE_LOSS: np.asarray(loss),
+        names.CLONE_ACCURACY: np.asarray(accuracy),
+        names.CLONE_TOKEN_ACCURACY: per_token,
+    }
 
 
 def score(logit: np.ndarray, token: np.ndarray) -> tuple[float, float, np.ndarray]:

@@ -13,6 +13,8 @@ from jaxtyping import Float, Int, Real
 
 from ontogeny.errors import InputError
 
+_COLUMNS = 4096
+
 
 def gaussian_clones(
     images: Real[np.ndarray, "exemplar ..."],
@@ -59,14 +61,18 @@ def gaussian_clones(
         message = f"expected ascending limits, got {limits}; give e.g. (0, 255)"
         raise InputError(message)
     shape = images.shape[1:]
-    flat = images.reshape(len(images), -1).astype(np.float64)
+    flat = images.reshape(len(images), -1)
     clones = np.full((len(clone_token), flat.shape[1]), np.nan)
     for c in np.unique(clone_token):
-        own, wanted = flat[token == c], clone_token == c
-        if len(own) >= 2:
-            mean = own.mean(axis=0)
-            mixing = rng.standard_normal((int(wanted.sum()), len(own)))
-            clones[wanted] = mean + mixing @ (own - mean) / np.sqrt(len(own) - 1)
+        own, wanted = np.flatnonzero(token == c), np.flatnonzero(clone_token == c)
+        if len(own) < 2:
+            continue
+        mixing = rng.standard_normal((len(wanted), len(own))) / np.sqrt(len(own) - 1)
+        for start in range(0, flat.shape[1], _COLUMNS):  # doubles of a few columns at a time
+            columns = slice(start, start + _COLUMNS)
+            x = flat[own, columns].astype(np.float64)
+            mean = x.mean(axis=0)
+            clones[wanted, columns] = mean + mixing @ (x - mean)
     if limits is not None:
         np.clip(clones, *limits, out=clones)
     return clones.reshape(len(clones), *shape)

@@ -1,0 +1,101 @@
+"""Observing one network: what it shows of exemplars, in one pass. May import all of `hooks`."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ontogeny.errors import InputError
+from ontogeny.hooks.chains import chain_faults, refuse
+from ontogeny.hooks.extras import extras as more_of
+from ontogeny.hooks.gathering import Gathering, Observation
+from ontogeny.hooks.listening import listening, undisturbed
+from ontogeny.hooks.probe import Probe
+from ontogeny.hooks.wiring import linear_maps, wiring
+from ontogeny.model import stages
+
+
+def observe_network(
+    model: nn.Module,
+    images: np.ndarray | Tensor | Probe,
+    token: np.ndarray | None = None,
+    *,
+    couplings: bool = True,
+    extras: bool = False,
+    seed: int = 0,
+) -> Observation:
+    """Show exemplars to a network and return activations, logits and couplings.
+
+    Parameters
+    ----------
+    model
+        Any network whose Conv2d and Linear layers form a chain; for `couplings=False`, any network
+        that uses each such layer once. It is left as it was.
+    images
+        A `Probe`, or what one is made of; give a `Probe` where many snapshots are observed.
+    token
+        int [exemplar], with images.
+    couplings
+        Observe couplings too; costs about one more forward pass.
+    extras
+        With couplings and tokens: observe the nulls of couplings, edge attribution and
+        interaction too; costs about three more forward passes.
+    seed
+        Of the nulls' permutations.
+
+    Returns
+    -------
+    Observation
+        float32 (contrast: float16) arrays; see the record for their definitions.
+
+    Raises
+    ------
+    InputError
+        If the network is not a chain, has a batch norm without running statistics, or does not
+        return logits; `couplings=False` lifts the first two. If the network cannot be
+        differentiated; `extras=False` lifts that.
+    """
+    probe = images if isinstance(images, Probe) else Probe(images, token)
+    device = next(model.parameters()).device
+    with undisturbed(model):
+        found = stages(model, probe.x[:1].to(device))
+        layers = linear_maps(found, probe.x.shape[1]) if couplings else []
+        wired = wiring(found, layers)
+        if couplings and wired not in probe.chains:
+            refuse(chain_faults(model, found, probe.example.to(device)))
+            probe.chains.add(wired)
+        has_extras = extras and couplings and probe.has_tokens
+        gathering = Gathering(found, layers, probe, seed if has_extras else None)
+        with listening(found, gathering.at_layer, gathering.at_response):
+            logits = []
+            for rows, segments in probe.chunks():
+                gathering.begin(probe.x[rows].to(device), rows, segments)
+                logits.append(_logits(model(gathering.x)))
+        outputs = torch.cat(logits).cpu()
+        if probe.has_tokens and probe.n_groups > outputs.shape[1]:
+            msg = (
+                f"expected a logit for each of {probe.n_groups} tokens, got {outputs.shape[1]}: "
+                "mend the tokens or the network"
+            )
+            raise InputError(msg)
+        coupled = gathering.couplings()
+        more = more_of(model, gathering, coupled) if has_extras else {}
+        return replace(gathering.observation(wired, outputs, coupled), **more)
+
+
+def network_logits(model: nn.Module, probe: Probe) -> Float[np.ndarray, "exemplar output"]:
+    """Return the logits of exemplars alone, in their own order; the network is left as it was."""
+    device = next(model.parameters()).device
+    with undisturbed(model):
+        found = [_logits(model(probe.x[rows].to(device))) for rows, _ in probe.chunks()]
+        return probe.restore(torch.cat(found).cpu().float())
+
+
+def _logits(output: object) -> Tensor:
+    if not isinstance(output, Tensor) or output.dim() != 2:
+        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        msg = f"expected a network that returns logits [exemplar, token], got {shape}: wrap it so"
+        raise InputError(msg)
+    return output

@@ -89,10 +89,19 @@ def test_silent_layers_nan_and_absent_tokens_are_nan_with_a_reason():
         assert np.isnan(data[name].sel(layer="conv2").values[5])
         assert np.isfinite(data[name].sel(layer="fc1").values).all()
         assert data[name].attrs["missing"].startswith("NaN: a token with fewer than 2")
-    absent = make_record().isel(exemplar=slice(0, 40))
+    absent = make_record(**STRONG).isel(exemplar=slice(0, 40))
     data = neural_collapse(absent, chance=FEW)
     assert np.isnan(data["separation_worst"]).all()
     assert np.isnan(data["things_by"]).all()
+    pairs, whole = data["cdnv"], neural_collapse(make_record(**STRONG), chance=FEW)["cdnv"]
+    assert_allclose(pairs.sel(token="ada", token_b="bo"), whole.sel(token="ada", token_b="bo"),
+                    rtol=1e-5)  # fmt: skip
+    assert np.isnan(pairs.sel(token="cy")).all()
+    assert np.isnan(pairs.sel(token_b="cy")).all()
+    assert "a token with fewer than 2" in pairs.attrs["missing"]
+    apart = data["apart_by"].sel(layer="fc1", token="ada")
+    assert np.isfinite(apart.sel(token_b="bo"))
+    assert np.isnan(apart.sel(token_b="cy"))
 
 
 def test_one_step_and_one_token():
@@ -120,7 +129,10 @@ def test_nc3_is_zero_where_weights_are_the_token_means():
     data = neural_collapse(record, run=Weights(record), chance=FEW)
     assert_allclose(data["nc3"][-1], 0, atol=1e-6)  # recorded in single precision
     assert data["nc3"][0] > 0.5
-    assert "nc3" not in neural_collapse(record, chance=FEW)
+    without = neural_collapse(record, chance=FEW)["nc3"]
+    assert np.isnan(without).all()
+    assert without.attrs["missing"].startswith("NaN: no run was given")
+    assert "missing" not in data["nc3"].attrs
 
 
 def test_every_quantity_has_units_and_a_definition(data):

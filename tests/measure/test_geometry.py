@@ -6,6 +6,7 @@ from ontogeny.measure import Chance, cka, differentiation, dimension, rdm
 from ontogeny.measure.geometry import _resampled_distances
 from ontogeny.measure.layers import draws_of, layers_of
 from ontogeny.stats.cka import cka_matrix
+from ontogeny.stats.dimension import participation_ratio, two_nn
 from ontogeny.stats.rdm import crossnobis_rdm, fold_means, noise_precision
 from records import STEPS, make_record
 
@@ -128,3 +129,42 @@ def test_one_step_silent_layers_and_nan(measure):
     for name in one.data_vars:
         assert one[name].attrs["units"]
         assert one[name].attrs["long_name"]
+
+
+def test_each_token_has_the_dimensions_of_its_own_exemplars():
+    record = make_record(exemplars=60, rises={})
+    units = np.flatnonzero(record["layer"].values == "fc1")
+    x, token = record["activation"].values, np.repeat(np.arange(3), 60)
+    x[6:, token == 1, units[2] :] = 0.0  # bo is left with two dimensions
+    record["activation"].values = x
+    data = dimension(record, chance=FEW).sel(layer="fc1")
+    ratio, intrinsic = data["token_participation_ratio"], data["token_two_nn"]
+    own = x[-1][token == 0][:, units]
+    assert_allclose(ratio.sel(token="ada")[-1], participation_ratio(own), rtol=1e-5)
+    assert_allclose(intrinsic.sel(token="ada")[-1], two_nn(own), rtol=1e-5)
+    assert ratio.sel(token="bo")[0] > 5 > 2.2 > ratio.sel(token="bo")[-1]
+    assert intrinsic.sel(token="bo")[-1] == pytest.approx(2, rel=0.3)
+
+
+def test_scales_start_at_two_nn_and_few_exemplars_have_few():
+    data = dimension(make_record(exemplars=30, rises={}), chance=FEW)
+    scales = data["gride"].sel(layer="fc1")
+    assert scales["scale_step"].values.tolist() == [0, 3, 8, 15, 42]
+    first = data["two_nn"].sel(layer="fc1", step=scales["scale_step"].values)
+    assert_allclose(scales.sel(scale=1), first, rtol=1e-5)
+    few = dimension(make_record(exemplars=7, group_size=1), chance=FEW)["gride"]
+    assert np.isfinite(few.sel(layer="fc1", scale=8)).all()
+    assert np.isnan(few.sel(scale=16)).all()
+    assert "fewer than 2k + 1 patterns" in few.attrs["missing"]
+
+
+def test_duplicates_of_a_group_are_no_neighbours_at_any_scale():
+    record = make_record(exemplars=40, group_size=2, rises={})
+    x = record["activation"].values
+    x[:, 1::2] = x[:, ::2] + 1e-4
+    record["activation"].values = x
+    told = dimension(record, chance=FEW)["gride"].sel(layer="fc1", scale=1)
+    alone = record.assign_coords(group=("exemplar", np.arange(120)))
+    untold = dimension(alone, chance=FEW)["gride"].sel(layer="fc1", scale=1)
+    assert (told > 3).all()
+    assert (untold < 1).all()

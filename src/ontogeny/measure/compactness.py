@@ -100,7 +100,7 @@ def neural_collapse(
         A record with activations and logits.
     run
         Its run: NC3 compares the read-out's weights with the token means below, and the weights
-        are not in the record; without them it is left out.
+        are not in the record; without them it is NaN.
     chance
         How nulls and intervals are drawn.
     progress
@@ -113,7 +113,7 @@ def neural_collapse(
         `nc2_angle` beside their nulls, `nc4`, `cdnv` (token, token_b), `separation_worst` with
         its 95 % bounds, `fuzziness`; over layer: from when on two tokens (`apart_*`) and all
         tokens (`things_*`) lie apart, as intervals of steps; over step: `law_slope`,
-        `law_correlation` of the law of separation, and `nc3` where `run` is given.
+        `law_correlation` of the law of separation, and `nc3`, NaN where no `run` is given.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def collapse_of(layer: Layer) -> dict[str, np.ndarray]:
     null_means = np.stack([token_means(x, t, n) for t in dealt])
     null_means -= null_means.mean(axis=-2, keepdims=True)
     fuzziness = separation_fuzziness(x, draws.probe.token, n)
-    pairs = cdnv(x, draws.probe.token, n)
+    pairs = _cdnv_of_present(x, draws)
     again = resampled_cdnv(layer, pairs)
     worst = _separation(pairs), _separation(again)
     low, high = np.quantile(worst[1], [0.025, 0.975], axis=0)
@@ -152,6 +152,15 @@ def collapse_of(layer: Layer) -> dict[str, np.ndarray]:
         "separation_low": low,
         "separation_high": high,
     }
+
+
+def _cdnv_of_present(x: np.ndarray, draws: Draws) -> np.ndarray:
+    """Return CDNV [step, token, token]; only pairs with a token that is absent are NaN for it."""
+    present, n = draws.present, draws.n_tokens
+    pairs = np.full((len(x), n, n), np.nan)
+    code = np.searchsorted(present, draws.probe.token)
+    pairs[:, present[:, None], present] = cdnv(x, code, len(present))
+    return pairs
 
 
 def _separation(pairs: np.ndarray) -> np.ndarray:
@@ -205,7 +214,8 @@ def _weighted_cdnv(x: np.ndarray, draws: Draws) -> np.ndarray:
     inner = means @ np.swapaxes(means, 1, 2)
     own_square = np.diagonal(inner, axis1=1, axis2=2)
     distance = own_square[:, :, None] + own_square[:, None] - 2 * inner
-    distance = np.where(distance > 1e-6 * np.abs(own_square).max(), distance, np.nan)
+    largest = np.abs(own_square[:, draws.present]).max()
+    distance = np.where(distance > 1e-6 * largest, distance, np.nan)
     variance = np.where(variance > 0, variance, np.nan)
     return (variance[:, :, None] + variance[:, None]) / (2 * distance)
 
@@ -252,12 +262,14 @@ def collapse_extras(
         ("token", "token_b"), null,
         {"units": "1", "long_name": "CDNV without token structure: (n - 1) / 2 for equal counts"},
     )  # fmt: skip
-    if run is not None:
-        extras["nc3"] = ("step", _duality(record, run, layers), {
-            "units": "1", "long_name": "NC3: distance of the read-out's weights from the token "
-            "means below it, both centred or scaled; 0 the same, 1.41 unrelated, 2 opposite",
-            "missing": "NaN where no snapshot holds the step, or shapes do not fit",
-        })  # fmt: skip
+    reason = "no snapshot holds the step, or shapes do not fit"
+    if run is None:
+        reason = "no run was given, and the read-out's weights are not in the record: pass run"
+    nc3 = np.full(len(data["step"]), np.nan) if run is None else _duality(record, run, layers)
+    extras["nc3"] = ("step", nc3, {
+        "units": "1", "long_name": "NC3: distance of the read-out's weights from the token "
+        "means below it, both centred or scaled; 0 the same, 1.41 unrelated, 2 opposite",
+    } | ({"missing": f"NaN: {reason}"} if np.isnan(nc3).any() else {}))  # fmt: skip
     return extras
 
 

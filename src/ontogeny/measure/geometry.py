@@ -1,4 +1,4 @@
-"""The geometry of exemplars and tokens in each layer: distances, models, alignment, dimension.
+"""The geometry of tokens in each layer: how far they are apart, and when their branches part.
 
 May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below only.
 """
@@ -7,31 +7,33 @@ import numpy as np
 import xarray as xr
 
 from ontogeny.measure.categories import Chance, Progress
-from ontogeny.measure.layers import Draws, Kernel, Layer, Quantity, draws_of, layers_of, over_layers
-from ontogeny.stats.cka import cka_matrix, within_token_cka
+from ontogeny.measure.dimension import DIMENSION, dimension, dimension_of
+from ontogeny.measure.layers import Draws, Layer, Quantity, over_layers
+from ontogeny.measure.models import RSA, pixel_models
+from ontogeny.measure.similarity import CKA, cka, layer_similarity, similarity_of
 from ontogeny.stats.differentiation import (
     split_separation,
     split_steps,
     token_tree,
     tree_splits,
 )
-from ontogeny.stats.dimension import participation_ratio, two_nn
-from ontogeny.stats.rdm import (
-    crossnobis_rdm,
-    fold_means,
-    identity_rdm,
-    noise_precision,
-    partial_rank_correlation,
-    rank_correlation,
-    squared_euclidean_rdm,
-    upper_triangle,
-)
-from ontogeny.stats.tokens import token_residuals
+from ontogeny.stats.rdm import crossnobis_rdm, fold_means, noise_precision
 
-PER_TOKEN = 30
-"""Exemplars of each token in exemplar-level RDMs: their pairs are enough for two digits."""
-SIMILARITY_STEPS = 3
-"""Snapshots at which layers are compared with each other."""
+__all__ = [
+    "CKA",
+    "DIMENSION",
+    "RDM",
+    "RSA",
+    "cka",
+    "differentiation",
+    "dimension",
+    "dimension_of",
+    "distances_of",
+    "layer_similarity",
+    "pixel_models",
+    "rdm",
+    "similarity_of",
+]
 
 RDM = {
     "crossnobis": Quantity(
@@ -61,35 +63,6 @@ RDM = {
     "split_confidence_by": Quantity(
         ("split_node",), "steps", "upper end of the split's 95 % confidence interval",
         "as split_after"),
-}  # fmt: skip
-_RHO = f"of squared Euclidean distances of exemplars, {PER_TOKEN} of each token at most"
-RSA = {
-    "rsa_token": Quantity(("step",), "1", "Spearman correlation with the model in which exemplars "
-                          f"of different tokens are equally far apart, {_RHO}", "a silent layer"),
-    "rsa_pixels": Quantity(("step",), "1", f"Spearman correlation with pixel distances, {_RHO}",
-                           "a silent layer, or no images in the record"),
-    "rsa_token_beyond_pixels": Quantity(
-        ("step",), "1", f"partial Spearman correlation with the token model, pixel distances "
-        f"regressed out, {_RHO}", "a silent layer, pixels themselves, or no images"),
-}  # fmt: skip
-DIMENSION = {
-    "participation_ratio": Quantity(
-        ("step",), "dimensions", "participation ratio tr(S)^2 / tr(S^2) of the covariance of "
-        "held-out exemplars, without small-sample bias", "a silent layer or NaN activations"),
-    "participation_ratio_within": Quantity(
-        ("step",), "dimensions", "participation ratio of what distinguishes exemplars of one and "
-        "the same token (residuals from token means)", "a silent layer or NaN activations"),
-    "two_nn": Quantity(
-        ("step",), "dimensions", "intrinsic dimension from the ratio of the distances to the two "
-        "nearest neighbours of other groups (TwoNN)",
-        "fewer than 10 distinct patterns, a silent layer, or NaN activations"),
-}  # fmt: skip
-CKA = {
-    "cka": Quantity(("step", "step_b"), "1", "debiased linear CKA of the layer with itself at "
-                    "another step; 0 on average for unrelated responses, 1 for the same",
-                    "a silent layer, fewer than 4 exemplars, or pixels, which do not change"),
-    "cka_within": Quantity(("step", "step_b"), "1", "debiased linear CKA of what distinguishes "
-                           "exemplars of one and the same token", "as cka"),
 }  # fmt: skip
 
 
@@ -138,51 +111,13 @@ def differentiation(
     return data[["crossnobis", *(name for name in RDM if name.startswith("split"))]]
 
 
-def dimension(
-    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
-) -> xr.Dataset:
-    """Measure how many dimensions the exemplars fill in every layer and at every step.
-
-    Returns
-    -------
-    xr.Dataset
-        Over (step, layer): `participation_ratio`, `participation_ratio_within` tokens, `two_nn`.
-
-    Raises
-    ------
-    InputError
-        If the record lacks activations, logits or held-out exemplars of two tokens.
-    """
-    data = over_layers(record, [(dimension_of, DIMENSION)], chance=chance, progress=progress)
-    return data[list(DIMENSION)]
-
-
-def cka(
-    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
-) -> xr.Dataset:
-    """Measure how alike each layer's responses are at any two steps, and layers at a few steps.
-
-    Returns
-    -------
-    xr.Dataset
-        `cka`, `cka_within` (layer, step, step_b); `layer_cka` (similarity_step, layer, layer_b).
-
-    Raises
-    ------
-    InputError
-        If the record lacks activations, logits or held-out exemplars of two tokens.
-    """
-    data = over_layers(record, [(similarity_of, CKA)], chance=chance, progress=progress)
-    return data[list(CKA)].merge(layer_similarity(record, chance=chance))
-
-
 def distances_of(layer: Layer) -> dict[str, np.ndarray]:
     """Return crossnobis distances at every step and the splits of the last step's tree."""
     draws, n = layer.draws, layer.draws.n_tokens
     shape = (len(layer.patterns), n, n)
     if draws.fold.max() == 0 or len(draws.present) < n:
         return {"crossnobis": np.full(shape, np.nan)}
-    found, again = np.full(shape, np.nan), np.full((len(shape), *shape), np.nan)
+    found = np.full(shape, np.nan)
     again = np.full((len(draws.weights), *shape), np.nan, dtype=np.float32)
     for k, x in enumerate(layer.patterns):
         precision = noise_precision(x, draws.probe.token, n)
@@ -242,68 +177,3 @@ def _bounds(values: np.ndarray, share: float) -> np.ndarray:
     gone = np.isnan(values).mean(axis=0) > 0.05
     filled = np.where(np.isnan(values), np.inf if share > 0.5 else -np.inf, values)
     return np.where(gone, np.nan, np.quantile(filled, share, axis=0, method="nearest"))
-
-
-def pixel_models() -> Kernel:
-    """Return the kernel that compares exemplar distances with tokens and the pixels, seen first."""
-    pixels: dict[str, np.ndarray] = {}
-
-    def kernel(layer: Layer) -> dict[str, np.ndarray]:
-        token = layer.draws.probe.token
-        chosen = np.sort(np.concatenate([np.flatnonzero(token == c)[:PER_TOKEN]
-                                         for c in layer.draws.present]))  # fmt: skip
-        model = upper_triangle(identity_rdm(token[chosen]))
-        pairs = np.stack([upper_triangle(squared_euclidean_rdm(x[chosen])) for x in layer.patterns])
-        silent = ~(np.ptp(pairs, axis=1) > 0)
-        pairs[silent] = np.nan
-        if layer.is_pixels:
-            pixels["pairs"] = pairs[0]
-        found = {"rsa_token": rank_correlation(pairs, model[None])[:, 0]}
-        if "pairs" in pixels and np.isfinite(pixels["pairs"]).all():
-            own = pixels["pairs"]
-            found["rsa_pixels"] = rank_correlation(pairs, own[None])[:, 0]
-            if not layer.is_pixels:
-                beyond = partial_rank_correlation(pairs, model, own[None])
-                found["rsa_token_beyond_pixels"] = beyond
-        return found
-
-    return kernel
-
-
-def dimension_of(layer: Layer) -> dict[str, np.ndarray]:
-    """Return participation ratios and TwoNN at every step."""
-    draws, x = layer.draws, layer.patterns
-    group = np.unique(draws.probe.group, return_inverse=True)[1]
-    within = token_residuals(x, draws.probe.token, draws.n_tokens)
-    return {
-        "participation_ratio": participation_ratio(x),
-        "participation_ratio_within": participation_ratio(within),
-        "two_nn": two_nn(x, group=group),
-    }
-
-
-def similarity_of(layer: Layer) -> dict[str, np.ndarray]:
-    """Return debiased CKA between all steps, plain and within tokens."""
-    if layer.is_pixels:
-        return {}
-    draws = layer.draws
-    steps = list(layer.patterns)
-    within = within_token_cka(steps, draws.probe.token, draws.n_tokens)
-    return {"cka": cka_matrix(steps), "cka_within": within}
-
-
-def layer_similarity(
-    record: xr.Dataset, *, count: int = SIMILARITY_STEPS, chance: Chance | None = None
-) -> xr.Dataset:
-    """Return debiased CKA between layers at a few snapshots, first and last among them."""
-    n_steps = record.sizes["step"]
-    places = np.unique(np.linspace(0, n_steps - 1, count).round().astype(int))
-    few = record.isel(step=places)
-    layers = list(layers_of(few, draws_of(few, chance or Chance())))
-    tables = [cka_matrix([x.patterns[min(k, len(x.patterns) - 1)] for x in layers])
-              for k in range(len(places))]  # fmt: skip
-    names = [layer.name for layer in layers]
-    coordinates = {"similarity_step": few["step"].values, "layer": names, "layer_b": names}
-    attributes = {"units": "1", "long_name": "debiased linear CKA of two layers at one step"}
-    table = (("similarity_step", "layer", "layer_b"), np.stack(tables), attributes)
-    return xr.Dataset({"layer_cka": table}, coordinates)

@@ -1,0 +1,419 @@
+"""What the distances between exemplars resemble: tokens, parts, factors, pixels, the trained layer.
+
+Ranks of all layers' distances are kept (150 exemplars: 45 kB a step and layer), so that a model and
+its permutations are compared with all of them at once. May import numpy, xarray, ontogeny.stats,
+ontogeny.measure.readout and below only.
+"""
+
+from copy import copy
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.layers import (
+    FACTOR,
+    PIXELS,
+    Draws,
+    Kernel,
+    Layer,
+    Quantity,
+    last_hidden,
+    over_layers,
+)
+from ontogeny.measure.readout import factor_names
+from ontogeny.stats.modelfit import (
+    centred_ranks,
+    control_basis,
+    exchanges,
+    fit,
+    moved_pairs,
+    resampled_fit,
+    standardised,
+    token_exchanges,
+)
+from ontogeny.stats.permutation import group_resamples, p_value, upper_quantile
+from ontogeny.stats.rdm import (
+    difference_rdm,
+    identity_rdm,
+    partial_rank_correlation,
+    rank_correlation,
+    squared_euclidean_rdm,
+    upper_triangle,
+)
+
+PER_TOKEN, MOST = 30, 150
+"""Exemplars of each token, and of all, in exemplar-level RDMs: enough for two digits."""
+FACTOR_SHUFFLES = 99
+"""Permutations of each known factor at most: there may be a hundred factors."""
+PART = "part_"
+"""How the names of those factors begin that say which variant of a part an exemplar has."""
+CONTROLS = ("token", "parts", PIXELS)
+"""Models that are held constant where another one is looked at beyond them."""
+_RHO = f"of squared Euclidean distances of exemplars, {PER_TOKEN} of each token at most"
+RSA = {
+    "rsa_token": Quantity(("step",), "1", "Spearman correlation with the model in which exemplars "
+                          f"of different tokens are equally far apart, {_RHO}", "a silent layer"),
+    "rsa_pixels": Quantity(("step",), "1", f"Spearman correlation with pixel distances, {_RHO}",
+                           "a silent layer, or no images in the record"),
+    "rsa_token_beyond_pixels": Quantity(
+        ("step",), "1", f"partial Spearman correlation with the token model, pixel distances "
+        f"regressed out, {_RHO}", "a silent layer, pixels themselves, or no images"),
+}  # fmt: skip
+MODELS = {
+    "token": "exemplars of different tokens are equally far apart",
+    "parts": "exemplars are as far apart as the share of parts of which they have other variants",
+    PIXELS: "exemplars are as far apart as their images",
+    "last_step": "exemplars are as far apart as in the same layer at the last step",
+    "last_layer": "exemplars are as far apart as in the last hidden layer at the last step",
+}
+"""Names of models and what they predict; a record without factors or images has not all."""
+
+
+def pixel_models() -> Kernel:
+    """Return the kernel that compares exemplar distances with tokens and the pixels, seen first."""
+    pixels: dict[str, np.ndarray] = {}
+
+    def kernel(layer: Layer) -> dict[str, np.ndarray]:
+        chosen = chosen_exemplars(layer.draws)
+        model = upper_triangle(identity_rdm(layer.draws.probe.token[chosen]))
+        pairs = layer_pairs(layer, chosen)
+        if layer.is_pixels:
+            pixels["pairs"] = pairs[0]
+        found = {"rsa_token": rank_correlation(pairs, model[None])[:, 0]}
+        if "pairs" in pixels and np.isfinite(pixels["pairs"]).all():
+            own = pixels["pairs"]
+            found["rsa_pixels"] = rank_correlation(pairs, own[None])[:, 0]
+            if not layer.is_pixels:
+                beyond = partial_rank_correlation(pairs, model, own[None])
+                found["rsa_token_beyond_pixels"] = beyond
+        return found
+
+    return kernel
+
+
+def chosen_exemplars(draws: Draws) -> np.ndarray:
+    """Return the exemplars of exemplar-level RDMs: the first of each token, in their order."""
+    token = draws.probe.token
+    each = max(2, min(PER_TOKEN, MOST // len(draws.present)))
+    return np.sort(np.concatenate([np.flatnonzero(token == c)[:each] for c in draws.present]))
+
+
+def layer_pairs(layer: Layer, chosen: np.ndarray) -> np.ndarray:
+    """Return squared distances [step, pair] of chosen exemplars; NaN where all are the same."""
+    pairs = np.stack([upper_triangle(squared_euclidean_rdm(x[chosen])) for x in layer.patterns])
+    pairs[~(np.ptp(pairs, axis=1) > 0)] = np.nan
+    return pairs
+
+
+class _Test(NamedTuple):
+    """How well one model fits, beside what exchanging exemplars gives."""
+
+    value: np.ndarray
+    """[row]"""
+    threshold: np.ndarray
+    """[layer]"""
+    p: np.ndarray
+    """[layer]"""
+
+
+@dataclass
+class Comparison:
+    """Collects the ranks of distances, layer after layer, and compares them with models at last."""
+
+    record: xr.Dataset
+    chance: Chance = field(default_factory=Chance)
+    _draws: Draws | None = field(default=None, repr=False)
+    _ranks: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    def collect(self, layer: Layer) -> dict[str, np.ndarray]:
+        """Keep the ranks of one layer's distances; a kernel that returns nothing yet."""
+        self._draws = layer.draws
+        pairs = layer_pairs(layer, chosen_exemplars(layer.draws))
+        self._ranks[layer.name] = centred_ranks(pairs).astype(np.float32)
+        return {}
+
+    def result(self) -> xr.Dataset:
+        """Compare all layers collected with all models; see :func:`model_comparison`."""
+        if self._draws is None:
+            return xr.Dataset()
+        rows = _Rows(self.record, self.chance, self._draws, self._ranks)
+        data = _compare_models(rows)
+        factors = factor_names(self.record)
+        return data.merge(_compare_factors(rows, factors)) if factors else data
+
+
+class _Rows:
+    """Ranks of distances of all layers and steps, and what models and permutations need."""
+
+    def __init__(
+        self, record: xr.Dataset, chance: Chance, draws: Draws, ranks: dict[str, np.ndarray]
+    ) -> None:
+        self.record, self.chance, self.draws = record, chance, draws
+        self.layers, self.n_steps = list(ranks), len(draws.steps)
+        self.ranks = np.concatenate(list(ranks.values()))
+        ends = np.cumsum([len(each) for each in ranks.values()])
+        self.spans = [slice(end - len(each), end)
+                      for end, each in zip(ends, ranks.values(), strict=True)]  # fmt: skip
+        self.chosen = chosen_exemplars(draws)
+        self.position = draws.probe.position[self.chosen]
+        self.token, self.group = draws.probe.token[self.chosen], draws.probe.group[self.chosen]
+        self.fixed = self._fixed()
+        """Ranks of the models that are the same for every layer."""
+        self.last = last_hidden(xr.Dataset(coords={"layer": self.layers}))
+
+    def _fixed(self) -> dict[str, np.ndarray]:
+        found = {"token": _model_ranks(identity_rdm(self.token))}
+        names = [n for n in factor_names(self.record) if n.startswith(PART)]
+        if names:
+            parts = np.stack([self.factor(n).astype(str) for n in names], axis=1)
+            found["parts"] = _model_ranks((parts[:, None] != parts).mean(axis=-1))
+        if PIXELS in self.layers:
+            found[PIXELS] = self.of_layer(PIXELS)[0]
+        return {name: ranks for name, ranks in found.items() if _varies(ranks)}
+
+    def factor(self, name: str) -> np.ndarray:
+        """Return a factor's values of the chosen exemplars."""
+        return self.record[FACTOR + name].values[self.position]
+
+    def of_layer(self, name: str) -> np.ndarray:
+        """Return the ranks [step, pair] of a layer."""
+        return self.ranks[self.spans[self.layers.index(name)]]
+
+    def alone(self, layer: str) -> "_Rows":
+        """Return the rows of one layer."""
+        one = copy(self)
+        one.ranks = self.of_layer(layer)
+        one.layers, one.spans = [layer], [slice(0, len(one.ranks))]
+        return one
+
+    def own(self, name: str) -> np.ndarray:
+        """Return which rows a model was made of: compared with themselves they say nothing."""
+        found = np.zeros(len(self.ranks), dtype=bool)
+        for layer, span in zip(self.layers, self.spans, strict=True):
+            still = layer == PIXELS and name in {PIXELS, "last_step"}
+            ends = name == "last_step" or (name == "last_layer" and layer == self.last)
+            found[span if still else slice(span.stop - int(ends), span.stop)] = True
+        return found
+
+    def controls(self, name: str) -> np.ndarray:
+        """Return directions to regress out where a model is looked at beyond the others."""
+        others = [ranks for key, ranks in self.fixed.items() if key in CONTROLS and key != name]
+        return control_basis(np.stack(others)) if others else np.zeros((len(self.ranks[0]), 0))
+
+    def permutations(self, ranks: np.ndarray, *, within: bool, count: int) -> np.ndarray:
+        """Exchange groups of exemplars: within tokens, or whole tokens where these are uniform."""
+        rng = np.random.default_rng(self.chance.seed)
+        if within and _uniform(ranks, self.token):
+            return token_exchanges(self.token, n_permutations=count, rng=rng)
+        stratum = self.token if within else np.zeros_like(self.token)
+        return exchanges(stratum, self.group, n_permutations=count, rng=rng)
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Lay rows out as [step, layer, ...], pixels repeated over steps."""
+        full = [np.broadcast_to(values[span], (self.n_steps, *values.shape[1:]))
+                for span in self.spans]  # fmt: skip
+        return np.stack(full, axis=1)
+
+    def largest(self, values: np.ndarray) -> np.ndarray:
+        """Return the largest value over the steps of each layer; NaN where there is none."""
+        each = [np.where(np.isnan(values[span]), -np.inf, values[span]).max(axis=0)
+                for span in self.spans]  # fmt: skip
+        return np.where(np.isneginf(each), np.nan, each)
+
+
+def _model_ranks(rdm: np.ndarray) -> np.ndarray:
+    return centred_ranks(upper_triangle(rdm)[None])[0].astype(np.float32)
+
+
+def _varies(ranks: np.ndarray) -> bool:
+    """Whether a model predicts anything."""
+    return bool(np.ptp(ranks) > 0) if np.isfinite(ranks).all() else False
+
+
+def _uniform(ranks: np.ndarray, token: np.ndarray) -> bool:
+    """Whether a model tells no exemplars of one token apart."""
+    one, other = np.triu_indices(len(token), k=1)
+    return bool(np.all(ranks[token[one] == token[other]] == ranks.min()))
+
+
+def _tested(
+    rows: _Rows, left: np.ndarray, model: np.ndarray, moved: np.ndarray, basis: np.ndarray
+) -> _Test:
+    """Fit one model [pair] and its permutations to standardised rows; maxima over steps."""
+    value = fit(left, model[None], basis)[:, 0]
+    if not (moved != model).any():
+        nowhere = np.full(len(rows.layers), np.nan)
+        return _Test(value, nowhere, nowhere)
+    null = fit(left, moved, basis)
+    null[np.isnan(value)] = np.nan
+    null = rows.largest(null).T
+    threshold = upper_quantile(null, rows.chance.level)
+    return _Test(value, threshold, p_value(rows.largest(value[:, None])[:, 0] - 1e-6, null))
+
+
+def _rho_a(ranks: np.ndarray, model: np.ndarray) -> np.ndarray:
+    """Return rho-a of rows [row, pair] with one model, from centred ranks."""
+    n = ranks.shape[1]
+    return ranks @ model.astype(np.float64) * (12 / (float(n) ** 3 - n))
+
+
+def _compare_models(rows: _Rows) -> xr.Dataset:
+    """Compare all rows with the token, parts, pixels, last step and last layer."""
+    fixed = dict(rows.fixed)
+    last = rows.of_layer(rows.last)[-1]
+    if _varies(last):
+        fixed["last_layer"] = last
+    tables = {name: _fits(rows, name, model) for name, model in fixed.items()}
+    parts = [_fits(one, "last_step", one.ranks[-1]) for one in map(rows.alone, rows.layers)]
+    axis = {key: dims.index("layer") for key, (dims, _) in _TABLE.items()}
+    tables["last_step"] = {
+        key: np.concatenate([part[key] for part in parts], axis=axis[key]) for key in axis
+    }
+    names = [name for name in MODELS if name in tables]
+    data = xr.Dataset(coords={"step": rows.draws.steps, "layer": rows.layers, "model": names})
+    for key, (dims, words) in _TABLE.items():
+        values = np.stack([tables[name][key] for name in names], axis=-1)
+        _put(data, f"model_{key}", (*dims, "model"), values, words)
+    return data
+
+
+def _fits(rows: _Rows, name: str, model: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what is said of one model, rows laid out as [step, layer]."""
+    if not _varies(model):
+        sizes = {"step": rows.n_steps, "layer": len(rows.layers)}
+        return {key: np.full([sizes[d] for d in dims], np.nan) for key, (dims, _) in _TABLE.items()}
+    basis, nothing = rows.controls(name), np.zeros((len(model), 0))
+    moved = moved_pairs(model, rows.permutations(
+        model, within=name == "parts", count=rows.chance.n_shuffles))  # fmt: skip
+    own = rows.own(name)[:, None]
+    left, rest = (np.where(own, np.nan, standardised(rows.ranks, b)) for b in (None, basis))
+    plain = _tested(rows, left, model, moved, nothing)
+    beyond = _tested(rows, rest, model, moved, basis)
+    ranks = np.where(own, np.nan, rows.ranks)
+    low, high = _bounds(rows, ranks, model)
+    values = {"rsa": plain.value, "low": low, "high": high, "beyond": beyond.value,
+              "rho_a": _rho_a(ranks, model)}  # fmt: skip
+    return {key: rows.spread(v) for key, v in values.items()} | {
+        "threshold": plain.threshold, "p": plain.p,
+        "beyond_threshold": beyond.threshold, "beyond_p": beyond.p,
+    }  # fmt: skip
+
+
+def _bounds(rows: _Rows, ranks: np.ndarray, model: np.ndarray) -> np.ndarray:
+    """Return the 2.5 % and 97.5 % bounds [2, row] of the fit, groups of exemplars resampled."""
+    rng = np.random.default_rng(rows.chance.seed)
+    weights = group_resamples(
+        rows.token, rows.group, n_resamples=rows.chance.n_resamples, rng=rng)  # fmt: skip
+    again = resampled_fit(ranks, model[None], weights)[..., 0]
+    return np.quantile(again, [0.025, 0.975], axis=0)
+
+
+def _compare_factors(rows: _Rows, names: list[str]) -> xr.Dataset:
+    """Compare all rows with each known factor, alone and beyond tokens, parts and pixels."""
+    basis, nothing = rows.controls("factor"), np.zeros((rows.ranks.shape[1], 0))
+    sides = (standardised(rows.ranks), nothing), (standardised(rows.ranks, basis), basis)
+    count = min(rows.chance.n_shuffles, FACTOR_SHUFFLES)
+    columns = []
+    for name in names:
+        model = _factor_ranks(rows.factor(name), nominal=name.startswith(PART))
+        if not _varies(model):
+            model[:] = np.nan
+            tests = [_nothing(rows)] * 2
+        else:
+            moved = moved_pairs(model, rows.permutations(model, within=True, count=count))
+            tests = [_tested(rows, left, model, moved, side) for left, side in sides]
+        columns.append([x for test in tests for x in (rows.spread(test.value), *test[1:])])
+    data = xr.Dataset(coords={"step": rows.draws.steps, "layer": rows.layers, "factor": names})
+    keys = ("rsa", "threshold", "p", "beyond", "beyond_threshold", "beyond_p")
+    for k, key in enumerate(keys):
+        dims, words = _TABLE[key]
+        _put(data, f"factor_{key}", (*dims, "factor"), np.stack([c[k] for c in columns], -1), words)
+    return data
+
+
+def _nothing(rows: _Rows) -> _Test:
+    nowhere = np.full(len(rows.layers), np.nan)
+    return _Test(np.full(len(rows.ranks), np.nan), nowhere, nowhere)
+
+
+def _factor_ranks(values: np.ndarray, *, nominal: bool) -> np.ndarray:
+    """Return the ranks that a factor predicts: by difference, or by being the same or not."""
+    if nominal or values.dtype.kind not in "iufb":
+        return _model_ranks(identity_rdm(values.astype(str)))
+    return _model_ranks(difference_rdm(values))
+
+
+_CELL, _LAYER = ("step", "layer"), ("layer",)
+_LIMIT = "that no step passes where the model does not matter, with the confidence level"
+_EXCHANGED = (
+    "groups of exemplars exchanged (token, pixels, last_step, last_layer: all; others: within "
+    "tokens, or whole tokens where these do not differ within), largest over steps"
+)
+_TABLE = {
+    "rsa": (_CELL, f"Spearman correlation with a model, {_RHO}"),
+    "rho_a": (_CELL, f"rho-a (Spearman's with ties broken at random) with a model, {_RHO}"),
+    "low": (_CELL, "2.5 % bound of the Spearman correlation, groups of exemplars resampled"),
+    "high": (_CELL, "97.5 % bound of the Spearman correlation, groups of exemplars resampled"),
+    "beyond": (_CELL, "partial Spearman correlation with a model, those of token, parts and "
+               f"{PIXELS} that are known and other than it regressed out"),
+    "threshold": (_LAYER, f"correlation {_LIMIT}: {_EXCHANGED}"),
+    "p": (_LAYER, "share of permutations whose largest correlation over steps reaches the observed "
+          f"largest one: {_EXCHANGED}"),
+    "beyond_threshold": (_LAYER, f"partial correlation {_LIMIT}: {_EXCHANGED}"),
+    "beyond_p": (_LAYER, "as p, of the partial correlation"),
+}  # fmt: skip
+_MISSING = (
+    "NaN: a layer compared with itself, a silent layer, NaN activations, a model that does not "
+    "vary, or nothing that could be exchanged"
+)
+
+
+def _put(
+    data: xr.Dataset, name: str, dims: tuple[str, ...], values: np.ndarray, words: str
+) -> None:
+    values = values.astype(np.float32)
+    attributes = {"units": "1", "long_name": words}
+    if np.isnan(values).any():
+        attributes["missing"] = _MISSING
+    data[name] = (dims, values, attributes)
+
+
+def model_comparison(
+    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
+) -> xr.Dataset:
+    """Measure what the distances between exemplars resemble, in every layer and at every step.
+
+    Models are those of `MODELS` and each known factor: numbers by their difference, words and
+    variants of parts by being the same or not. A model whose exemplars of one token are all alike
+    is tested by exchanging whole tokens: of n tokens there are n! arrangements, so that three
+    tokens cannot pass a threshold of 95 %.
+
+    Parameters
+    ----------
+    record
+        A record with activations and logits.
+    chance
+        How nulls and intervals are drawn; of a factor at most 99 permutations.
+    progress
+        Called with a few words for each layer.
+
+    Returns
+    -------
+    xr.Dataset
+        Over (step, layer, model): `model_rsa` with `model_low` and `model_high`, `model_rho_a`,
+        and `model_beyond` what the token, parts and pixels explain; over (layer, model) and
+        corrected over steps: `model_threshold`, `model_p`, `model_beyond_threshold`,
+        `model_beyond_p`. Where factors are known the same over `factor`: `factor_rsa`,
+        `factor_beyond` with thresholds and p. A layer compared with itself is NaN.
+
+    Raises
+    ------
+    InputError
+        If the record lacks activations, logits or held-out exemplars of two tokens.
+    """
+    comparison = Comparison(record, chance or Chance())
+    over_layers(record, [(comparison.collect, {})], chance=chance, progress=progress)
+    return comparison.result()

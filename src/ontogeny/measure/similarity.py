@@ -1,0 +1,67 @@
+"""How alike responses are: of one layer at any two steps, and of layers at a few steps.
+
+May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below only.
+"""
+
+import numpy as np
+import xarray as xr
+
+from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.layers import Layer, Quantity, draws_of, layers_of, over_layers
+from ontogeny.stats.cka import cka_matrix, within_token_cka
+
+SIMILARITY_STEPS = 3
+"""Snapshots at which layers are compared with each other."""
+CKA = {
+    "cka": Quantity(("step", "step_b"), "1", "debiased linear CKA of the layer with itself at "
+                    "another step; 0 on average for unrelated responses, 1 for the same",
+                    "a silent layer, fewer than 4 exemplars, or pixels, which do not change"),
+    "cka_within": Quantity(("step", "step_b"), "1", "debiased linear CKA of what distinguishes "
+                           "exemplars of one and the same token", "as cka"),
+}  # fmt: skip
+
+
+def cka(
+    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
+) -> xr.Dataset:
+    """Measure how alike each layer's responses are at any two steps, and layers at a few steps.
+
+    Returns
+    -------
+    xr.Dataset
+        `cka`, `cka_within` (layer, step, step_b); `layer_cka` (similarity_step, layer, layer_b).
+
+    Raises
+    ------
+    InputError
+        If the record lacks activations, logits or held-out exemplars of two tokens.
+    """
+    data = over_layers(record, [(similarity_of, CKA)], chance=chance, progress=progress)
+    return data[list(CKA)].merge(layer_similarity(record, chance=chance))
+
+
+def similarity_of(layer: Layer) -> dict[str, np.ndarray]:
+    """Return debiased CKA between all steps, plain and within tokens."""
+    if layer.is_pixels:
+        return {}
+    draws = layer.draws
+    steps = list(layer.patterns)
+    within = within_token_cka(steps, draws.probe.token, draws.n_tokens)
+    return {"cka": cka_matrix(steps), "cka_within": within}
+
+
+def layer_similarity(
+    record: xr.Dataset, *, count: int = SIMILARITY_STEPS, chance: Chance | None = None
+) -> xr.Dataset:
+    """Return debiased CKA between layers at a few snapshots, first and last among them."""
+    n_steps = record.sizes["step"]
+    places = np.unique(np.linspace(0, n_steps - 1, count).round().astype(int))
+    few = record.isel(step=places)
+    layers = list(layers_of(few, draws_of(few, chance or Chance())))
+    tables = [cka_matrix([x.patterns[min(k, len(x.patterns) - 1)] for x in layers])
+              for k in range(len(places))]  # fmt: skip
+    names = [layer.name for layer in layers]
+    coordinates = {"similarity_step": few["step"].values, "layer": names, "layer_b": names}
+    attributes = {"units": "1", "long_name": "debiased linear CKA of two layers at one step"}
+    table = (("similarity_step", "layer", "layer_b"), np.stack(tables), attributes)
+    return xr.Dataset({"layer_cka": table}, coordinates)

@@ -22,8 +22,9 @@ _BLOCK_BYTES = 2**25
 
 def _normalised(x: np.ndarray) -> np.ndarray:
     """Centre over exemplars and scale to unit Frobenius norm; NaN where nothing varies."""
-    mean = x.mean(axis=0, dtype=np.float64)
-    centred = x - mean
+    with np.errstate(invalid="ignore"):  # infinity minus infinity: NaN, as promised
+        mean = x.mean(axis=0, dtype=np.float64)
+        centred = x - mean
     size = np.linalg.norm(centred)
     centred /= size if size > rounding(float(np.linalg.norm(mean)), len(x)) else np.nan
     return centred
@@ -195,7 +196,9 @@ def between_token_cka(
         range.
     """
     require_tokens(token, n_tokens, n_exemplars=require_same_exemplars(representations))
-    return cka_matrix([token_means(x, token, n_tokens) for x in representations], debiased=debiased)
+    with np.errstate(invalid="ignore"):
+        means = [token_means(x, token, n_tokens) for x in representations]
+    return cka_matrix(means, debiased=debiased)
 
 
 def procrustes_distance(

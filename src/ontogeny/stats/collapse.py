@@ -20,6 +20,9 @@ from jaxtyping import Float, Int, Real
 from ontogeny.stats.checks import require_tokens
 from ontogeny.stats.tokens import token_counts, token_means
 
+_ROUNDING = 1e-12
+"""Share of the largest mean below which differences between means are rounding."""
+
 
 class SeparationLaw(NamedTuple):
     """Least-squares line of ln(fuzziness) over the layer's index, and its correlation."""
@@ -29,8 +32,28 @@ class SeparationLaw(NamedTuple):
     correlation: np.ndarray
 
 
-def _centred(means: np.ndarray) -> np.ndarray:
-    return means - means.mean(axis=-2, keepdims=True)
+def centred_means(
+    means: Real[np.ndarray, "*batch token unit"],
+) -> Float[np.ndarray, "*batch token unit"]:
+    """Centre token means on their mean; NaN where tokens do not differ but for rounding.
+
+    Parameters
+    ----------
+    means
+        Token means.
+
+    Returns
+    -------
+        Means that sum to 0 over tokens. All NaN for a layer in which all tokens have the same mean
+        (it is silent or constant): what rounding leaves of it has lengths and angles, which mean
+        nothing.
+    """
+    wide = means.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        centred = wide - wide.mean(axis=-2, keepdims=True)
+    size = np.abs(wide).max(axis=(-1, -2), keepdims=True, initial=0)
+    differ = np.abs(centred).max(axis=(-1, -2), keepdims=True, initial=0)
+    return np.where(differ > _ROUNDING * size, centred, np.nan)
 
 
 def _mean_within(values: np.ndarray, token: np.ndarray, n_tokens: int) -> np.ndarray:
@@ -38,6 +61,7 @@ def _mean_within(values: np.ndarray, token: np.ndarray, n_tokens: int) -> np.nda
     return token_means(values, token, n_tokens).mean(axis=-2)
 
 
+@np.errstate(invalid="ignore")  # infinity minus infinity: NaN, as promised
 def separation_fuzziness(
     patterns: Real[np.ndarray, "*batch exemplar unit"],
     token: Int[np.ndarray, " exemplar"],
@@ -72,7 +96,7 @@ def separation_fuzziness(
     grand = patterns.mean(axis=-2, keepdims=True, dtype=np.float64)
     x = patterns - grand
     means = token_means(x, token, n_tokens)
-    centred = _centred(means)
+    centred = means - means.mean(axis=-2, keepdims=True)
     gram = centred @ np.swapaxes(centred, -1, -2)
     bad = ~np.isfinite(gram).all(axis=(-1, -2))
     gram[bad] = 0
@@ -140,6 +164,7 @@ def variability_collapse_null(n_exemplars: int, n_tokens: int, n_units: int) -> 
     return (n_exemplars - 1) * (n_tokens - 1) / (n_units - n_tokens)
 
 
+@np.errstate(invalid="ignore")  # infinity minus infinity: NaN, as promised
 def cdnv(
     patterns: Real[np.ndarray, "*batch exemplar unit"],
     token: Int[np.ndarray, " exemplar"],
@@ -205,7 +230,7 @@ def equinorm(vectors: Real[np.ndarray, "*batch token unit"]) -> Float[np.ndarray
     Parameters
     ----------
     vectors
-        Token means centred on their mean, or the rows of the read-out's weights.
+        Token means (:func:`centred_means`), or the rows of the read-out's weights.
 
     Returns
     -------
@@ -228,7 +253,7 @@ def equiangularity(vectors: Real[np.ndarray, "*batch token unit"]) -> Float[np.n
     Parameters
     ----------
     vectors
-        Token means centred on their mean, or the rows of the read-out's weights.
+        Token means (:func:`centred_means`), or the rows of the read-out's weights.
 
     Returns
     -------
@@ -262,15 +287,17 @@ def self_duality(
 
     Returns
     -------
-        Distances; NaN where a side is 0 throughout, with one token, and on NaN.
+        Distances; NaN where the weights are 0 throughout or the tokens' means the same, with one
+        token, and on NaN.
     """
     sides = []
-    for side in (weight.astype(np.float64), _centred(means.astype(np.float64))):
+    for side in (weight.astype(np.float64), centred_means(means)):
         size = np.sqrt(np.sum(side**2, axis=(-1, -2), keepdims=True))
         sides.append(side / np.where(size > 0, size, np.nan))
     return np.asarray(np.sqrt(np.sum((sides[0] - sides[1]) ** 2, axis=(-1, -2))))
 
 
+@np.errstate(invalid="ignore")  # infinity minus infinity: NaN, as promised
 def nearest_mean_disagreement(
     patterns: Real[np.ndarray, "*batch exemplar unit"],
     means: Real[np.ndarray, "*batch token unit"],
@@ -292,7 +319,8 @@ def nearest_mean_disagreement(
 
     Returns
     -------
-        Shares; NaN with one token, where a token is absent, and on NaN.
+        Shares; NaN with one token, where a token is absent, where two tokens have the same mean
+        (neither is nearer) and on NaN.
     """
     mean = means.astype(np.float64)
     centre = mean.mean(axis=-2, keepdims=True)
@@ -301,6 +329,10 @@ def nearest_mean_disagreement(
     nearest = np.argmin(np.nan_to_num(distance), axis=-1)
     share = np.mean(nearest != predicted, axis=-1)
     known = np.isfinite(distance).all(axis=(-1, -2)) & (means.shape[-2] > 1)
+    gaps = np.abs(mean[..., :, None, :] - mean[..., None, :, :]).max(axis=-1, initial=0)
+    gaps[..., np.arange(means.shape[-2]), np.arange(means.shape[-2])] = np.inf
+    size = np.abs(mean).max(axis=(-1, -2), initial=0)
+    known &= gaps.min(axis=(-1, -2), initial=np.inf) > _ROUNDING * size
     return np.asarray(np.where(known, share, np.nan))
 
 

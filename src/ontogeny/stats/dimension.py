@@ -24,6 +24,7 @@ _SAFE = (1e-12, 1e12)
 """Largest deviations whose squares single precision holds with room for smaller ones."""
 
 
+@np.errstate(invalid="ignore")  # infinity minus infinity: NaN, as promised
 def participation_ratio(
     patterns: Real[np.ndarray, "*batch exemplar unit"],
     *,

@@ -15,7 +15,7 @@ from ontogeny.stats.checks import require_tokens
 from ontogeny.stats.tokens import token_counts, token_means
 
 UNKNOWN = -1
-"""Prediction of a snapshot whose logits are NaN."""
+"""Prediction of a snapshot whose logits are NaN or infinite."""
 
 
 def predicted_token(
@@ -30,9 +30,9 @@ def predicted_token(
 
     Returns
     -------
-        Indices, the first of equal ones; -1 where a logit is NaN.
+        Indices, the first of equal ones; -1 where a logit is NaN or infinite.
     """
-    bad = np.isnan(logits).any(axis=-1)
+    bad = ~np.isfinite(logits).all(axis=-1)
     return np.where(bad, UNKNOWN, logits.argmax(axis=-1))
 
 
@@ -145,6 +145,7 @@ def flips(
     return np.where(unknown, np.nan, changes.astype(np.float64))
 
 
+@np.errstate(invalid="ignore")  # infinity minus infinity: NaN, as promised
 def centre_distance(
     patterns: Real[np.ndarray, "*batch exemplar unit"],
     token: Int[np.ndarray, " exemplar"],

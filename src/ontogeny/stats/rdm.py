@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float, Int, Real
 
 from ontogeny.stats.checks import finite_members, require_tokens, rounding
-from ontogeny.stats.rsa import (  # read here by other modules: one place to import RDMs from
+from ontogeny.stats.rsa import (  # passed on: one place to import RDMs from
     difference_rdm,
     identity_rdm,
     noise_ceiling,
@@ -202,7 +202,8 @@ def _euclidean_in_single(centred: np.ndarray, out: np.ndarray) -> np.ndarray | N
     with np.errstate(over="ignore", invalid="ignore"):
         gram = _gram(centred.astype(np.float32))
     square = np.diagonal(gram, axis1=-2, axis2=-1).copy()
-    if not _LEAST < square.max(initial=0) < 1 / _LEAST:
+    largest = np.fmax.reduce(square, axis=-1, initial=0)  # NaN passed over
+    if not np.all((largest == 0) | ((largest > _LEAST) & (largest < 1 / _LEAST))):
         return None
     _distances_from_gram(gram)
     np.copyto(out, gram)
@@ -324,6 +325,7 @@ def mahalanobis_rdm(
     return rdm
 
 
+@np.errstate(invalid="ignore")  # infinity minus infinity: NaN, as promised
 def fold_means(
     patterns: Real[np.ndarray, "*batch exemplar unit"],
     token: Int[np.ndarray, " exemplar"],
@@ -354,6 +356,7 @@ def fold_means(
     return cells.reshape(*patterns.shape[:-2], n_folds, n_tokens, patterns.shape[-1])
 
 
+@np.errstate(invalid="ignore")  # infinity minus infinity: NaN, as promised
 def crossnobis_rdm(
     means: Float[np.ndarray, "*batch fold token unit"],
     precision: Float[np.ndarray, "*#batch unit unit"] | None = None,

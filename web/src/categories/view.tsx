@@ -1,0 +1,1 @@
+export function Categories() { return <p>Categories</p>; }

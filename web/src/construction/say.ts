@@ -1,0 +1,99 @@
+/** What the construction view says: its title at a step, and its hovers. */
+import type { Bundle } from "../data/bundle";
+import { isBeyond, isDead, preferredToken, tokenSignal } from "../data/facts";
+import { listed } from "../data/words";
+import { show } from "../draw/canvas";
+import type { Tip } from "../shell/app";
+import type { State } from "../state/state";
+import { strongest } from "./ancestry";
+import { weightAt, type Couplings } from "./couplings";
+import type { Model } from "./model";
+import { counted, sizeIn } from "./scene";
+
+/** The units at the far ends of the strongest edges at a step, with their weights. */
+export function neighbours(
+  couplings: Couplings,
+  unit: number,
+  direction: "down" | "up",
+  step: number,
+  reading: Model["reading"],
+  count: number,
+): { unit: number; edge: number; weight: number }[] {
+  const weight = (edge: number) => weightAt(couplings, edge, step, reading);
+  const ends = direction === "down" ? couplings.source : couplings.target;
+  return strongest(couplings, unit, direction, (edge) => Math.abs(weight(edge)) || 0, count).map(
+    ([edge]) => ({ unit: ends[edge] ?? -1, edge, weight: weight(edge) }),
+  );
+}
+
+export function titleOf(bundle: Bundle, model: Model, state: State): string {
+  const { units, manifest } = bundle;
+  const at = `At step ${(manifest.steps[state.step] ?? 0).toLocaleString("en")}`;
+  const token = state.token === null ? null : (manifest.tokens[state.token] ?? null);
+  const last = manifest.layers.at(-1);
+  const chosen = state.unit ?? (state.token !== null && last ? last.first + state.token : null);
+  if (chosen !== null) {
+    const parents = neighbours(model.couplings, chosen, "down", state.step, model.reading, 3);
+    const name = state.unit === null ? (token ?? "") : units.name(chosen);
+    const said = parents.map(({ unit, weight }) => `${units.name(unit)} (${weight > 0 ? "+" : ""}${show(weight)})`);
+    if (said.length === 0) return `${at} nothing known couples into ${name}`;
+    return state.unit === null || token === null
+      ? `${at} ${name} is built mostly from ${listed(said)}`
+      : `${at} what ${name} says of ${token} comes mostly through ${listed(said)}`;
+  }
+  return overview(bundle, model, state.step, at);
+}
+
+function overview(bundle: Bundle, model: Model, step: number, at: string): string {
+  const shown = model.layout.nodes.filter(({ column }) => column > 0 && column < model.layout.columns.length - 1);
+  const beyond = shown.filter(({ unit }) => isBeyond(bundle, unit, step) === true).length;
+  const isKnown = shown.some(({ unit }) => isBeyond(bundle, unit, step) !== null);
+  const accuracy = bundle.array("accuracy")?.at(step, 1) ?? Number.NaN;
+  const right = Number.isFinite(accuracy) ? ` and ${Math.round(accuracy * 100)}% of the probe is told right` : "";
+  if (!isKnown) return `${at} ${counted(model.scene, step).drawn} couplings lead from pixels to tokens${right}`;
+  return `${at} ${beyond} of these ${shown.length} detectors tell tokens apart beyond chance${right}`;
+}
+
+export function nodeTip(bundle: Bundle, unit: number, step: number): Tip {
+  const { units, manifest } = bundle;
+  if (units.isPixel(unit)) {
+    return { title: units.name(unit), note: "A colour channel of the image itself." };
+  }
+  const token = preferredToken(bundle, unit, step);
+  const signal = tokenSignal(bundle, unit, step);
+  const rows: [string, string][] = [
+    ["answers most to", token === null ? "–" : (manifest.tokens[token] ?? "–")],
+    ["token signal", `${show(signal.value)} (null ${show(signal.null)})`],
+    ["mean activation", show(bundle.array("unit_mean")?.at(step, unit))],
+  ];
+  const beyond = isBeyond(bundle, unit, step);
+  const state = isDead(bundle, unit, step)
+    ? "Dead: nothing in the probe excites it at this step."
+    : beyond === false
+      ? "Grey: does not tell tokens apart beyond its null at this step."
+      : "Click to see what it is built from and what uses it.";
+  return { title: units.name(unit), rows, note: state };
+}
+
+export function edgeTip(bundle: Bundle, model: Model, edge: number, step: number): Tip {
+  const { couplings, scene } = model;
+  const ends = [couplings.source[edge] ?? -1, couplings.target[edge] ?? -1] as const;
+  const { total, signal, contrast } = couplings.fields;
+  const rows: [string, string][] = [
+    ["coupling (total share)", show(total.at(step, edge), 3)],
+    ["of it between tokens", show(signal?.at(step, edge), 3)],
+  ];
+  const { token } = model.reading;
+  if (token !== null) {
+    rows.push([`contrast, ${bundle.manifest.tokens[token] ?? ""}`, show(contrast?.at(step, edge, token), 3)]);
+  }
+  const gap = bundle.units.layer(ends[1]);
+  const chance = sizeIn(scene.chance, scene, gap, step);
+  rows.push(["null of this layer", chance > 0 ? show(chance, 3) : "–"]);
+  return {
+    title: `${bundle.units.name(ends[0])} → ${bundle.units.name(ends[1])}`,
+    rows,
+    note: (token === null ? total : (contrast ?? total)).entry.definition,
+    source: (token === null ? total : (contrast ?? total)).entry.source,
+  };
+}

@@ -1,0 +1,62 @@
+/** Where the page has its bundle from: inside the file itself, or beside it on the server. */
+import { readManifest, type Manifest } from "./manifest";
+
+export interface Source {
+  readonly isLive: boolean;
+  manifest(): Promise<Manifest>;
+  blob(name: string): Promise<ArrayBuffer>;
+  /** Address of something the server offers; null where there is no server. */
+  address(path: string): string | null;
+}
+
+/** The bundle written into this document, or else the one the server has. */
+export function findSource(page: Document, location: Location): Source {
+  return page.getElementById("manifest") ? embedded(page) : fetched(location);
+}
+
+function embedded(page: Document): Source {
+  return {
+    isLive: false,
+    address: () => null,
+    manifest: async () =>
+      readManifest(JSON.parse(page.getElementById("manifest")?.textContent ?? "{}")),
+    blob: async (name) => {
+      const element = page.getElementById(`blob-${name}`);
+      if (!element) throw new Error(`expected ${name} inside this file, got none: export it again`);
+      const bytes = fromBase64(element.textContent ?? "");
+      return element.dataset["encoding"] === "gzip" ? gunzip(bytes) : bytes.buffer;
+    },
+  };
+}
+
+function fetched(location: Location): Source {
+  const key = new URLSearchParams(location.search).get("key");
+  const address = (path: string) => {
+    const url = new URL(path, location.href.split("#")[0]);
+    if (key !== null) url.searchParams.set("key", key);
+    return url.href;
+  };
+  const get = async (path: string) => {
+    const answer = await fetch(address(path));
+    if (!answer.ok) throw new Error(`expected ${path} from the server, got ${answer.status}`);
+    return answer;
+  };
+  return {
+    isLive: true,
+    address,
+    manifest: async () => readManifest(await (await get("data/manifest.json")).json()),
+    blob: async (name) => (await get(`data/${encodeURIComponent(name)}`)).arrayBuffer(),
+  };
+}
+
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  const binary = atob(text.trim());
+  const bytes = new Uint8Array(binary.length);
+  for (let k = 0; k < binary.length; k++) bytes[k] = binary.charCodeAt(k);
+  return bytes;
+}
+
+export async function gunzip(bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+}

@@ -1,0 +1,1 @@
+export function Detectors() { return <p>Detectors</p>; }

@@ -1,0 +1,45 @@
+/** Canvases as sharp as the screen, scales, and numbers as text. */
+
+/** Fit a canvas to its element's size in device pixels; return its context, in CSS pixels. */
+export function sharpen(
+  canvas: HTMLCanvasElement,
+  width: number,
+  height: number,
+): CanvasRenderingContext2D {
+  const ratio = Math.min(2, window.devicePixelRatio || 1);
+  const [w, h] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
+  if (canvas.width !== w) canvas.width = w;
+  if (canvas.height !== h) canvas.height = h;
+  const pen = canvas.getContext("2d");
+  if (!pen) throw new Error("expected a browser with a 2d canvas");
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return pen;
+}
+
+export const FONT = '"Inter", "Segoe UI", system-ui, -apple-system, "DejaVu Sans", sans-serif';
+
+export type Scale = (value: number) => number;
+
+export const linear =
+  (from: number, to: number, low: number, high: number): Scale =>
+  (value) =>
+    low + ((value - from) / (to - from || 1)) * (high - low);
+
+/** A number as text: as many digits as are worth reading; "–" where there is none. */
+export function show(value: number | null | undefined, digits = 2): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  if (Number.isInteger(value) && size < 1e6) return value.toLocaleString("en");
+  if (size !== 0 && (size < 10 ** -digits || size >= 1e5)) return value.toExponential(1);
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : digits).replace("-", "−");
+}
+
+export const percent = (value: number | null): string =>
+  value === null || !Number.isFinite(value) ? "–" : `${Math.round(value * 100)}%`;
+
+/** The interval in which something set in, as text. */
+export function interval(after: number, by: number): string {
+  if (!Number.isFinite(by)) return "not within this run";
+  if (!Number.isFinite(after)) return `by step ${by}`;
+  return after === by ? `at step ${by}` : `between steps ${after} and ${by}`;
+}

@@ -1,0 +1,56 @@
+/** Start: find the bundle, open it, draw the page; and follow a run that is still training. */
+import { render } from "preact";
+import { Bundle } from "./data/bundle";
+import { FORMAT } from "./data/manifest";
+import { findSource } from "./data/source";
+import { follow } from "./data/live";
+import { App, AppProvider } from "./shell/app";
+import { Shell } from "./shell/shell";
+import { player } from "./state/play";
+import { Store } from "./state/store";
+import "./style.css";
+
+async function start(root: HTMLElement): Promise<void> {
+  const source = findSource(document, location);
+  const manifest = await source.manifest();
+  if (manifest.steps.length === 0) {
+    tell(root, `${manifest.run.name}: nothing was recorded yet`, manifest.missing.map((one) => `${one.what}: ${one.why}`));
+  }
+  const bundle = new Bundle(manifest, source);
+  await bundle.load("base");
+  const store = new Store(bundle);
+  const app = new App(store);
+  document.title = `${manifest.run.name} · Ontogeny`;
+  if (manifest.format > FORMAT) {
+    manifest.texts.notices.push(
+      `This page reads bundles of format ${FORMAT}, and got one of format ${manifest.format}: some of it may not show.`,
+    );
+  }
+  player(store);
+  if (source.isLive && manifest.run.state === "training") follow(app, source);
+  render(
+    <AppProvider value={app}>
+      <Shell />
+    </AppProvider>,
+    root,
+  );
+}
+
+function tell(root: HTMLElement, sentence: string, rest: readonly string[] = []): void {
+  render(
+    <main class="sorry">
+      <h1>{sentence}</h1>
+      {rest.map((line) => (
+        <p key={line}>{line}</p>
+      ))}
+    </main>,
+    root,
+  );
+}
+
+const root = document.getElementById("app");
+if (root) {
+  start(root).catch((error: unknown) => {
+    tell(root, "This page could not be opened", [error instanceof Error ? error.message : String(error)]);
+  });
+}

@@ -1,0 +1,1 @@
+export function Observations() { return <p>Observations</p>; }

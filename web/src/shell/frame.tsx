@@ -1,0 +1,69 @@
+/** A view's frame: a title that says what is seen, how to read it, and its files. */
+import { useRef } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { savePicture, saveTable, type Table } from "../draw/download";
+import { useApp } from "./app";
+
+export interface FrameProps {
+  title: ComponentChildren;
+  how: ComponentChildren;
+  name: string;
+  table?: () => Table;
+  tools?: ComponentChildren;
+  children: ComponentChildren;
+}
+
+export function Frame({ title, how, name, table, tools, children }: FrameProps) {
+  const app = useApp();
+  const figure = useRef<HTMLDivElement>(null);
+  const fileName = () => {
+    const { manifest } = app.bundle;
+    return `${manifest.run.name}-${name}-step${manifest.steps[app.store.state.value.step] ?? ""}`;
+  };
+  const picture = () =>
+    figure.current && void savePicture(fileName(), figure.current, app.palette.value.ground);
+  return (
+    <section class="frame" aria-label={`${name} view`}>
+      <header>
+        <div class="said">
+          <h2>{title}</h2>
+          <p class="how">{how}</p>
+        </div>
+        <div class="files">
+          <button type="button" onClick={picture} aria-label={`Save the ${name} figure as PNG`}>
+            PNG
+          </button>
+          {table && (
+            <button
+              type="button"
+              onClick={() => saveTable(fileName(), table())}
+              aria-label={`Save the data of the ${name} figure as CSV`}
+            >
+              CSV
+            </button>
+          )}
+        </div>
+      </header>
+      {tools && <div class="tools">{tools}</div>}
+      <div class="figure" ref={figure}>
+        {children}
+      </div>
+    </section>
+  );
+}
+
+/** What is not there, and why, in the place where it would be. */
+export function Missing({ what, names }: { what: string; names: readonly string[] }) {
+  const { store } = useApp();
+  const bundle = store.bundle.value;
+  const waits = names.some((name) => bundle.status(name) === "loading");
+  return waits ? (
+    <p class="waiting" role="status">
+      Loading {what} …
+    </p>
+  ) : (
+    <p class="absent">
+      No {what} here. <span>{bundle.why(...what.split(" ").slice(-1), ...names)}.</span>
+    </p>
+  );
+}

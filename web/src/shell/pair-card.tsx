@@ -1,0 +1,107 @@
+/** Ask: when did it learn to tell these two tokens apart, and which detectors do it? */
+import { signal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
+import { pictureOf } from "../data/pictures";
+import { interval, show } from "../draw/canvas";
+import { positionOf } from "../state/state";
+import { useApp } from "./app";
+import { Num } from "./hover";
+import { apart, tellers } from "./pair";
+import { Thumb } from "./thumb";
+import { TokenMark } from "./token";
+
+const SHOWN = 5;
+
+export function PairCard() {
+  const { store } = useApp();
+  const bundle = store.bundle.value;
+  const { tokens, steps } = bundle.manifest;
+  const pair = useMemo(() => signal<[number, number]>(hardest(tokens.length)), []);
+  const [a, b] = pair.value;
+  if (tokens.length < 2) return null;
+  const { step } = store.state.value;
+  const layers = apart(bundle, a, b);
+  const first = layers.reduce<(typeof layers)[number] | null>((best, one) => (best && best.by <= one.by ? best : one), null);
+  const found = tellers(bundle, a, b, step, SHOWN);
+  const choose = (which: 0 | 1, token: number) => {
+    const next: [number, number] = [a, b];
+    next[which] = token;
+    if (next[0] === next[1]) next[which === 0 ? 1 : 0] = which === 0 ? a : b;
+    pair.value = next;
+  };
+  return (
+    <section>
+      <h2>Tell apart</h2>
+      <p class="pair">
+        <Choice label="One token" value={a} set={(k) => choose(0, k)} /> from{" "}
+        <Choice label="Another token" value={b} set={(k) => choose(1, k)} />
+      </p>
+      {bundle.definition("apart_by") && (
+        <>
+          <h3>When?</h3>
+          {first ? (
+            <>
+              <p>
+                First in <b>{first.layer}</b>, <Num of="apart_by" value={first.by} as={() => interval(first.after, first.by)} />.
+              </p>
+              <ul class="rows">
+                {layers.map(({ layer, by, after }) => (
+                  <li key={layer}>
+                    <button type="button" onClick={() => store.set({ step: Math.round(positionOf(by, steps)), layer: bundle.layersAll().indexOf(layer), view: "categories" })}>
+                      <span class="name">{layer}</span>
+                      <Bar share={Math.log1p(by) / Math.log1p(steps.at(-1) ?? 1)} />
+                      <span class="value"><Num of="apart_by" value={by} as={() => (Number.isFinite(after) ? `${after}–${by}` : `${by}`)} /></span>
+                    </button>
+                  </li>
+                ))}
+              </ul>
+            </>
+          ) : (
+            bundle.status("apart_by") === "ready" && <p>In no layer beyond chance, within this run.</p>
+          )}
+        </>
+      )}
+      {found.length > 0 && (
+        <>
+          <h3>By which detectors, at this step?</h3>
+          <ul class="rows">
+            {found.map(({ unit, difference }) => (
+              <li key={unit}>
+                <button type="button" onClick={() => store.set({ unit, view: "construction" })}>
+                  <Thumb picture={pictureOf(bundle, unit, steps[step] ?? 0)} side={26} label="" />
+                  <span class="name">{bundle.units.name(unit)}</span>
+                  <TokenMark token={difference > 0 ? a : b} />
+                  <span class="value"><Num of="token_response" value={Math.abs(difference)} as={(v) => `${show(v, 1)} sd`} /></span>
+                </button>
+              </li>
+            ))}
+          </ul>
+          <p class="quiet small">Click one to see what it is built from.</p>
+        </>
+      )}
+    </section>
+  );
+}
+
+/** The last two tokens: in flowers, sunflowers and tulips. */
+const hardest = (count: number): [number, number] => [Math.max(0, count - 1), Math.max(0, count - 3)];
+
+function Bar({ share }: { share: number }) {
+  return (
+    <svg class="signed" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+      <line x1="0" x2="100" y1="4" y2="4" stroke="currentColor" stroke-width="0.4" />
+      <rect x={Math.min(98, 100 * share)} y="0.5" width={Math.max(2, 100 - 100 * share)} height="7" fill="currentColor" opacity="0.45" />
+    </svg>
+  );
+}
+
+function Choice({ label, value, set }: { label: string; value: number; set(token: number): void }) {
+  const { store } = useApp();
+  return (
+    <select aria-label={label} value={value} onChange={(event) => set(Number(event.currentTarget.value))}>
+      {store.bundle.value.manifest.tokens.map((name, k) => (
+        <option key={name} value={k}>{name}</option>
+      ))}
+    </select>
+  );
+}

@@ -1,0 +1,34 @@
+/** When two tokens were first kept apart, by layer, and which detectors do it. */
+import type { Bundle } from "../data/bundle";
+import { tokenSignal } from "../data/facts";
+
+export interface Apart {
+  layer: string;
+  after: number;
+  by: number;
+}
+
+/** Onset of the distance between two tokens in each layer; layers where it never came are left out. */
+export function apart(bundle: Bundle, a: number, b: number): Apart[] {
+  const [after, by] = [bundle.array("apart_after"), bundle.array("apart_by")];
+  if (!after || !by) return [];
+  return bundle
+    .layersAll()
+    .map((layer, k) => ({ layer, after: after.at(k, a, b), by: by.at(k, a, b) }))
+    .filter((one) => Number.isFinite(one.by));
+}
+
+/** Units whose mean answers to two tokens lie farthest apart at a step, best first. */
+export function tellers(bundle: Bundle, a: number, b: number, step: number, count: number) {
+  const response = bundle.array("token_response");
+  const last = bundle.manifest.layers.at(-1);
+  if (!response || !last) return [];
+  const found: { unit: number; difference: number }[] = [];
+  for (let unit = 0; unit < last.first; unit++) {
+    const difference = response.at(step, unit, a) - response.at(step, unit, b);
+    const signal = tokenSignal(bundle, unit, step);
+    if (Number.isNaN(difference) || signal.value <= signal.null) continue;
+    found.push({ unit, difference });
+  }
+  return found.sort((x, y) => Math.abs(y.difference) - Math.abs(x.difference)).slice(0, count);
+}

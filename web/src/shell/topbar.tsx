@@ -1,0 +1,70 @@
+/** The bar at the top: which run, how good it is now, which view, search, theme, help. */
+import { percent } from "../draw/canvas";
+import { VIEWS, type View } from "../state/state";
+import { useApp } from "./app";
+import { Num } from "./hover";
+import { Search } from "./search";
+
+const NAMES: Record<View, string> = {
+  construction: "Construction",
+  categories: "Categories",
+  detectors: "Detectors",
+  observations: "Observations",
+  compare: "Compare",
+};
+
+export function TopBar({ help }: { help(): void }) {
+  const { store, palette, live } = useApp();
+  const bundle = store.bundle.value;
+  const { run, steps } = bundle.manifest;
+  const { view, step } = store.state.value;
+  const accuracy = bundle.array("accuracy")?.at(step, 1) ?? null;
+  const isDark = palette.value.isDark;
+  return (
+    <header class="top">
+      <h1>
+        <strong>{run.name}</strong>
+        {run.task !== "" && run.task !== run.name && <span>{run.task}</span>}
+      </h1>
+      <p class="now" aria-live="off">
+        <span>step <b>{(steps[step] ?? 0).toLocaleString("en")}</b></span>
+        <span>
+          accuracy <b><Num of="accuracy" value={accuracy} as={percent} /></b>
+          <small> chance {percent(run.chance)}</small>
+        </span>
+        {live.value && (
+          <span class="live" role="status">
+            {live.value.state} · step {live.value.step} of {live.value.of}
+          </span>
+        )}
+      </p>
+      <nav aria-label="Views">
+        {VIEWS.map((name, k) => (
+          <button
+            key={name}
+            type="button"
+            class="tab"
+            aria-current={view === name ? "page" : undefined}
+            title={`${NAMES[name]} (key ${k + 1})`}
+            onClick={() => store.set({ view: name })}
+          >
+            {NAMES[name]}
+          </button>
+        ))}
+      </nav>
+      <Search />
+      <button
+        type="button"
+        class="icon"
+        aria-label={isDark ? "Light colours" : "Dark colours"}
+        title={isDark ? "Light colours" : "Dark colours"}
+        onClick={() => store.set({ theme: isDark ? "light" : "dark" })}
+      >
+        {isDark ? "☀" : "☾"}
+      </button>
+      <button type="button" class="icon" aria-label="Help" title="Help (?)" onClick={help}>
+        ?
+      </button>
+    </header>
+  );
+}

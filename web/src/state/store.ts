@@ -1,0 +1,105 @@
+/** The page's one state, kept in its address; and where the film is just now. */
+import { signal } from "@preact/signals";
+import type { Bundle } from "../data/bundle";
+import {
+  formatState,
+  initialState,
+  isPlace,
+  parseState,
+  type Names,
+  type State,
+} from "./state";
+
+const SETTLE = 180;
+/** Milliseconds without a move before the slider's step is written into the address. */
+
+export class Store {
+  readonly bundle;
+  readonly state;
+  /** Position among the recorded steps, also between two of them while the film plays. */
+  readonly position;
+  readonly playing = signal(false);
+  private names: Names;
+  private timer: number | undefined;
+
+  constructor(bundle: Bundle) {
+    this.names = namesOf(bundle);
+    this.bundle = signal(bundle);
+    this.state = signal(parseState(location.hash, this.names));
+    this.position = signal(this.state.value.step);
+    addEventListener("popstate", () => this.read());
+    addEventListener("hashchange", () => this.read());
+  }
+
+  get steps(): readonly number[] {
+    return this.names.steps;
+  }
+
+  /** Change some of the state; a new place enters the history, a new step does not. */
+  set(change: Partial<State>): void {
+    const before = this.state.value;
+    const after = { ...before, ...change };
+    if ((Object.keys(change) as (keyof State)[]).every((key) => before[key] === after[key])) return;
+    this.state.value = after;
+    if (change.step !== undefined && Math.round(this.position.value) !== change.step) {
+      this.position.value = change.step;
+    }
+    if (isPlace(before, after)) this.write("pushState");
+    else this.writeSoon();
+  }
+
+  /** Move the film; the state's step is the recorded one nearest to it. */
+  seek(position: number): void {
+    const last = Math.max(0, this.steps.length - 1);
+    this.position.value = Math.max(0, Math.min(last, position));
+    this.set({ step: Math.round(this.position.value) });
+  }
+
+  /** Take a newer bundle of the same run; who looked at its last step still does. */
+  replace(bundle: Bundle): void {
+    const atEnd = this.state.value.step >= this.steps.length - 1;
+    this.names = namesOf(bundle);
+    this.bundle.value = bundle;
+    if (atEnd && !this.playing.value) this.seek(this.steps.length - 1);
+  }
+
+  clear(): void {
+    const { unit, token, exemplar } = initialState(this.names);
+    this.set({ unit, token, exemplar });
+  }
+
+  /** The names that an address is written with, once the exemplars' are there. */
+  refresh(): void {
+    this.names = namesOf(this.bundle.value);
+    this.read();
+  }
+
+  private read(): void {
+    if (location.hash === formatState(this.state.value, this.names)) return;
+    const state = parseState(location.hash, this.names);
+    this.state.value = state;
+    if (Math.round(this.position.value) !== state.step) this.position.value = state.step;
+  }
+
+  private writeSoon(): void {
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => this.write("replaceState"), SETTLE);
+  }
+
+  private write(how: "pushState" | "replaceState"): void {
+    clearTimeout(this.timer);
+    history[how](null, "", formatState(this.state.value, this.names));
+  }
+}
+
+function namesOf(bundle: Bundle): Names {
+  const ids = bundle.array("exemplar_id");
+  return {
+    steps: bundle.manifest.steps,
+    layers: bundle.layersAll(),
+    tokens: bundle.manifest.tokens,
+    unitIndex: (name) => bundle.units.index(name),
+    unitName: (unit) => bundle.units.name(unit),
+    exemplars: ids ? Array.from(ids.values()) : [],
+  };
+}

@@ -1,0 +1,207 @@
+/** The timeline's static picture: accuracies over chance, losses, the onset raster, the axis. */
+import type { Bundle } from "../data/bundle";
+import type { Palette } from "../draw/colour";
+import { FONT, linear } from "../draw/canvas";
+import { trace } from "../draw/shapes";
+import type { Size } from "../shell/drawing";
+import type { Axis } from "./axis";
+import type { Row } from "./rows";
+
+export const LEFT = 92;
+export const RIGHT = 96;
+export const AXIS = 18;
+export const ROW = 11;
+
+export interface Parts {
+  curves: { top: number; bottom: number };
+  raster: { top: number; row: number };
+  axis: number;
+}
+
+export function parts(size: Size, nRows: number): Parts {
+  const raster = nRows * ROW;
+  const bottom = size.height - AXIS;
+  return {
+    curves: { top: 6, bottom: bottom - raster - (nRows > 0 ? 8 : 2) },
+    raster: { top: bottom - raster - 2, row: ROW },
+    axis: bottom,
+  };
+}
+
+export interface Shown {
+  bundle: Bundle;
+  palette: Palette;
+  axis: Axis;
+  parts: Parts;
+  rows: readonly Row[];
+  token: number | null;
+}
+
+export function drawTimeline(pen: CanvasRenderingContext2D, size: Size, shown: Shown): void {
+  drawAxis(pen, size, shown);
+  drawChance(pen, size, shown);
+  drawLoss(pen, shown);
+  drawAccuracies(pen, size, shown);
+  drawChanges(pen, shown);
+  shown.rows.forEach((row, k) => drawRow(pen, size, shown, row, k));
+}
+
+function drawAxis(pen: CanvasRenderingContext2D, size: Size, { palette, axis, parts }: Shown): void {
+  pen.strokeStyle = palette.line;
+  pen.lineWidth = 1;
+  pen.fillStyle = palette.quiet;
+  pen.font = `11px ${FONT}`;
+  pen.textAlign = "center";
+  pen.textBaseline = "top";
+  for (const step of axis.ticks) {
+    const x = Math.round(axis.x(step)) + 0.5;
+    pen.beginPath();
+    pen.moveTo(x, parts.curves.top);
+    pen.lineTo(x, parts.axis);
+    pen.stroke();
+    pen.fillText(step.toLocaleString("en"), x, parts.axis + 3);
+  }
+  pen.textAlign = "left";
+  pen.fillText("step (log)", size.width - RIGHT + 22, parts.axis + 3);
+}
+
+function drawChance(pen: CanvasRenderingContext2D, size: Size, shown: Shown): void {
+  const { palette, bundle, parts } = shown;
+  const { run } = bundle.manifest;
+  const y = accuracyScale(parts);
+  const [low, high] = [run.chanceLow ?? run.chance, run.chanceHigh ?? run.chance];
+  if (low === null || high === null) return;
+  pen.fillStyle = palette.band;
+  pen.fillRect(LEFT, y(high), size.width - LEFT - RIGHT, Math.max(1, y(low) - y(high)));
+  pen.fillStyle = palette.quiet;
+  pen.font = `10px ${FONT}`;
+  pen.textAlign = "left";
+  pen.textBaseline = "middle";
+  pen.fillText("chance", size.width - RIGHT + 6, (y(high) + y(low)) / 2);
+}
+
+export const accuracyScale = ({ curves }: Parts) => linear(0, 1, curves.bottom, curves.top);
+
+function line(
+  pen: CanvasRenderingContext2D,
+  points: Iterable<readonly [number, number]>,
+): void {
+  let isFirst = true;
+  pen.beginPath();
+  for (const [x, y] of points) {
+    if (!Number.isFinite(y)) isFirst = true;
+    else if (isFirst) {
+      pen.moveTo(x, y);
+      isFirst = false;
+    } else pen.lineTo(x, y);
+  }
+  pen.stroke();
+}
+
+function drawLoss(pen: CanvasRenderingContext2D, shown: Shown): void {
+  const { bundle, palette, axis, parts } = shown;
+  const loss = bundle.array("loss");
+  if (!loss) return;
+  const { steps } = bundle.manifest;
+  const most = Math.max(...steps.map((_, k) => loss.at(k, 1) || 0), 1e-9);
+  const y = linear(0, most, parts.curves.bottom, parts.curves.top);
+  pen.strokeStyle = palette.quiet;
+  pen.lineWidth = 1;
+  pen.setLineDash([3, 3]);
+  line(pen, steps.map((step, k) => [axis.x(step), y(loss.at(k, 1))] as const));
+  pen.setLineDash([]);
+  pen.fillStyle = palette.quiet;
+  pen.font = `10px ${FONT}`;
+  pen.textAlign = "right";
+  pen.textBaseline = "middle";
+  const mid = (parts.curves.top + parts.curves.bottom) / 2;
+  pen.fillText("accuracy", LEFT - 30, mid - 7);
+  pen.fillText("- - loss", LEFT - 30, mid + 7);
+  pen.fillText("1", LEFT - 5, parts.curves.top + 4);
+  pen.fillText("0", LEFT - 5, parts.curves.bottom - 3);
+}
+
+function drawAccuracies(pen: CanvasRenderingContext2D, size: Size, shown: Shown): void {
+  const { bundle, palette, axis, parts, token } = shown;
+  const { steps, tokens } = bundle.manifest;
+  const y = accuracyScale(parts);
+  const [own, all] = [bundle.array("token_accuracy"), bundle.array("accuracy")];
+  if (own) {
+    tokens.forEach((_, k) => {
+      pen.strokeStyle = palette.tokens[k] ?? palette.quiet;
+      pen.globalAlpha = token === null || token === k ? 0.9 : 0.15;
+      pen.lineWidth = token === k ? 2.6 : 1.4;
+      line(pen, steps.map((step, s) => [axis.x(step), y(own.at(s, 1, k))] as const));
+    });
+    pen.globalAlpha = 1;
+  }
+  if (!all) return;
+  pen.strokeStyle = palette.ink;
+  pen.lineWidth = 2;
+  pen.globalAlpha = token === null ? 1 : 0.25;
+  line(pen, steps.map((step, s) => [axis.x(step), y(all.at(s, 1))] as const));
+  pen.globalAlpha = 1;
+  pen.fillStyle = palette.ink;
+  pen.font = `600 10px ${FONT}`;
+  pen.textAlign = "left";
+  pen.textBaseline = "middle";
+  pen.fillText("mean of tokens", size.width - RIGHT + 6, y(all.at(steps.length - 1, 1)));
+}
+
+/** Steps at which several measures change together beyond chance. */
+function drawChanges(pen: CanvasRenderingContext2D, { bundle, palette, axis, parts }: Shown): void {
+  const p = bundle.array("agreeing_p");
+  if (!p) return;
+  pen.fillStyle = palette.ink;
+  bundle.manifest.steps.forEach((step, k) => {
+    if (!(p.at(k) <= 0.05)) return;
+    const x = axis.x(step);
+    pen.beginPath();
+    pen.moveTo(x - 4, parts.curves.top - 5);
+    pen.lineTo(x + 4, parts.curves.top - 5);
+    pen.lineTo(x, parts.curves.top + 2);
+    pen.fill();
+  });
+}
+
+function drawRow(pen: CanvasRenderingContext2D, size: Size, shown: Shown, row: Row, k: number): void {
+  const { palette, axis, parts } = shown;
+  const y = parts.raster.top + (k + 0.5) * parts.raster.row;
+  const end = size.width - RIGHT;
+  const colour = row.token === null ? palette.quiet : (palette.tokens[row.token] ?? palette.quiet);
+  pen.fillStyle = palette.ink;
+  pen.font = `10px ${FONT}`;
+  pen.textAlign = "right";
+  pen.textBaseline = "middle";
+  pen.fillText(row.name, LEFT - 8, y);
+  pen.strokeStyle = palette.line;
+  pen.lineWidth = 1;
+  pen.beginPath();
+  pen.moveTo(LEFT, y);
+  pen.lineTo(end, y);
+  pen.stroke();
+  if (!Number.isFinite(row.by)) {
+    pen.fillStyle = palette.quiet;
+    pen.textAlign = "left";
+    pen.fillText("not yet", end + 6, y);
+    return;
+  }
+  const by = axis.x(row.by);
+  const after = Number.isFinite(row.after) ? axis.x(row.after) : LEFT;
+  pen.globalAlpha = 0.28;
+  pen.fillStyle = colour;
+  pen.fillRect(by, y - 2, end - by, 4);
+  pen.globalAlpha = 1;
+  if (Number.isFinite(row.low) && Number.isFinite(row.high)) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = 1.5;
+    pen.beginPath();
+    pen.moveTo(axis.x(row.low), y);
+    pen.lineTo(axis.x(row.high), y);
+    pen.stroke();
+  }
+  pen.fillRect(after, y - 3, Math.max(3, by - after), 6);
+  if (row.token === null) return;
+  trace(pen, row.token, by, y, 4);
+  pen.fill();
+}

@@ -1,5 +1,6 @@
 """Maps that can be compared between steps: naive twins, what they must show, and must not."""
 
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -335,3 +336,29 @@ def test_the_twin_of_a_gap_is_a_gap(seed: int) -> None:
     x[1, 0, 0] = np.nan
     twin = embedding.gaussian_twin(x)
     assert np.isnan(twin).any(axis=(1, 2)).tolist() == [False, True, False]
+
+
+# --- memory -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("draw", [embedding.mds_map, embedding.neighbour_map])
+def test_memory_is_one_matrix_in_single_precision_a_frame(draw: Callable[..., np.ndarray]) -> None:
+    steps, n, n_units = 12, 300, 16
+    x = normal(20, steps, n, n_units).astype(np.float32)
+    tracemalloc.start()
+    try:
+        draw(x, iterations=2)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    frames, patterns = 4 * steps * n**2, 8 * steps * n * n_units
+    scratch = 4 * 2 * 4 * n**2 + 8 * 3 * n**2  # of the threads; of distances in double
+    assert frames < peak < frames + 3 * patterns + scratch
+
+
+def test_the_result_does_not_depend_on_the_number_of_threads(monkeypatch) -> None:
+    x = normal(21, 5, 40, 6)
+    several = [draw(x) for draw in TETHERED]
+    monkeypatch.setattr(embedding, "_THREADS", 1)
+    for draw, frames in zip(TETHERED, several, strict=True):
+        assert np.array_equal(draw(x), frames)

@@ -99,6 +99,15 @@ def test_exact_duplicates_are_no_fault() -> None:
     assert_allclose(quality.continuity, 1)
 
 
+def test_of_exemplars_equally_near_only_as_many_as_asked_for_count() -> None:
+    """Two heaps on the map: each has six nearest, of which two are looked up in the data."""
+    heaps = np.repeat(np.eye(2), 7, axis=0)[None]
+    for seed in range(5):
+        quality = mapquality.map_quality(normal(seed, 1, 14, 5), heaps, neighbours=2)
+        assert 0 < quality.trustworthiness[0] <= 1
+        assert 0 < quality.continuity[0] <= 1
+
+
 @pytest.mark.parametrize("neighbours", [0, 6])
 def test_too_many_or_no_neighbours_are_refused(neighbours: int) -> None:
     with pytest.raises(InputError, match=r"expected 1 <= neighbours < half of the 12 exemplars"):

@@ -3,7 +3,7 @@
 Both sides get the same arrays and do what their users do: rsatoolbox gets a list with a Dataset of
 every step, built anew, and returns one RDMs object. The name of a row says in which precision the
 patterns come. A record holds them in single: there our RDMs use products in single precision where
-these give five digits, and in double where not, while rsatoolbox computes in single throughout.
+these give four digits, and in double where not, while rsatoolbox computes in single throughout.
 Reasons carry the load of the machine, since all ratios suffer from neighbours.
 """
 

@@ -6,9 +6,10 @@ given token means in place of patterns. What models predict and how it compares 
 in :mod:`ontogeny.stats.rsa`. May import numpy only.
 
 Precision: patterns in double give distances to about 1e-14 of the patterns' spread. Patterns in
-single, as a record holds them, give distances within 1e-5 of each distance, twice as fast: inner
-products of centred patterns in single precision, and in double for pairs so near (squared distance
-below about 1/40 of the patterns' squared lengths) that single would lose more.
+single, as a record holds them, give distances within 5e-5 of each distance (in recorded layers
+3e-5 at most), up to twice as fast: inner products of centred patterns in single precision, and in
+double for pairs so near (squared distance below about 1/40 of the patterns' squared lengths) that
+single would lose more; where these are many (late layers, whose tokens are compact), all in double.
 
 References
 ----------
@@ -79,7 +80,7 @@ def squared_euclidean_rdm(
     Returns
     -------
         Symmetric matrices with a zero diagonal, in double precision (for patterns in single, to
-        1e-5: see the head of the module); NaN in the rows of a pattern that holds NaN.
+        5e-5: see the head of the module); NaN in the rows of a pattern that holds NaN.
         Distances below 1e-8 of the spread of patterns in double are lost to rounding.
     """
     return _by_chunk(patterns, _squared_euclidean)
@@ -100,7 +101,7 @@ def correlation_rdm(
     Returns
     -------
         Symmetric matrices with a zero diagonal, in double precision (for patterns in single, to
-        1e-5: see the head of the module). NaN in the rows of a pattern that is the same in all
+        5e-5: see the head of the module). NaN in the rows of a pattern that is the same in all
         units (its correlation is undefined, e.g. all units silent) or holds NaN; all NaN with one
         unit.
     """

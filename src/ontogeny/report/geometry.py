@@ -1,0 +1,307 @@
+"""The report on the geometry of exemplars: what distances resemble, dimensions, other runs.
+
+Words and figures of `ontogeny.measure.models`, `.dimension` and `.runs`. May import matplotlib,
+numpy, xarray, ontogeny.plot, ontogeny.measure and below; no torch.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from ontogeny.measure.layers import PIXELS, last_hidden
+from ontogeny.measure.models import PER_TOKEN
+from ontogeny.measure.runs import N_SHUFFLES
+from ontogeny.plot import geometry as draw
+from ontogeny.plot import structure as draw_structure
+from ontogeny.plot import style
+from ontogeny.report import words
+from ontogeny.report.figures import Material, Section
+from ontogeny.stats.onset import onset_interval
+
+SHOWN = {"token": "tokens", "parts": "parts", PIXELS: "pixels", "last_layer": "the finished top"}
+"""Models that are drawn, and what they are called."""
+N_FACTORS = 14
+"""Factors that are drawn."""
+
+
+def models(material: Material) -> Section:
+    """Draw what the distances between exemplars resemble in each layer, over steps."""
+    found = material.structure
+    names = [name for name in SHOWN if name in found["model"].values]
+    layers = some_layers(found)
+    figure = Figure(figsize=(9.6, 4.9), layout="constrained")
+    axes = figure.subplots(2, len(names), sharex=True, sharey="row", squeeze=False)
+    for row, key in zip(axes, ("rsa", "beyond"), strict=True):
+        for ax, name in zip(row, names, strict=True):
+            at = found.sel(model=name)
+            draw.model_lines(at[f"model_{key}"], at[_limit(key)], ax, layers=layers)
+            style.name_axes(ax, x="step" if key == "beyond" else "")
+    for row, key in zip(axes, ("rsa", "beyond"), strict=True):
+        for ax, name in zip(row, names, strict=True):
+            draw.name_layers(ax, found[f"model_{key}"].sel(model=name), layers=layers)
+    for ax, name in zip(axes[0], names, strict=True):
+        ax.set_title(SHOWN[name], loc="left", fontsize=style.TEXT)
+    for row, y in zip(axes, ("correlation", "partial correlation"), strict=True):
+        style.name_axes(row[0], x=row[0].get_xlabel(), y=y)
+    return Section(
+        "models", resembles_tokens(found), figure, f"{fading(found)} {like_the_end(found)}",
+        f"Spearman correlation of the distances between exemplars ({PER_TOKEN} of each token at "
+        "most, squared Euclidean) with those that a model predicts: exemplars of different tokens "
+        "are equally far apart; as far as the share of parts of which they have other variants; as "
+        "far as their images; as far as in the last hidden layer at the last step. Below: what is "
+        "left beyond tokens, parts and pixels (as many as are known, other than the model).",
+        "Thick where beyond the layer's own null, which groups of exemplars exchanged pass at no "
+        "step with 95 %; grey up to the largest null of the layers drawn. Parts that do not differ "
+        "within tokens are tested by exchanging whole tokens, a hard test with five of them.",
+    )  # fmt: skip
+
+
+def _limit(key: str) -> str:
+    return "model_threshold" if key == "rsa" else f"model_{key}_threshold"
+
+
+def resembles_tokens(found: xr.Dataset) -> str:
+    """Say which layer comes to resemble tokens most, how surely, and from when on."""
+    hidden = _hidden(found)
+    at = found.sel(model="token", layer=hidden)
+    last = at["model_rsa"].isel(step=-1).values
+    if not np.isfinite(last).any():
+        return "What distances resemble is unknown: no layer varies at the last step"
+    k = int(np.nanargmax(last))
+    low, high = (float(at[f"model_{end}"].isel(step=-1, layer=k)) for end in ("low", "high"))
+    text = (
+        f"Distances in {hidden[k]} come to resemble tokens most: {last[k]:.2f} at the end (95 %: "
+        f"{low:.2f} to {high:.2f})"
+    )
+    others = words.listed([n for n in ("parts", PIXELS) if n in found["model"].values])
+    beyond = f"beyond {others} " if others else ""
+    return f"{text}, {beyond}{_since(found, 'token', hidden[k])}"
+
+
+def _since(found: xr.Dataset, model: str, layer: str) -> str:
+    """Say from when on the partial correlation of a layer stays beyond its null."""
+    at = found.sel(model=model, layer=layer)
+    values = at["model_beyond"].values.astype(np.float64)
+    limit = np.full(len(values), float(at["model_beyond_threshold"]))
+    if np.isnan(values).any() or np.isnan(limit).any():
+        return "at steps that are not known"
+    after, by = onset_interval(values, limit, found["step"].values)
+    if np.isinf(by):
+        return "not by the end"
+    if np.isinf(after):
+        return "from the first snapshot on"
+    return f"from between steps {after:,.0f} and {by:,.0f} on"
+
+
+def fading(found: xr.Dataset) -> str:
+    """Say how the likeness to pixels changes from the first snapshot to the last."""
+    if PIXELS not in found["model"].values:
+        return ""
+    layer = last_hidden(found)
+    at = found.sel(model=PIXELS, layer=layer)
+    first, last = (float(at["model_rsa"][k]) for k in (0, -1))
+    low, high = (float(at[f"model_{end}"][-1]) for end in ("low", "high"))
+    return (
+        f"Likeness of {layer} to pixels goes from {first:.2f} to {last:.2f} (95 %: {low:.2f} to "
+        f"{high:.2f}; null {float(at['model_threshold']):.2f})."
+    )
+
+
+def like_the_end(found: xr.Dataset) -> str:
+    """Say which layers end up like the last hidden one."""
+    if "last_layer" not in found["model"].values:
+        return ""
+    top = last_hidden(found)
+    at = found["model_rsa"].sel(model="last_layer").isel(step=-1)
+    alike = [n for n in _hidden(found) if n != top and float(at.sel(layer=n)) > 0.9]
+    if not alike:
+        return f"No layer below ends up arranged like {top} (0.9 or more)."
+    return f"Arranged like {top} at the end (0.9 or more): {words.spans(alike, _hidden(found))}."
+
+
+def factors(material: Material) -> Section:
+    """Draw which known factors the distances follow at the last step, layer by layer."""
+    found = material.structure
+    hidden = _hidden(found)
+    peak = found["factor_beyond"].max("step").sel(layer=hidden)
+    margin = (peak - found["factor_beyond_threshold"].sel(layer=hidden)).fillna(-np.inf)
+    passed = (found["factor_beyond_p"] <= 0.05).sel(layer=hidden)
+    order = np.argsort(-margin.where(passed, -np.inf).max("layer").values, kind="stable")
+    chosen = order[: min(N_FACTORS, max(1, int(passed.any("layer").sum())))]
+    figure = Figure(figsize=(9.6, 0.26 * len(chosen) + 1.0), layout="constrained")
+    draw.factor_grid(peak.isel(factor=chosen), passed.isel(factor=chosen), figure.subplots())
+    share, n = float(passed.mean()), found.sizes["factor"]
+    title = "Distances follow no known factor beyond tokens, parts and pixels"
+    if passed.any():
+        top = margin.isel(factor=chosen[0])
+        layer = str(top["layer"].values[int(top.values.argmax())])
+        title = f"Beyond tokens, parts and pixels distances follow {_plain(top)} most, in {layer} "
+        title += f"({float(peak.isel(factor=chosen[0]).sel(layer=layer)):.2f})"
+    return Section(
+        "factors", title, figure,
+        f"{words.percent(share)} of {n} factors and {len(hidden)} layers pass a null of 5 %. Drawn "
+        f"are the {len(chosen)} factors that pass it by most; numbers are hundredths.",
+        "Partial Spearman correlation of distances with the difference of a factor between two "
+        "exemplars (words and variants of parts: the same or not), tokens, parts and pixels "
+        "regressed out; the largest over steps.",
+        "Cells are filled at a p of 0.05 or less: the factor's values exchanged 99 times between "
+        "groups within tokens (between tokens where it does not vary within), largest over steps. "
+        "By chance 5 % of all cells are, so that a factor in a single layer says little.",
+    )  # fmt: skip
+
+
+def _plain(column: xr.DataArray) -> str:
+    """Return a factor's name in words."""
+    return str(column["factor"].values).replace("_", " ")
+
+
+def token_dimension(material: Material) -> Section:
+    """Draw how many dimensions the exemplars of each token fill."""
+    found = material.structure
+    layers = some_layers(found)
+    figure = Figure(figsize=(9.6, 4.6), layout="constrained")
+    draw_structure.token_key(figure, material.tokens)
+    axes = figure.subplots(2, len(layers), sharex=True, sharey="row", squeeze=False)
+    rows = (("participation_ratio", "participation ratio"), ("two_nn", "TwoNN"))
+    for row, (key, y) in zip(axes, rows, strict=True):
+        for ax, name in zip(row, layers, strict=True):
+            at = found.sel(layer=name)
+            draw.token_lines(at[f"token_{key}"], ax, together=at[key])
+        draw.plain_ticks(row[0])
+        style.name_axes(row[0], y=y)
+    for ax, name in zip(axes[0], layers, strict=True):
+        ax.set_title(name, loc="left", fontsize=style.TEXT)
+    for ax in axes[1]:
+        style.name_axes(ax, x="step", y=ax.get_ylabel())
+    return Section(
+        "token_dimension", narrowest(found), figure, _spread_of_tokens(found),
+        "Participation ratio (how many directions share the variance, without small-sample bias) "
+        "and intrinsic dimension (TwoNN, neighbours of other groups) of the held-out exemplars of "
+        "one token. Grey, thick: of all exemplars together.",
+        "None is drawn: step 0 is that of untrained weights. TwoNN is biased downwards where it is "
+        "high and exemplars are few; its standard error is a tenth at 100 exemplars of a token.",
+    )  # fmt: skip
+
+
+def narrowest(found: xr.Dataset) -> str:
+    """Say how the dimension of one token's exemplars changes in the last hidden layer."""
+    layer, key = last_hidden(found), "token_two_nn"
+    values = found[key].sel(layer=layer)
+    mean = values.mean("token").values
+    if not np.isfinite(mean[[0, -1]]).all():
+        return f"The dimension of tokens in {layer} is not known"
+    way = "fall" if mean[-1] < 0.8 * mean[0] else "rise" if mean[-1] > 1.25 * mean[0] else "stay"
+    return (
+        f"Within a token the exemplars' intrinsic dimensions in {layer} {way} from "
+        f"{mean[0]:.1f} to {mean[-1]:.1f} (mean of tokens)"
+    )
+
+
+def _spread_of_tokens(found: xr.Dataset) -> str:
+    """Say which tokens have fewest and most dimensions at the end."""
+    layer = last_hidden(found)
+    last = found["token_participation_ratio"].sel(layer=layer).isel(step=-1)
+    if not np.isfinite(last.values).all():
+        return ""
+    low, high = (str(getattr(last, end)("token").values) for end in ("idxmin", "idxmax"))
+    first = found["token_participation_ratio"].sel(layer=layer).isel(step=0).mean()
+    return (
+        f"Participation ratios of tokens in {layer} end between {float(last.min()):.1f} ({low}) "
+        f"and {float(last.max()):.1f} ({high}); mean at the start {float(first):.1f}."
+    )
+
+
+def scales(material: Material) -> Section:
+    """Draw intrinsic dimension over the scale that it is seen at."""
+    found = material.structure
+    layers = some_layers(found)
+    figure = Figure(figsize=(9.6, 3.2), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for ax, k in zip(axes, (0, -1), strict=True):
+        at = found["gride"].isel(scale_step=k)
+        draw.scale_lines(at.sel(layer=layers), ax)
+        ax.set_title(f"step {int(at['scale_step']):,}", loc="left", fontsize=style.TEXT)
+        style.name_axes(ax, x="k: distances to the k-th and 2k-th neighbour")
+    for ax, k in zip(axes, (0, -1), strict=True):
+        draw.plain_ticks(ax)
+        draw.name_layers(ax, found["gride"].isel(scale_step=k).sel(layer=layers), gap=0.075)
+    style.name_axes(axes[0], x=axes[0].get_xlabel(), y="intrinsic dimension (Gride)")
+    layer = last_hidden(found)
+    last = found["gride"].isel(scale_step=-1).sel(layer=layer).values
+    there = last[np.isfinite(last)]
+    title = f"The dimension of {layer} is not known"
+    if len(there):
+        title = f"Seen from further away {layer} ends with fewer dimensions: {there[0]:.1f} among "
+        title += f"nearest neighbours, {there[-1]:.1f} at the largest scale"
+        if there[-1] >= there[0]:
+            title = title.replace("fewer", "no fewer")
+    return Section(
+        "scales", title, figure, "",
+        "Intrinsic dimension of all held-out exemplars from the ratio of the distances to the k-th "
+        "and 2k-th neighbours of other groups (Gride; k = 1 is TwoNN).",
+        "A dimension that is the same at all scales is a plain manifold. Far fewer at the smallest "
+        "scale would speak of near-duplicates that groups do not tell, many more of noise; the "
+        "bias downwards of high dimensions grows with the scale.",
+    )  # fmt: skip
+
+
+def runs(similarity: xr.Dataset, ceiling: xr.Dataset) -> Section:
+    """Draw how alike several runs' layers end, and the noise ceiling that follows from it.
+
+    Parameters
+    ----------
+    similarity
+        `ontogeny.measure.runs.run_similarity`.
+    ceiling
+        `ontogeny.measure.runs.noise_ceiling` of the same runs.
+    """
+    layers = some_layers(similarity)
+    figure = Figure(figsize=(9.6, 5.0), layout="constrained")
+    grid = figure.add_gridspec(2, len(layers), height_ratios=(1, 1.1))
+    axes = [figure.add_subplot(grid[0, k]) for k in range(len(layers))]
+    draw.run_grid(similarity["run_cka_end"].sel(layer=layers), axes)
+    ax = draw.ceiling_lines(ceiling.sel(layer=layers), figure.add_subplot(grid[1, :]))
+    style.name_axes(ax, x=style.STEP_LABEL, y="noise ceiling")
+    off = ~np.eye(similarity.sizes["run"], dtype=bool)
+    each = [float(np.nanmean(similarity["run_cka_end"].sel(layer=n).values[off])) for n in layers]
+    most, least = int(np.nanargmax(each)), int(np.nanargmin(each))
+    within = similarity["run_cka_within"].isel(step=-1).sel(layer=layers[most]).values[off]
+    apart = similarity["run_procrustes_end"] < similarity["run_procrustes_null"]
+    related = float(apart.sel(layer=layers).values[:, off].mean())
+    return Section(
+        "runs",
+        f"Runs end most alike in {layers[most]} ({each[most]:.2f}) and least in {layers[least]} "
+        f"({each[least]:.2f})", figure,
+        f"Within tokens the likeness in {layers[most]} is {float(np.nanmean(within)):.2f}: what is "
+        f"beyond it are the tokens themselves. {words.percent(related)} of layers and pairs of "
+        "runs are nearer (Procrustes) than the same responses with exemplars shuffled.",
+        "Above: debiased linear CKA between runs at their last steps, from 0 (dark) to 1. Below: "
+        "the noise ceiling of each layer, from the mean correlation of a run's distances with the "
+        "other runs' mean (lower edge) to that with the mean of all (upper edge): the best model "
+        "of distances lies between.",
+        f"Expected CKA is 0 for unrelated responses. Procrustes: nearer than all {N_SHUFFLES} "
+        "shuffles of exemplars, groups whole (5 % by chance).",
+    )  # fmt: skip
+
+
+def some_layers(found: xr.Dataset, count: int = 5) -> list[str]:
+    """Return a few hidden layers, evenly spaced, the first and the last among them."""
+    hidden = _hidden(found)
+    places = np.unique(np.linspace(0, len(hidden) - 1, min(count, len(hidden))).round().astype(int))
+    return [hidden[k] for k in places]
+
+
+def _hidden(found: xr.Dataset) -> list[str]:
+    names = [str(name) for name in found["layer"].values]
+    return [name for name in names if name not in {PIXELS, "logits"}] or names
+
+
+SECTIONS: dict[str, Callable[[Material], Section]] = {
+    "what distances resemble": models,
+    "known factors in distances": factors,
+    "dimension of tokens": token_dimension,
+    "dimension over scales": scales,
+}
+"""`factors` only where the measures hold `factor_rsa`."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.timing import Row, at_least, at_most, missing, paired, release, seconds
-from ontogeny.hooks import Probe, observe_network
+from ontogeny.hooks import Probe, network_logits, observe_network
 from ontogeny.model import stages, vgg
 
 EXEMPLARS, SIZE = 500, 32
@@ -34,13 +34,31 @@ def rows() -> list[Row]:
     both = paired(full, forward, repeats=15)
     alone = paired(lambda: observe_network(network, probe, couplings=False), forward, repeats=15)
     added = both[0] - alone[0]
+    clones = Probe(probe.x)
+
+    def extras() -> None:
+        observe_network(network, probe, extras=True)
+        network_logits(network, clones)
+
+    everything = paired(extras, forward, repeats=15)
     return [
         at_most("observing: activations and couplings", f"forward, {torch_release}", both, 3.0),
+        _extras_alone(everything, both, torch_release),
         at_most("observing: activations alone", f"forward, {torch_release}", alone, 1.1),
         _beside_trace(network, probe.x, lambda: observe_network(network, probe, couplings=False)),
         _beside_loop(network, probe.x, added),
         _beside_captum(network, probe.x, added),
     ]
+
+
+def _extras_alone(
+    everything: tuple[float, float, float], couplings: tuple[float, float, float], peer: str
+) -> Row:
+    """Return the row of nulls, attribution, interaction and clones, without what else is seen."""
+    added, forward = everything[0] - couplings[0], everything[1]
+    ratio = 1 / everything[2] - 1 / couplings[2]
+    name = "observing: nulls, attribution, interaction and clones (seconds added)"
+    return at_most(name, f"forward, {peer}", (added, forward, 1 / ratio), 4.0)
 
 
 def _beside_trace(network: nn.Module, x: Tensor, ours: Callable[[], object]) -> Row:

@@ -1,10 +1,12 @@
 """From snapshots to the record: live or afterwards, in order, fresh, resumable, undisturbing."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,10 +20,11 @@ from torch import nn  # noqa: E402
 
 from ontogeny.config import Config  # noqa: E402
 from ontogeny.errors import InputError, RunError  # noqa: E402
-from ontogeny.hooks import observe_network  # noqa: E402
+from ontogeny.hooks import Probe, observe_network  # noqa: E402
 from ontogeny.model import prepare, vgg  # noqa: E402
 from ontogeny.observe import (  # noqa: E402
     TRAIN_EXEMPLARS,
+    Clones,
     Exemplars,
     Observer,
     Recorder,
@@ -30,7 +33,8 @@ from ontogeny.observe import (  # noqa: E402
     score,
     weights_hash,
 )
-from ontogeny.record import RecordWriter, open_record, validate  # noqa: E402
+from ontogeny.record import VARIABLES, RecordWriter, open_record, validate  # noqa: E402
+from ontogeny.stats.clones import gaussian_clones  # noqa: E402
 from ontogeny.tasks.task import Task  # noqa: E402
 from ontogeny.train import Run, train  # noqa: E402
 
@@ -165,10 +169,88 @@ def test_gap_and_stale_rows_are_observed_anew(run, tmp_path):
     assert same(open_record(path), whole)
 
 
+def test_extras_are_in_the_record(run, tmp_path):
+    record, task = observe(run, out=tmp_path / "r.zarr"), small_task()
+    assert record.level.values.tolist() == [0.95, 0.99, 0.999]
+    assert record.pair.values.tolist() == [0, 1, 2]
+    for step in record.step.values.tolist():
+        row, probe = record.sel(step=step), Probe(task.images[task.probe], task.token[task.probe])
+        seen = observe_network(run.network(step), probe, extras=True, seed=CONFIG.seed)
+        for name in (
+            "coupling_null", "coupling_contrast_null", "edge_attribution", "interaction",
+            "interaction_first", "interaction_second",
+        ):  # fmt: skip
+            assert np.array_equal(row[name], getattr(seen, name), equal_nan=True), name
+    assert "lattice" in record.attrs["interactions"]
+    assert "seed (3, layer)" in record.attrs["nulls"]
+
+
+def test_clones_have_the_probes_tokens_and_the_training_exemplars_moments(run, tmp_path):
+    record, task = observe(run, out=tmp_path / "r.zarr"), small_task()
+    token = task.token[task.probe]
+    clones = gaussian_clones(
+        task.images[task.train], task.token[task.train], token,
+        rng=np.random.default_rng(CONFIG.seed),
+    )  # fmt: skip
+    x = torch.as_tensor((clones - 127.5) / 63.75).permute(0, 3, 1, 2).float()
+    for step in record.step.values.tolist():
+        logit = run.network(step).eval()(x).detach().numpy()
+        loss, accuracy, per_token = score(logit, token)
+        assert_allclose(record.clone_loss.sel(step=step), loss, rtol=1e-5)
+        assert record.clone_accuracy.sel(step=step) == accuracy
+        assert record.clone_token_accuracy.sel(step=step).values.tolist() == per_token.tolist()
+    drawn = record.attrs["clones"]
+    assert (drawn["seed"], drawn["exemplars"]) == (CONFIG.seed, len(token))
+    beyond = np.mean((clones < 0) | (clones > 255))
+    assert 0 < beyond < 0.5
+    assert_allclose(drawn["share_beyond_range"], beyond)
+
+
+def test_tokens_with_one_training_exemplar_have_no_clones(run):
+    task = small_task()
+    mine = np.flatnonzero(task.token == 1)
+    split = task.split.copy()
+    split[mine] = [0, *[1] * (len(mine) - 1)]
+    clones = Clones.of(replace(task, split=split), 0)
+    assert 1 not in clones.token
+    assert "fewer than two" in clones.attribute["missing"]
+
+
+def test_extras_can_be_left_out_and_a_record_that_has_them_keeps_getting_them(run, tmp_path):
+    path = tmp_path / "r.zarr"
+    bare = observe(run, out=path, extras=False).load()
+    absent = {n for n in VARIABLES if n.startswith(("clone", "interaction", "edge_at"))}
+    assert not ({"coupling_null", "level", "pair"} | absent) & set(bare.variables)
+    assert not {"nulls", "clones"} & set(bare.attrs)
+    whole = observe(run, out=path).load()  # lacks what is wanted: anew
+    assert absent <= set(whole.variables)
+    for name in bare.data_vars:
+        assert np.array_equal(bare[name], whole[name], equal_nan=True), name
+    with RecordWriter(path) as writer:
+        writer.truncate(2)
+    assert same(observe(run, out=path, extras=False), whole)
+
+
+def test_record_of_schema_1_is_read_as_it_is_and_observed_anew(run, tmp_path):
+    path = tmp_path / "r.zarr"
+    whole = observe(run, out=path).load()
+    file = path / "zarr.json"
+    metadata = json.loads(file.read_text())
+    metadata["attributes"]["schema"] = 1
+    file.write_text(json.dumps(metadata))
+    old = open_record(path)
+    assert old.attrs["schema"] == 1
+    validate(old)
+    Observer(run.path, out=path)(0, run.network(0))  # as in a training that goes on
+    assert open_record(path).step.values.tolist() == [0]
+    assert same(observe(run, out=path), whole)
+
+
 def test_record_of_another_task_or_without_couplings_is_replaced(run, tmp_path):
     whole, path = observe(run, out=tmp_path / "whole.zarr").load(), tmp_path / "r.zarr"
     Observer(run.path, out=path, couplings=False)(0, run.network(0))
-    assert "coupling" not in open_record(path)
+    assert not {"coupling", "coupling_null", "interaction"} & set(open_record(path).variables)
+    assert "clone_accuracy" in open_record(path)
     assert same(observe(run, out=path), whole)
 
 
@@ -312,6 +394,7 @@ def test_recorder_without_tokens_keeps_what_needs_none(tmp_path):
     record = open_record(tmp_path)
     assert record.token.values.tolist() == ["0", "1", "2"]
     absent = {"coupling_token_signal", "coupling_contrast", "accuracy", "exemplar_token", "image"}
+    absent |= {"coupling_null", "edge_attribution", "interaction", "clone_loss", "level"}
     assert not absent & set(record.variables)
     assert record.coupling.shape == (2, 4 * 3 + 3 * 4)
 

@@ -109,6 +109,15 @@ def test_null_equals_ablation_of_a_permuted_layer(case, first, monkeypatch):
     assert_allclose(null.contrast, own_sources(contrast, groups), rtol=1e-9, atol=1e-12)
 
 
+def test_null_keeps_its_digits_where_means_are_large():
+    module, (x, token) = convolution("stride"), exemplars()
+    with torch.no_grad():
+        module.weight.abs_()  # so that means add up
+    exact = null_couplings(ConvolutionMap(module), x + 300, token).share
+    rough = null_couplings(ConvolutionMap(module.float()), (x + 300).float(), token).share
+    assert_allclose(rough, exact, atol=1e-4)  # float32; without a shift: 5e-2
+
+
 @pytest.mark.parametrize("shape", [(12,), (5, 12)], ids=["flat", "with positions"])
 @pytest.mark.parametrize("n_sources", [12, 4])
 def test_null_of_a_dense_layer_equals_ablation(n_sources, shape):
@@ -378,6 +387,20 @@ def test_extras_leave_no_trace_and_change_nothing_else(make):
         assert np.array_equal(getattr(seen, name), getattr(bare, name), equal_nan=True)
     assert all(getattr(bare, name) is None for name in EXTRAS)
     assert all(getattr(seen, name) is not None for name in EXTRAS)
+
+
+class Whitening(nn.Sequential):
+    def forward(self, x):
+        return super().forward(x.mul_(1.0))
+
+
+def test_network_that_changes_its_input_in_place_has_extras_too():
+    model = small_vgg()
+    a, b = (
+        observe_network(m, Probe(images(), tokens(), n_tokens=TOKENS), extras=True)
+        for m in (model, Whitening(*model))
+    )
+    assert np.array_equal(a.edge_attribution, b.edge_attribution, equal_nan=True)
 
 
 def test_frozen_networks_have_extras_too():

@@ -14,7 +14,11 @@ async function start(root: HTMLElement): Promise<void> {
   const source = findSource(document, location);
   const manifest = await source.manifest();
   if (manifest.steps.length === 0) {
-    tell(root, `${manifest.run.name}: nothing was recorded yet`, manifest.missing.map((one) => `${one.what}: ${one.why}`));
+    tell(
+      root,
+      `${manifest.run.name}: nothing was recorded yet`,
+      manifest.missing.map((one) => `${one.what}: ${one.why}`),
+    );
   }
   const bundle = new Bundle(manifest, source);
   await bundle.load("base");
@@ -51,6 +55,8 @@ function tell(root: HTMLElement, sentence: string, rest: readonly string[] = [])
 const root = document.getElementById("app");
 if (root) {
   start(root).catch((error: unknown) => {
-    tell(root, "This page could not be opened", [error instanceof Error ? error.message : String(error)]);
+    tell(root, "This page could not be opened", [
+      error instanceof Error ? error.message : String(error),
+    ]);
   });
 }

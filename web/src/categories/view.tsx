@@ -1,1 +1,167 @@
-export function Categories() { return <p>Categories</p>; }
+/** Categories: how the exemplars of each token come to lie together, layer by layer. */
+import { signal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
+import type { Bundle } from "../data/bundle";
+import { percent } from "../draw/canvas";
+import type { Table } from "../draw/download";
+import { useApp, type App } from "../shell/app";
+import { Frame, Missing } from "../shell/frame";
+import { TokenPicker } from "../shell/token";
+import { Charts } from "./charts";
+import { Heat } from "./heat";
+import { LayerMap } from "./map";
+import { Multiples, trust } from "./multiples";
+import { mapPosition, placesOf } from "./places";
+
+/** The layer that is looked at: the one chosen, else the last before the tokens. */
+export function layerOf(bundle: Bundle, layer: number | null): number {
+  return layer ?? Math.max(0, bundle.layersAll().length - 2);
+}
+
+export function Categories() {
+  const app = useApp();
+  const { store } = app;
+  const bundle = store.bundle.value;
+  const pictures = useMemo(() => signal(false), []);
+  const layer = layerOf(bundle, store.state.value.layer);
+  const hasMap = placesOf(bundle) !== null;
+  return (
+    <Frame
+      name="categories"
+      title={titleOf(bundle, layer, store.state.value.step)}
+      how="Each mark is one image the network never trained on. Images that the chosen layer takes for alike lie close together; axes have no meaning of their own and stay the same over time. Zoom in, or rest on a mark, to see the image."
+      table={() => tableOf(app, layer)}
+      tools={
+        <>
+          <TokenPicker label="Show one token" />
+          <button
+            type="button"
+            aria-pressed={pictures.value}
+            onClick={() => (pictures.value = !pictures.value)}
+          >
+            pictures
+          </button>
+          <span class="quiet">{hasMap && trust(app, layer)}</span>
+        </>
+      }
+    >
+      <div class="categories">
+        <div class="left">
+          {hasMap ? (
+            <LayerMap layer={layer} withPictures={pictures.value} />
+          ) : (
+            <Missing what="maps of category structure" names={["map"]} />
+          )}
+          {hasMap ? <Multiples layer={layer} /> : <LayerButtons layer={layer} />}
+        </div>
+        <div class="right">
+          <Heats layer={layer} />
+          <Charts layer={layer} />
+        </div>
+      </div>
+    </Frame>
+  );
+}
+
+function LayerButtons({ layer }: { layer: number }) {
+  const { store } = useApp();
+  return (
+    <div class="picker" role="group" aria-label="Layers">
+      {store.bundle.value.layersAll().map((name, k) => (
+        <button
+          key={name}
+          type="button"
+          aria-pressed={k === layer}
+          onClick={() => store.set({ layer: k })}
+        >
+          {name}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function Heats({ layer }: { layer: number }) {
+  const { store } = useApp();
+  const bundle = store.bundle.value;
+  const name = bundle.layersAll()[layer] ?? "";
+  const rdm = useMemo(
+    () => (app: App, step: number, a: number, b: number) =>
+      app.bundle.array("crossnobis")?.at(step, layer, a, b) ?? Number.NaN,
+    [layer],
+  );
+  const [hasRdm, hasConfusion] = [bundle.array("crossnobis"), bundle.array("confusion")];
+  return (
+    <div class="heats">
+      {hasRdm && (
+        <Heat
+          of="crossnobis"
+          title={`how far apart in ${name}`}
+          value={rdm}
+          most={(app) => farthest(app, layer)}
+          signed
+          say={(a, b) => `${a} – ${b}`}
+        />
+      )}
+      {hasConfusion && (
+        <Heat
+          of="confusion"
+          title="row is called column"
+          value={called}
+          most={() => 1}
+          signed={false}
+          say={(a, b) => `${a} called ${b}`}
+        />
+      )}
+    </div>
+  );
+}
+
+const called = (app: App, step: number, a: number, b: number): number =>
+  app.bundle.array("confusion")?.at(step, a, b) ?? Number.NaN;
+
+/** Largest distance of two tokens in a layer over all steps, so that colours mean the same. */
+function farthest(app: App, layer: number): number {
+  const own = app.bundle.array("crossnobis");
+  const n = app.bundle.manifest.tokens.length;
+  let most = 0;
+  for (let k = 0; own && k < app.store.steps.length; k++) {
+    for (let a = 0; a < n; a++)
+      for (let b = 0; b < a; b++) most = Math.max(most, Math.abs(own.at(k, layer, a, b)) || 0);
+  }
+  return most;
+}
+
+export function titleOf(bundle: Bundle, layer: number, step: number): string {
+  const { steps, tokens } = bundle.manifest;
+  const [name, at] = [bundle.layersAll()[layer] ?? "", steps[step] ?? 0];
+  const by = bundle.array("apart_by");
+  if (by) {
+    const pairs = (tokens.length * (tokens.length - 1)) / 2;
+    let found = 0;
+    for (let a = 0; a < tokens.length; a++)
+      for (let b = 0; b < a; b++) if (by.at(layer, a, b) <= at) found++;
+    return `At step ${at.toLocaleString("en")} ${name} keeps ${found} of ${pairs} pairs of tokens apart beyond chance`;
+  }
+  const readout = bundle.array("readout")?.at(step, layer) ?? Number.NaN;
+  if (Number.isFinite(readout))
+    return `At step ${at.toLocaleString("en")} a linear readout of ${name} is right for ${percent(readout)} of new images`;
+  return `How ${name} arranges the exemplars at step ${at.toLocaleString("en")}`;
+}
+
+function tableOf(app: App, layer: number): Table {
+  const { bundle, store } = app;
+  const places = placesOf(bundle);
+  const own = places?.layer(layer) ?? -1;
+  const step = store.steps[store.state.value.step] ?? 0;
+  const at = places ? mapPosition(places, step) : 0;
+  const rows = Array.from({ length: places?.count ?? 0 }, (_, e) => [
+    step,
+    bundle.layersAll()[layer] ?? "",
+    bundle.array("exemplar_id")?.at(e) ?? e,
+    bundle.manifest.tokens[bundle.array("exemplar_token")?.at(e) ?? -1] ?? "",
+    places?.field.between(at, own, e, 0) ?? Number.NaN,
+    places?.field.between(at, own, e, 1) ?? Number.NaN,
+  ]);
+  return { columns: ["step", "layer", "exemplar", "token", "x", "y"], rows };
+}

@@ -51,7 +51,8 @@ export function couplingsOf(bundle: Bundle): Couplings | null {
 export function listEdges(ends: Int32Array, nUnits: number): EdgeLists {
   const first = new Int32Array(nUnits + 1);
   for (const unit of ends) if (unit < nUnits) first[unit + 1] = (first[unit + 1] ?? 0) + 1;
-  for (let unit = 0; unit < nUnits; unit++) first[unit + 1] = (first[unit + 1] ?? 0) + (first[unit] ?? 0);
+  for (let unit = 0; unit < nUnits; unit++)
+    first[unit + 1] = (first[unit + 1] ?? 0) + (first[unit] ?? 0);
   const next = first.slice();
   const edges = new Int32Array(first[nUnits] ?? 0);
   ends.forEach((unit, edge) => {

@@ -10,7 +10,8 @@ export const toWorld = (camera: Camera, x: number, y: number): [number, number] 
 export function nodeAt(nodes: readonly Node[], x: number, y: number): Node | null {
   return (
     nodes.find(
-      (node) => Math.abs(node.x - x) <= node.size / 2 + 1 && Math.abs(node.y - y) <= node.size / 2 + 1,
+      (node) =>
+        Math.abs(node.x - x) <= node.size / 2 + 1 && Math.abs(node.y - y) <= node.size / 2 + 1,
     ) ?? null
   );
 }
@@ -41,7 +42,8 @@ function distance(from: Node, to: Node, x: number, y: number): number {
     const t = k / SAMPLES;
     const s = 1 - t;
     const bend = (end - start) * 0.5;
-    const px = s ** 3 * start + 3 * s * s * t * (start + bend) + 3 * s * t * t * (end - bend) + t ** 3 * end;
+    const px =
+      s ** 3 * start + 3 * s * s * t * (start + bend) + 3 * s * t * t * (end - bend) + t ** 3 * end;
     const py = (s ** 3 + 3 * s * s * t) * from.y + (3 * s * t * t + t ** 3) * to.y;
     nearest = Math.min(nearest, Math.hypot((px - x) * 0.5, py - y));
   }

@@ -84,8 +84,8 @@ export interface Room {
 
 const MARGIN = { left: 46, right: 104, top: 36, bottom: 12 };
 const LARGEST = 46;
-/** Share of the height that is kept for units brought in by a selection. */
-const GUESTS = 0.27;
+/** Share of the height that each row of units brought in by a selection takes. */
+const GUESTS = 0.078;
 const SLOTS = 3;
 
 /** Places of the pixels' channels, of the units shown, and of guests below them. */
@@ -100,7 +100,8 @@ export function layout(
   const columns = [pixels, ...ordered];
   const inner = room.width - MARGIN.left - MARGIN.right;
   const x = (column: number) => MARGIN.left + (inner * column) / Math.max(1, columns.length - 1);
-  const bottom = (guests.length > 0 ? room.height * (1 - GUESTS) : room.height) - MARGIN.bottom;
+  const band = bandOf(guests, units) * room.height;
+  const bottom = room.height - band - MARGIN.bottom;
   const most = Math.max(1, ...ordered.slice(0, -1).map((column) => column.length));
   const pitch = (bottom - MARGIN.top) / most;
   const size = Math.max(10, Math.min(LARGEST, pitch * 0.86, (inner / columns.length) * 0.6));
@@ -112,7 +113,7 @@ export function layout(
       nodes.push({ unit, column: k, x: x(k), y: top + step * (row + 0.5), size, isGuest: false }),
     );
   });
-  nodes.push(...placeGuests(guests, units, x, { top: bottom, room: room.height * GUESTS, size }));
+  nodes.push(...placeGuests(guests, units, x, { top: bottom, room: band, size }));
   return {
     nodes,
     byUnit: new Map(nodes.map((node) => [node.unit, node])),
@@ -128,6 +129,18 @@ export function layout(
   };
 }
 
+/** How many guests each column has. */
+function columnsOf(guests: readonly number[], units: Units): Map<number, number> {
+  const filled = new Map<number, number>();
+  for (const unit of guests) {
+    filled.set(units.layer(unit), (filled.get(units.layer(unit)) ?? 0) + 1);
+  }
+  return filled;
+}
+
+const bandOf = (guests: readonly number[], units: Units): number =>
+  guests.length === 0 ? 0 : 0.04 + GUESTS * Math.max(...columnsOf(guests, units).values());
+
 function placeGuests(
   guests: readonly number[],
   units: Units,
@@ -135,12 +148,13 @@ function placeGuests(
   { top, room, size }: { top: number; room: number; size: number },
 ): Node[] {
   const filled = new Map<number, number>();
-  const small = Math.min(size, ((room - MARGIN.bottom) / SLOTS) * 0.9);
+  const rows = Math.max(1, ...columnsOf(guests, units).values());
+  const small = Math.min(size, ((room - MARGIN.bottom) / rows) * 0.88);
   return guests.map((unit) => {
     const column = units.layer(unit) + 1;
     const row = filled.get(column) ?? 0;
     filled.set(column, row + 1);
-    const y = top + MARGIN.bottom * 1.2 + small * 0.6 + row * small * 1.12;
+    const y = top + MARGIN.bottom * 1.6 + small * 0.6 + row * small * 1.12;
     return { unit, column, x: x(column), y, size: small, isGuest: true };
   });
 }
@@ -154,7 +168,12 @@ export function onTheWay(from: Layout | null, to: Layout, share: number): Layout
     const old = from.byUnit.get(node.unit);
     if (!old) return node;
     const mix = (a: number, b: number) => a + (b - a) * share;
-    return { ...node, x: mix(old.x, node.x), y: mix(old.y, node.y), size: mix(old.size, node.size) };
+    return {
+      ...node,
+      x: mix(old.x, node.x),
+      y: mix(old.y, node.y),
+      size: mix(old.size, node.size),
+    };
   });
   return { ...to, nodes, byUnit: new Map(nodes.map((node) => [node.unit, node])) };
 }

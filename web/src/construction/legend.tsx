@@ -13,19 +13,42 @@ export function Legend({ made }: { made: Model }) {
   const { drawn } = counted(made.scene, step);
   const all = run.edges?.all ?? made.couplings.count;
   const units = made.layout.columns.slice(1);
-  const [shown, total] = [units.reduce((n, c) => n + c.shown, 0), units.reduce((n, c) => n + c.all, 0)];
+  const [shown, total] = [
+    units.reduce((n, c) => n + c.shown, 0),
+    units.reduce((n, c) => n + c.all, 0),
+  ];
   const widest = made.scene.widest;
   return (
     <div class="legend">
-      <span><Line colour={css(positive)} /> {made.reading.token === null ? "positive share" : "evidence for"}</span>
-      <span><Line colour={css(negative)} /> {made.reading.token === null ? "negative: works against" : "evidence against"}</span>
-      <span><Line colour={quiet} /> below its null</span>
-      <span><i class="ghost" /> pale: tells no tokens apart beyond chance</span>
-      <span title={`Widest line of each layer: ${made.layout.columns.slice(1).map((c, k) => `${c.name} ${show(widest[k])}`).join(", ")}`}>
-        width: size of the share, widest = {show(Math.min(...widest))} … {show(Math.max(...widest))} by layer
+      <span>
+        <Line colour={css(positive)} />{" "}
+        {made.reading.token === null ? "positive share" : "evidence for"}
       </span>
-      <span class="hidden-count" title={run.edges ? `The page was given ${run.edges.kept} of them: ${run.edges.rule}.` : ""}>
-        shown: {shown} of {total.toLocaleString("en")} detectors, {drawn} of {all.toLocaleString("en")} couplings
+      <span>
+        <Line colour={css(negative)} />{" "}
+        {made.reading.token === null ? "negative: works against" : "evidence against"}
+      </span>
+      <span>
+        <Line colour={quiet} /> below its null
+      </span>
+      <span>
+        <i class="ghost" /> pale: tells no tokens apart beyond chance
+      </span>
+      <span
+        title={`Widest line of each layer: ${made.layout.columns
+          .slice(1)
+          .map((c, k) => `${c.name} ${show(widest[k])}`)
+          .join(", ")}`}
+      >
+        width: size of the share, widest = {show(Math.min(...widest))} … {show(Math.max(...widest))}{" "}
+        by layer
+      </span>
+      <span
+        class="hidden-count"
+        title={run.edges ? `The page was given ${run.edges.kept} of them: ${run.edges.rule}.` : ""}
+      >
+        shown: {shown} of {total.toLocaleString("en")} detectors, {drawn} of{" "}
+        {all.toLocaleString("en")} couplings
       </span>
     </div>
   );

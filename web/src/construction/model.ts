@@ -44,7 +44,13 @@ export function model(bundle: Bundle, asked: Asked, amount: Amount, room: Room):
   const focus = focusOf(bundle, couplings, asked, reading);
   const shown = new Set(ordered.flat());
   const nChannels = bundle.manifest.run.image[2] ?? 3;
-  const placed = layout(ordered, guestsOf(bundle, focus, shown, asked.unit), bundle.units, nChannels, room);
+  const placed = layout(
+    ordered,
+    guestsOf(bundle, focus, shown, asked.unit),
+    bundle.units,
+    nChannels,
+    room,
+  );
   const nulls = bundle.array(asked.token === null ? "coupling_null" : "contrast_null");
   return {
     couplings,

@@ -76,14 +76,22 @@ function paintGuests(pen: CanvasRenderingContext2D, { layout, palette }: Picturi
 }
 
 /** How an edge is drawn: 0 alpha means not at all. */
-export function edgeLook(what: Picturing, e: number): { alpha: number; width: number; value: number } {
+export function edgeLook(
+  what: Picturing,
+  e: number,
+): { alpha: number; width: number; value: number } {
   const { scene, position, focus } = what;
   const value = weightIn(scene, e, position);
   const size = Math.abs(value);
   const gap = scene.gap[e] ?? 0;
   const width = THIN + (THICK - THIN) * Math.min(1, size / (scene.widest[gap] || 1));
   const isLit = focus?.edges.has(scene.edges[e] ?? -1) ?? false;
-  if (isLit) return { alpha: Math.max(0.16, presence(size, sizeIn(scene.chance, scene, gap, position))), width, value };
+  if (isLit)
+    return {
+      alpha: Math.max(0.16, presence(size, sizeIn(scene.chance, scene, gap, position))),
+      width,
+      value,
+    };
   const alpha = presence(size, sizeIn(scene.full, scene, gap, position)) * (focus ? DIMMED : 0.62);
   return { alpha, width, value };
 }
@@ -105,7 +113,9 @@ function paintEdges(pen: CanvasRenderingContext2D, what: Picturing, wantsLit: bo
     if (!from || !to) continue;
     const gap = scene.gap[e] ?? 0;
     const isChance = Math.abs(value) < sizeIn(scene.chance, scene, gap, what.position);
-    pen.strokeStyle = isChance ? palette.quiet : css(value < 0 ? palette.negative : palette.positive);
+    pen.strokeStyle = isChance
+      ? palette.quiet
+      : css(value < 0 ? palette.negative : palette.positive);
     pen.globalAlpha = shown;
     pen.lineWidth = isHovered ? width + 1.5 : width;
     curve(pen, from, to);
@@ -140,7 +150,8 @@ function paintNode(pen: CanvasRenderingContext2D, what: Picturing, node: Node): 
     drawPicture(pen, look.picture, x, y, node.size);
     pen.restore();
   } else paintMark(pen, palette, look, node);
-  const colour = look.token === null || isQuiet ? palette.quiet : (palette.tokens[look.token] ?? palette.quiet);
+  const colour =
+    look.token === null || isQuiet ? palette.quiet : (palette.tokens[look.token] ?? palette.quiet);
   const isMarked = node.unit === chosen || node.unit === hovered.unit;
   pen.strokeStyle = isMarked ? palette.focus : colour;
   pen.lineWidth = isMarked ? 3 : isQuiet || look.token === null ? 1 : 2;
@@ -178,10 +189,14 @@ function paintMark(
   node: Node,
 ): void {
   const radius = node.size * (look.ring === null ? 0.3 : 0.26);
-  pen.fillStyle = look.token === null ? palette.quiet : (palette.tokens[look.token] ?? palette.quiet);
+  pen.fillStyle =
+    look.token === null ? palette.quiet : (palette.tokens[look.token] ?? palette.quiet);
   if (look.ring !== null) {
     pen.lineWidth = 4;
-    for (const [share, colour] of [[1, palette.band], [look.ring, pen.fillStyle]] as const) {
+    for (const [share, colour] of [
+      [1, palette.band],
+      [look.ring, pen.fillStyle],
+    ] as const) {
       pen.strokeStyle = colour;
       pen.beginPath();
       pen.arc(node.x, node.y, node.size * 0.45, -Math.PI / 2, (share * 2 - 0.5) * Math.PI);
@@ -208,7 +223,11 @@ function paintLabel(
 } // prettier-ignore
 
 /** Names of the layers, kept at the top of the picture wherever the camera is. */
-function paintColumns(pen: CanvasRenderingContext2D, camera: Camera, { layout, palette }: Picturing) {
+function paintColumns(
+  pen: CanvasRenderingContext2D,
+  camera: Camera,
+  { layout, palette }: Picturing,
+) {
   pen.globalAlpha = 1;
   pen.textAlign = "center";
   pen.textBaseline = "alphabetic";

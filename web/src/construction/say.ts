@@ -35,7 +35,9 @@ export function titleOf(bundle: Bundle, model: Model, state: State): string {
   if (chosen !== null) {
     const parents = neighbours(model.couplings, chosen, "down", state.step, model.reading, 3);
     const name = state.unit === null ? (token ?? "") : units.name(chosen);
-    const said = parents.map(({ unit, weight }) => `${units.name(unit)} (${weight > 0 ? "+" : ""}${show(weight)})`);
+    const said = parents.map(
+      ({ unit, weight }) => `${units.name(unit)} (${weight > 0 ? "+" : ""}${show(weight)})`,
+    );
     if (said.length === 0) return `${at} nothing known couples into ${name}`;
     return state.unit === null || token === null
       ? `${at} ${name} is built mostly from ${listed(said)}`
@@ -45,12 +47,17 @@ export function titleOf(bundle: Bundle, model: Model, state: State): string {
 }
 
 function overview(bundle: Bundle, model: Model, step: number, at: string): string {
-  const shown = model.layout.nodes.filter(({ column }) => column > 0 && column < model.layout.columns.length - 1);
+  const shown = model.layout.nodes.filter(
+    ({ column }) => column > 0 && column < model.layout.columns.length - 1,
+  );
   const beyond = shown.filter(({ unit }) => isBeyond(bundle, unit, step) === true).length;
   const isKnown = shown.some(({ unit }) => isBeyond(bundle, unit, step) !== null);
   const accuracy = bundle.array("accuracy")?.at(step, 1) ?? Number.NaN;
-  const right = Number.isFinite(accuracy) ? ` and ${Math.round(accuracy * 100)}% of the probe is told right` : "";
-  if (!isKnown) return `${at} ${counted(model.scene, step).drawn} couplings lead from pixels to tokens${right}`;
+  const right = Number.isFinite(accuracy)
+    ? ` and ${Math.round(accuracy * 100)}% of the probe is told right`
+    : "";
+  if (!isKnown)
+    return `${at} ${counted(model.scene, step).drawn} couplings lead from pixels to tokens${right}`;
   return `${at} ${beyond} of these ${shown.length} detectors tell tokens apart beyond chance${right}`;
 }
 
@@ -85,7 +92,10 @@ export function edgeTip(bundle: Bundle, model: Model, edge: number, step: number
   ];
   const { token } = model.reading;
   if (token !== null) {
-    rows.push([`contrast, ${bundle.manifest.tokens[token] ?? ""}`, show(contrast?.at(step, edge, token), 3)]);
+    rows.push([
+      `contrast, ${bundle.manifest.tokens[token] ?? ""}`,
+      show(contrast?.at(step, edge, token), 3),
+    ]);
   }
   const gap = bundle.units.layer(ends[1]);
   const chance = sizeIn(scene.chance, scene, gap, step);

@@ -87,7 +87,11 @@ export function weightIn({ weights, edges, nSteps }: Scene, e: number, position:
   const k = Math.min(nSteps - 1, Math.floor(position));
   const next = Math.min(nSteps - 1, k + 1);
   const n = edges.length;
-  return between(weights[k * n + e] ?? Number.NaN, weights[next * n + e] ?? Number.NaN, position - k);
+  return between(
+    weights[k * n + e] ?? Number.NaN,
+    weights[next * n + e] ?? Number.NaN,
+    position - k,
+  );
 }
 
 /** A size of a gap (threshold or null) at a position. */

@@ -39,8 +39,14 @@ export function useConstruction(app: App, step?: () => number) {
       void asked.value;
       const { width, height } = size.value;
       const bundle = store.bundle.value;
-      if (width < 2) return bundle.status("coupling") === "missing" ? null : model(bundle, store.state.peek(), amount.value, { width: LEAST_WIDTH, height: 400 });
-      return model(bundle, store.state.peek(), amount.value, { width: Math.max(LEAST_WIDTH, width), height });
+      if (width < 2)
+        return bundle.status("coupling") === "missing"
+          ? null
+          : model(bundle, store.state.peek(), amount.value, { width: LEAST_WIDTH, height: 400 });
+      return model(bundle, store.state.peek(), amount.value, {
+        width: Math.max(LEAST_WIDTH, width),
+        height,
+      });
     });
     const position = step ?? (() => store.position.value);
     const way = signal<{ from: Layout | null; share: number }>({ from: null, share: 1 });
@@ -59,7 +65,11 @@ let before: Layout | null = null;
 function ease(way: Signal<{ from: Layout | null; share: number }>, to: Layout): void {
   const from = before;
   before = to;
-  const isSame = from !== null && from.width === to.width && from.height === to.height && from.guestsFrom !== to.guestsFrom;
+  const isSame =
+    from !== null &&
+    from.width === to.width &&
+    from.height === to.height &&
+    from.guestsFrom !== to.guestsFrom;
   if (!isSame || prefersStill()) {
     way.value = { from: null, share: 1 };
     return;
@@ -82,7 +92,14 @@ export function lookOf(bundle: Bundle, node: Node, step: number, isNamed: boolea
   const recorded = Math.round(step);
   if (node.column === 0) {
     const label = ["R", "G", "B"][units.channel(node.unit)] ?? `${units.channel(node.unit)}`;
-    return { picture: null, token: null, isBeyond: null, isDead: false, label: (manifest.run.image[2] ?? 3) === 1 ? "grey" : label, ring: null };
+    return {
+      picture: null,
+      token: null,
+      isBeyond: null,
+      isDead: false,
+      label: (manifest.run.image[2] ?? 3) === 1 ? "grey" : label,
+      ring: null,
+    };
   }
   const token = preferredToken(bundle, node.unit, recorded);
   const isToken = units.layer(node.unit) === manifest.layers.length - 1;
@@ -113,7 +130,11 @@ function picturing(app: App, own: Own, made: Model): Picturing {
 /** The camera that shows the whole graph, then what the visitor made of it. */
 function whole(camera: Camera, { width, height }: Size, made: Model): Camera {
   const fit = Math.min(width / made.layout.width, height / made.layout.height);
-  return { zoom: camera.zoom * fit, x: camera.x + (width - made.layout.width * fit) / 2 * camera.zoom, y: camera.y };
+  return {
+    zoom: camera.zoom * fit,
+    x: camera.x + ((width - made.layout.width * fit) / 2) * camera.zoom,
+    y: camera.y,
+  };
 }
 
 export function Graph({ own, label }: { own: Own; label: string }) {
@@ -134,7 +155,8 @@ function interaction(app: App, own: Own) {
   };
   return {
     paint: (pen: CanvasRenderingContext2D, size: Size) => {
-      if (own.size.peek().width !== size.width || own.size.peek().height !== size.height) own.size.value = size;
+      if (own.size.peek().width !== size.width || own.size.peek().height !== size.height)
+        own.size.value = size;
       const made = own.made.value;
       if (made) paint(pen, whole(own.camera.value, size, made), picturing(app, own, made));
     },
@@ -174,7 +196,10 @@ export function select(app: App, unit: number): void {
   const { state } = app.store;
   if (last && unit >= last.first) {
     const token = unit - last.first;
-    app.store.set({ token: state.value.token === token && state.value.unit === null ? null : token, unit: null });
+    app.store.set({
+      token: state.value.token === token && state.value.unit === null ? null : token,
+      unit: null,
+    });
   } else app.store.set({ unit: state.value.unit === unit ? null : unit });
 }
 
@@ -216,15 +241,28 @@ function Tools({ own }: { own: Own }) {
       <TokenPicker label="What sets this token apart" />
       <div class="picker" role="group" aria-label="Couplings drawn by">
         {READINGS.map(([name, words, title]) => (
-          <button key={name} type="button" title={title} disabled={token !== null} aria-pressed={token === null && weights === name} onClick={() => store.set({ weights: name })}>
+          <button
+            key={name}
+            type="button"
+            title={title}
+            disabled={token !== null}
+            aria-pressed={token === null && weights === name}
+            onClick={() => store.set({ weights: name })}
+          >
             {words}
           </button>
         ))}
       </div>
-      <button type="button" aria-pressed={isMany} onClick={() => (own.amount.value = isMany ? FEW : MANY)}>
+      <button
+        type="button"
+        aria-pressed={isMany}
+        onClick={() => (own.amount.value = isMany ? FEW : MANY)}
+      >
         {isMany ? "fewer detectors" : "more detectors"}
       </button>
-      <button type="button" onClick={() => (own.camera.value = AT_FIRST)}>whole graph</button>
+      <button type="button" onClick={() => (own.camera.value = AT_FIRST)}>
+        whole graph
+      </button>
     </>
   );
 }

@@ -2,13 +2,7 @@
 import type { ArrayEntry, DType } from "./manifest";
 
 type Raw =
-  | Float32Array
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array;
+  Float32Array | Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array;
 
 const BYTES: Record<DType, number> = {
   float32: 4,

@@ -76,7 +76,8 @@ function preferred(bundle: Bundle, unit: number): Picture | null {
 export function topExemplar(bundle: Bundle, unit: number, rank: number): Picture | null {
   const sheet = bundle.sheet("probe");
   const index = picturePlace(bundle, unit);
-  const exemplar = index === null ? Number.NaN : (bundle.array("top_exemplar")?.at(index, rank) ?? NaN);
+  const exemplar =
+    index === null ? Number.NaN : (bundle.array("top_exemplar")?.at(index, rank) ?? NaN);
   if (!sheet || index === null || !(exemplar >= 0 && exemplar < sheet.count)) return null;
   const whole = cell(sheet, exemplar, "exemplar");
   const [row, column, side] = ["top_row", "top_column", "top_size"].map(

@@ -104,7 +104,10 @@ function watch(element: Element | null, tell: (size: Size) => void): (() => void
   if (!element) return undefined;
   const observer = new ResizeObserver(([entry]) => {
     if (!entry) return;
-    tell({ width: Math.floor(entry.contentRect.width), height: Math.floor(entry.contentRect.height) });
+    tell({
+      width: Math.floor(entry.contentRect.width),
+      height: Math.floor(entry.contentRect.height),
+    });
   });
   observer.observe(element);
   return () => observer.disconnect();

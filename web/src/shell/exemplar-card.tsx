@@ -28,18 +28,41 @@ export function ExemplarCard({ exemplar }: { exemplar: number }) {
       <h2>exemplar {show(bundle.array("exemplar_id")?.at(exemplar), 0)}</h2>
       <Thumb picture={exemplarPicture(bundle, exemplar)} side={150} label="The exemplar" />
       <p>{Number.isFinite(token) && <TokenName token={token} />}</p>
-      {kept !== undefined && <dl class="facts"><div><dt>told right for good by</dt><dd><Num of="kept_by" value={kept} as={(v) => `step ${show(v, 0)}`} /></dd></div></dl>}
+      {kept !== undefined && (
+        <dl class="facts">
+          <div>
+            <dt>told right for good by</dt>
+            <dd>
+              <Num of="kept_by" value={kept} as={(v) => `step ${show(v, 0)}`} />
+            </dd>
+          </div>
+        </dl>
+      )}
       {logit && (
         <>
           <h3>What the network says at this step</h3>
           <ul class="rows">
             {shares.map((share, k) => (
               <li key={k}>
-                <span class="name wide"><TokenName token={k} /></span>
-                <svg class="signed" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
-                  <rect y="0.5" height="7" width={100 * (share || 0)} fill={palette.value.tokens[k]} />
+                <span class="name wide">
+                  <TokenName token={k} />
+                </span>
+                <svg
+                  class="signed"
+                  viewBox="0 0 100 8"
+                  preserveAspectRatio="none"
+                  aria-hidden="true"
+                >
+                  <rect
+                    y="0.5"
+                    height="7"
+                    width={100 * (share || 0)}
+                    fill={palette.value.tokens[k]}
+                  />
                 </svg>
-                <span class="value"><Num of="logit" value={logits[k] ?? null} as={() => percent(share)} /></span>
+                <span class="value">
+                  <Num of="logit" value={logits[k] ?? null} as={() => percent(share)} />
+                </span>
               </li>
             ))}
           </ul>

@@ -19,7 +19,10 @@ const WORDS = [
   ["coupling", "share of a detector's variance that comes through one detector of the layer below"],
   ["contrast", "of what sets a token apart in a detector, the share that comes through one source"],
   ["token signal", "share of a detector's variance that lies between tokens"],
-  ["onset", "first step from which something stays beyond chance, as an interval between two recorded steps"],
+  [
+    "onset",
+    "first step from which something stays beyond chance, as an interval between two recorded steps",
+  ],
   ["null", "what chance alone gives; drawn in grey"],
 ] as const;
 
@@ -32,18 +35,43 @@ export function Help({ close }: { close(): void }) {
     return () => before instanceof HTMLElement && before.focus();
   }, []);
   return (
-    <dialog ref={box} class="help" aria-label="Help" onClose={close} onClick={(event) => event.target === box.current && close()}>
+    <dialog
+      ref={box}
+      class="help"
+      aria-label="Help"
+      onClose={close}
+      onClick={(event) => event.target === box.current && close()}
+    >
       <h2>Watch a network grow up</h2>
       <p>
-        This page shows how {run.name} developed over {run.steps.toLocaleString("en")} training steps. Drag the
-        slider at the bottom, or play the film; everything on the page shows the network as it was at that step.
-        Click anything to follow it through all views. Rest on any number to read what it means.
+        This page shows how {run.name} developed over {run.steps.toLocaleString("en")} training
+        steps. Drag the slider at the bottom, or play the film; everything on the page shows the
+        network as it was at that step. Click anything to follow it through all views. Rest on any
+        number to read what it means.
       </p>
       <div class="columns">
-        <dl>{WORDS.map(([word, meaning]) => (<div key={word}><dt>{word}</dt><dd>{meaning}</dd></div>))}</dl>
-        <dl>{KEYS.map(([key, act]) => (<div key={key}><dt><kbd>{key}</kbd></dt><dd>{act}</dd></div>))}</dl>
+        <dl>
+          {WORDS.map(([word, meaning]) => (
+            <div key={word}>
+              <dt>{word}</dt>
+              <dd>{meaning}</dd>
+            </div>
+          ))}
+        </dl>
+        <dl>
+          {KEYS.map(([key, act]) => (
+            <div key={key}>
+              <dt>
+                <kbd>{key}</kbd>
+              </dt>
+              <dd>{act}</dd>
+            </div>
+          ))}
+        </dl>
       </div>
-      <button type="button" onClick={close}>Close</button>
+      <button type="button" onClick={close}>
+        Close
+      </button>
     </dialog>
   );
 }

@@ -45,7 +45,9 @@ export function tipOf(app: App, name: string, value: number, title = name): Tip 
   const error = said && said.error > 0 ? ` ± ${said.error.toPrecision(1)} (packing)` : "";
   return {
     title,
-    rows: [[name, Number.isFinite(value) ? `${String(+value.toPrecision(6))}${error}` : "– (missing)"]],
+    rows: [
+      [name, Number.isFinite(value) ? `${String(+value.toPrecision(6))}${error}` : "– (missing)"],
+    ],
     note: said ? `${said.definition}${said.units === "1" ? "" : ` [${said.units}]`}` : "",
     source: said?.source ?? "",
   };

@@ -32,29 +32,59 @@ function RunCard() {
     <>
       {(run.state === "failed" || texts.notices.length > 0) && (
         <section class="notices" role="note">
-          {run.state === "failed" && <p>This training failed; what was recorded until then is shown.</p>}
-          {texts.notices.map((line) => <p key={line}>{line}</p>)}
+          {run.state === "failed" && (
+            <p>This training failed; what was recorded until then is shown.</p>
+          )}
+          {texts.notices.map((line) => (
+            <p key={line}>{line}</p>
+          ))}
         </section>
       )}
       {texts.answers.length > 0 && (
         <section>
           <h2>What this run did</h2>
-          <ul class="answers">{texts.answers.map((line) => <li key={line}>{line}</li>)}</ul>
+          <ul class="answers">
+            {texts.answers.map((line) => (
+              <li key={line}>{line}</li>
+            ))}
+          </ul>
         </section>
       )}
       <PairCard />
       <section>
         <h3>The run</h3>
         <dl class="facts">
-          <div><dt>network</dt><dd>{manifest.layers.length} layers, {run.parameters?.toLocaleString("en") ?? "–"} weights</dd></div>
-          <div><dt>recorded</dt><dd>{manifest.steps.length} of {run.steps.toLocaleString("en")} steps</dd></div>
-          <div><dt>state</dt><dd>{run.state || "–"}</dd></div>
-          <div><dt>seed</dt><dd>{run.seed ?? "–"}</dd></div>
+          <div>
+            <dt>network</dt>
+            <dd>
+              {manifest.layers.length} layers, {run.parameters?.toLocaleString("en") ?? "–"} weights
+            </dd>
+          </div>
+          <div>
+            <dt>recorded</dt>
+            <dd>
+              {manifest.steps.length} of {run.steps.toLocaleString("en")} steps
+            </dd>
+          </div>
+          <div>
+            <dt>state</dt>
+            <dd>{run.state || "–"}</dd>
+          </div>
+          <div>
+            <dt>seed</dt>
+            <dd>{run.seed ?? "–"}</dd>
+          </div>
         </dl>
         {missing.length > 0 && (
           <details>
             <summary>Not in this page: {missing.length}</summary>
-            <ul class="missing">{missing.map(({ what, why }) => <li key={what}><b>{what}</b>: {why}</li>)}</ul>
+            <ul class="missing">
+              {missing.map(({ what, why }) => (
+                <li key={what}>
+                  <b>{what}</b>: {why}
+                </li>
+              ))}
+            </ul>
           </details>
         )}
       </section>

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { pictureOf } from "../data/pictures";
-import { interval, show } from "../draw/canvas";
+import { interval, percent, show } from "../draw/canvas";
 import { positionOf } from "../state/state";
 import { useApp } from "./app";
 import { Num } from "./hover";
@@ -21,7 +21,10 @@ export function PairCard() {
   if (tokens.length < 2) return null;
   const { step } = store.state.value;
   const layers = apart(bundle, a, b);
-  const first = layers.reduce<(typeof layers)[number] | null>((best, one) => (best && best.by <= one.by ? best : one), null);
+  const first = layers.reduce<(typeof layers)[number] | null>(
+    (best, one) => (best && best.by <= one.by ? best : one),
+    null,
+  );
   const found = tellers(bundle, a, b, step, SHOWN);
   const choose = (which: 0 | 1, token: number) => {
     const next: [number, number] = [a, b];
@@ -42,25 +45,44 @@ export function PairCard() {
           {first ? (
             <>
               <p>
-                First in <b>{first.layer}</b>, <Num of="apart_by" value={first.by} as={() => interval(first.after, first.by)} />.
+                First in <b>{first.layer}</b>,{" "}
+                <Num of="apart_by" value={first.by} as={() => interval(first.after, first.by)} />.
               </p>
               <ul class="rows">
                 {layers.map(({ layer, by, after }) => (
                   <li key={layer}>
-                    <button type="button" onClick={() => store.set({ step: Math.round(positionOf(by, steps)), layer: bundle.layersAll().indexOf(layer), view: "categories" })}>
+                    <button
+                      type="button"
+                      onClick={() =>
+                        store.set({
+                          step: Math.round(positionOf(by, steps)),
+                          layer: bundle.layersAll().indexOf(layer),
+                          view: "categories",
+                        })
+                      }
+                    >
                       <span class="name">{layer}</span>
                       <Bar share={Math.log1p(by) / Math.log1p(steps.at(-1) ?? 1)} />
-                      <span class="value"><Num of="apart_by" value={by} as={() => (Number.isFinite(after) ? `${after}–${by}` : `${by}`)} /></span>
+                      <span class="value">
+                        <Num
+                          of="apart_by"
+                          value={by}
+                          as={() => (Number.isFinite(after) ? `${after}–${by}` : `${by}`)}
+                        />
+                      </span>
                     </button>
                   </li>
                 ))}
               </ul>
             </>
           ) : (
-            bundle.status("apart_by") === "ready" && <p>In no layer beyond chance, within this run.</p>
+            bundle.status("apart_by") === "ready" && (
+              <p>In no layer beyond chance, within this run.</p>
+            )
           )}
         </>
       )}
+      <Confused a={a} b={b} />
       {found.length > 0 && (
         <>
           <h3>By which detectors, at this step?</h3>
@@ -71,7 +93,13 @@ export function PairCard() {
                   <Thumb picture={pictureOf(bundle, unit, steps[step] ?? 0)} side={26} label="" />
                   <span class="name">{bundle.units.name(unit)}</span>
                   <TokenMark token={difference > 0 ? a : b} />
-                  <span class="value"><Num of="token_response" value={Math.abs(difference)} as={(v) => `${show(v, 1)} sd`} /></span>
+                  <span class="value">
+                    <Num
+                      of="token_response"
+                      value={Math.abs(difference)}
+                      as={(v) => `${show(v, 1)} sd`}
+                    />
+                  </span>
                 </button>
               </li>
             ))}
@@ -84,13 +112,23 @@ export function PairCard() {
 }
 
 /** The last two tokens: in flowers, sunflowers and tulips. */
-const hardest = (count: number): [number, number] => [Math.max(0, count - 1), Math.max(0, count - 3)];
+const hardest = (count: number): [number, number] => [
+  Math.max(0, count - 1),
+  Math.max(0, count - 3),
+];
 
 function Bar({ share }: { share: number }) {
   return (
     <svg class="signed" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
       <line x1="0" x2="100" y1="4" y2="4" stroke="currentColor" stroke-width="0.4" />
-      <rect x={Math.min(98, 100 * share)} y="0.5" width={Math.max(2, 100 - 100 * share)} height="7" fill="currentColor" opacity="0.45" />
+      <rect
+        x={Math.min(98, 100 * share)}
+        y="0.5"
+        width={Math.max(2, 100 - 100 * share)}
+        height="7"
+        fill="currentColor"
+        opacity="0.45"
+      />
     </svg>
   );
 }
@@ -98,10 +136,40 @@ function Bar({ share }: { share: number }) {
 function Choice({ label, value, set }: { label: string; value: number; set(token: number): void }) {
   const { store } = useApp();
   return (
-    <select aria-label={label} value={value} onChange={(event) => set(Number(event.currentTarget.value))}>
+    <select
+      aria-label={label}
+      value={value}
+      onChange={(event) => set(Number(event.currentTarget.value))}
+    >
       {store.bundle.value.manifest.tokens.map((name, k) => (
-        <option key={name} value={k}>{name}</option>
+        <option key={name} value={k}>
+          {name}
+        </option>
       ))}
     </select>
+  );
+}
+
+/** How often the one is called the other at this step. */
+function Confused({ a, b }: { a: number; b: number }) {
+  const { store } = useApp();
+  const bundle = store.bundle.value;
+  const confusion = bundle.array("confusion");
+  const { step } = store.state.value;
+  const { tokens } = bundle.manifest;
+  if (!confusion) return null;
+  return (
+    <>
+      <h3>And at this step?</h3>
+      {[
+        [a, b],
+        [b, a],
+      ].map(([x = 0, y = 0]) => (
+        <p key={x}>
+          <Num of="confusion" value={confusion.at(step, x, y)} as={percent} /> of {tokens[x]} are
+          called {tokens[y]}
+        </p>
+      ))}
+    </>
   );
 }

@@ -27,9 +27,14 @@ export function TopBar({ help }: { help(): void }) {
         {run.task !== "" && run.task !== run.name && <span>{run.task}</span>}
       </h1>
       <p class="now" aria-live="off">
-        <span>step <b>{(steps[step] ?? 0).toLocaleString("en")}</b></span>
         <span>
-          accuracy <b><Num of="accuracy" value={accuracy} as={percent} /></b>
+          step <b>{(steps[step] ?? 0).toLocaleString("en")}</b>
+        </span>
+        <span>
+          accuracy{" "}
+          <b>
+            <Num of="accuracy" value={accuracy} as={percent} />
+          </b>
           <small> chance {percent(run.chance)}</small>
         </span>
         {live.value && (

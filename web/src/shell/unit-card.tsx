@@ -28,24 +28,61 @@ export function UnitCard({ unit }: { unit: number }) {
         <Thumb picture={picture} side={104} label={`Preferred image of ${name}`} />
         <div class="tops">
           {TOPS.map((rank) => (
-            <Thumb key={rank} picture={topExemplar(bundle, unit, rank)} side={33} label={`Exemplar ${rank + 1} that excites ${name} most`} />
+            <Thumb
+              key={rank}
+              picture={topExemplar(bundle, unit, rank)}
+              side={33}
+              label={`Exemplar ${rank + 1} that excites ${name} most`}
+            />
           ))}
         </div>
       </div>
       {picture && <p class="quiet small">{caption(picture.kind, picture.step)}</p>}
       <dl class="facts">
-        <div><dt>answers most to</dt><dd>{token === null ? "–" : <TokenName token={token} />}</dd></div>
-        <div><dt>token signal</dt><dd><Num of="token_signal" value={signal.value} /></dd></div>
-        <div><dt>its null</dt><dd><Num of={bundle.definition("token_signal_upper") ? "token_signal_upper" : "token_signal_null"} value={signal.null} /></dd></div>
-        <div><dt>mean activation</dt><dd><Num of="unit_mean" value={bundle.array("unit_mean")?.at(step, unit) ?? null} /></dd></div>
+        <div>
+          <dt>answers most to</dt>
+          <dd>{token === null ? "–" : <TokenName token={token} />}</dd>
+        </div>
+        <div>
+          <dt>token signal</dt>
+          <dd>
+            <Num of="token_signal" value={signal.value} />
+          </dd>
+        </div>
+        <div>
+          <dt>its null</dt>
+          <dd>
+            <Num
+              of={
+                bundle.definition("token_signal_upper") ? "token_signal_upper" : "token_signal_null"
+              }
+              value={signal.null}
+            />
+          </dd>
+        </div>
+        <div>
+          <dt>mean activation</dt>
+          <dd>
+            <Num of="unit_mean" value={bundle.array("unit_mean")?.at(step, unit) ?? null} />
+          </dd>
+        </div>
         <Life unit={unit} />
       </dl>
       <Tuning unit={unit} />
       <Links unit={unit} direction="down" title="Built from" />
       <Links unit={unit} direction="up" title="Used by" />
       <div class="links">
-        <button type="button" onClick={() => store.set({ view: "construction", unit })}>its ancestry</button>
-        <button type="button" onClick={() => store.set({ view: "detectors", unit, layer: bundle.units.layer(unit) + 1 })}>its layer’s detectors</button>
+        <button type="button" onClick={() => store.set({ view: "construction", unit })}>
+          its ancestry
+        </button>
+        <button
+          type="button"
+          onClick={() =>
+            store.set({ view: "detectors", unit, layer: bundle.units.layer(unit) + 1 })
+          }
+        >
+          its layer’s detectors
+        </button>
       </div>
     </section>
   );
@@ -67,9 +104,26 @@ function Life({ unit }: { unit: number }) {
   const after = bundle.array("unit_onset_after")?.at(unit) ?? Number.NaN;
   return (
     <>
-      <div><dt>tells tokens apart</dt><dd><Num of="unit_onset_by" value={by.at(unit)} as={(v) => interval(after, v)} /></dd></div>
-      <div><dt>locked in at</dt><dd><Num of="lockin" value={lockin ?? null} as={(v) => show(v, 0)} /></dd></div>
-      {death !== undefined && Number.isFinite(death) && <div><dt>died at</dt><dd><Num of="death" value={death} as={(v) => show(v, 0)} /></dd></div>}
+      <div>
+        <dt>tells tokens apart</dt>
+        <dd>
+          <Num of="unit_onset_by" value={by.at(unit)} as={(v) => interval(after, v)} />
+        </dd>
+      </div>
+      <div>
+        <dt>locked in at</dt>
+        <dd>
+          <Num of="lockin" value={lockin ?? null} as={(v) => show(v, 0)} />
+        </dd>
+      </div>
+      {death !== undefined && Number.isFinite(death) && (
+        <div>
+          <dt>died at</dt>
+          <dd>
+            <Num of="death" value={death} as={(v) => show(v, 0)} />
+          </dd>
+        </div>
+      )}
     </>
   );
 }
@@ -84,10 +138,22 @@ function Tuning({ unit }: { unit: number }) {
   const most = Math.max(0.5, ...values.map((v) => Math.abs(v) || 0));
   return (
     <>
-      <h3>Tuning at this step <span class="quiet">(standard deviations)</span></h3>
+      <h3>
+        Tuning at this step <span class="quiet">(standard deviations)</span>
+      </h3>
       <ul class="rows">
         {values.map((value, token) => (
-          <li key={token} onPointerMove={(event) => (app.tip.value = { x: event.clientX, y: event.clientY, tip: tipOf(app, "token_response", value) })} onPointerLeave={() => (app.tip.value = null)}>
+          <li
+            key={token}
+            onPointerMove={(event) =>
+              (app.tip.value = {
+                x: event.clientX,
+                y: event.clientY,
+                tip: tipOf(app, "token_response", value),
+              })
+            }
+            onPointerLeave={() => (app.tip.value = null)}
+          >
             <TokenMark token={token} />
             <SignedBar value={value / most} colour={app.palette.value.tokens[token] ?? ""} />
             <span class="value">{show(value)}</span>
@@ -109,7 +175,15 @@ export function SignedBar({ value, colour }: { value: number; colour: string }) 
   );
 }
 
-function Links({ unit, direction, title }: { unit: number; direction: "down" | "up"; title: string }) {
+function Links({
+  unit,
+  direction,
+  title,
+}: {
+  unit: number;
+  direction: "down" | "up";
+  title: string;
+}) {
   const app = useApp();
   const { store, palette } = app;
   const bundle = store.bundle.value;
@@ -122,17 +196,38 @@ function Links({ unit, direction, title }: { unit: number; direction: "down" | "
   const of = token === null ? (weights === "signal" ? "coupling_signal" : "coupling") : "contrast";
   return (
     <>
-      <h3>{title} <span class="quiet">({token === null ? (weights === "signal" ? "share between tokens" : "share of variance") : `contrast, ${bundle.manifest.tokens[token] ?? ""}`})</span></h3>
+      <h3>
+        {title}{" "}
+        <span class="quiet">
+          (
+          {token === null
+            ? weights === "signal"
+              ? "share between tokens"
+              : "share of variance"
+            : `contrast, ${bundle.manifest.tokens[token] ?? ""}`}
+          )
+        </span>
+      </h3>
       <ul class="rows">
         {found.map(({ unit: other, weight }) => {
           const [r, g, b] = weight < 0 ? palette.value.negative : palette.value.positive;
           return (
             <li key={other}>
-              <button type="button" disabled={bundle.units.isPixel(other)} onClick={() => store.set({ unit: other })}>
-                <Thumb picture={pictureOf(bundle, other, bundle.manifest.steps[step] ?? 0)} side={22} label="" />
+              <button
+                type="button"
+                disabled={bundle.units.isPixel(other)}
+                onClick={() => store.set({ unit: other })}
+              >
+                <Thumb
+                  picture={pictureOf(bundle, other, bundle.manifest.steps[step] ?? 0)}
+                  side={22}
+                  label=""
+                />
                 <span class="name">{bundle.units.name(other)}</span>
                 <SignedBar value={weight / most} colour={`rgb(${r},${g},${b})`} />
-                <span class="value"><Num of={of} value={weight} /></span>
+                <span class="value">
+                  <Num of={of} value={weight} />
+                </span>
               </button>
             </li>
           );

@@ -15,7 +15,8 @@ export function find(text: string, bundle: Bundle): Found[] {
   const found: Found[] = [];
   const { steps, tokens } = bundle.manifest;
   tokens.forEach((name, token) => {
-    if (name.toLowerCase().includes(asked)) found.push({ name, kind: "token", change: { token, unit: null } });
+    if (name.toLowerCase().includes(asked))
+      found.push({ name, kind: "token", change: { token, unit: null } });
   });
   if (/^(step )?\d+$/.test(asked) && steps.length > 0) {
     const step = Math.round(positionOf(Number(asked.replace("step ", "")), steps));
@@ -29,9 +30,13 @@ export function find(text: string, bundle: Bundle): Found[] {
   const squeezed = asked.replaceAll(/[\s:.]+/g, ":");
   for (let unit = 0; unit < bundle.units.count && found.length < MOST; unit++) {
     const name = bundle.units.name(unit);
-    if (name.toLowerCase().startsWith(squeezed)) found.push({ name, kind: "unit", change: { unit } });
+    if (name.toLowerCase().startsWith(squeezed))
+      found.push({ name, kind: "unit", change: { unit } });
   }
   const exact = bundle.units.index(squeezed);
-  if (exact !== null) found.unshift({ name: bundle.units.name(exact), kind: "unit", change: { unit: exact } });
-  return found.filter((one, k) => found.findIndex(({ name }) => name === one.name) === k).slice(0, MOST);
+  if (exact !== null)
+    found.unshift({ name: bundle.units.name(exact), kind: "unit", change: { unit: exact } });
+  return found
+    .filter((one, k) => found.findIndex(({ name }) => name === one.name) === k)
+    .slice(0, MOST);
 }

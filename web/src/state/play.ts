@@ -23,7 +23,9 @@ export function player(store: Store): () => void {
       before = now;
       const position = positionOf(Math.expm1(log), store.steps);
       const isOver = log >= end - 1e-9;
-      store.seek(isOver ? store.steps.length - 1 : prefersStill() ? Math.floor(position) : position);
+      store.seek(
+        isOver ? store.steps.length - 1 : prefersStill() ? Math.floor(position) : position,
+      );
       if (isOver) store.playing.value = false;
       else frame = requestAnimationFrame(tick);
     };

@@ -68,7 +68,8 @@ export function parseState(fragment: string, names: Names): State {
   state.pair = one("pair", ["categories", "construction"] as const) ?? state.pair;
   state.weights = one("weights", ["total", "signal", "contrast"] as const) ?? state.weights;
   state.theme = one("theme", ["light", "dark"] as const);
-  state.step = place("step", names.steps) ?? nearestStep(said.get("step"), names.steps) ?? state.step;
+  state.step =
+    place("step", names.steps) ?? nearestStep(said.get("step"), names.steps) ?? state.step;
   state.compare = place("compare", names.steps);
   state.layer = place("layer", names.layers);
   state.token = place("token", names.tokens);

@@ -1,17 +1,10 @@
 /** The page's one state, kept in its address; and where the film is just now. */
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import type { Bundle } from "../data/bundle";
-import {
-  formatState,
-  initialState,
-  isPlace,
-  parseState,
-  type Names,
-  type State,
-} from "./state";
+import { formatState, initialState, isPlace, parseState, type Names, type State } from "./state";
 
-const SETTLE = 180;
 /** Milliseconds without a move before the slider's step is written into the address. */
+const SETTLE = 180;
 
 export class Store {
   readonly bundle;
@@ -40,10 +33,12 @@ export class Store {
     const before = this.state.value;
     const after = { ...before, ...change };
     if ((Object.keys(change) as (keyof State)[]).every((key) => before[key] === after[key])) return;
-    this.state.value = after;
-    if (change.step !== undefined && Math.round(this.position.value) !== change.step) {
-      this.position.value = change.step;
-    }
+    batch(() => {
+      this.state.value = after;
+      if (change.step !== undefined && Math.round(this.position.value) !== change.step) {
+        this.position.value = change.step;
+      }
+    });
     if (isPlace(before, after)) this.write("pushState");
     else this.writeSoon();
   }
@@ -51,8 +46,10 @@ export class Store {
   /** Move the film; the state's step is the recorded one nearest to it. */
   seek(position: number): void {
     const last = Math.max(0, this.steps.length - 1);
-    this.position.value = Math.max(0, Math.min(last, position));
-    this.set({ step: Math.round(this.position.value) });
+    batch(() => {
+      this.position.value = Math.max(0, Math.min(last, position));
+      this.set({ step: Math.round(this.position.value) });
+    });
   }
 
   /** Take a newer bundle of the same run; who looked at its last step still does. */
@@ -88,7 +85,11 @@ export class Store {
 
   private write(how: "pushState" | "replaceState"): void {
     clearTimeout(this.timer);
-    history[how](null, "", formatState(this.state.value, this.names));
+    try {
+      history[how](null, "", formatState(this.state.value, this.names));
+    } catch {
+      // A frame without an address of its own, as in a notebook: the state lives without one.
+    }
   }
 }
 

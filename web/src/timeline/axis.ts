@@ -27,12 +27,15 @@ const APART = 34;
 
 /** Round steps that have room for their numbers. */
 export function ticks(last: number, width: number): number[] {
-  const wanted = [...ROUND, ...[1, 2, 5, 10, 20, 50, 100].map((k) => k * 1000)].filter((s) => s <= last);
+  const wanted = [...ROUND, ...[1, 2, 5, 10, 20, 50, 100].map((k) => k * 1000)].filter(
+    (s) => s <= last,
+  );
   const found: number[] = [];
   for (const step of [...wanted, last]) {
     const place = (width * Math.log1p(step)) / Math.log1p(last);
     const before = found.at(-1);
-    const room = before === undefined ? Infinity : place - (width * Math.log1p(before)) / Math.log1p(last);
+    const room =
+      before === undefined ? Infinity : place - (width * Math.log1p(before)) / Math.log1p(last);
     if (room >= APART) found.push(step);
     else if (step === last) found[found.length - 1] = last;
   }

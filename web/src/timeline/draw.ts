@@ -46,7 +46,11 @@ export function drawTimeline(pen: CanvasRenderingContext2D, size: Size, shown: S
   shown.rows.forEach((row, k) => drawRow(pen, size, shown, row, k));
 }
 
-function drawAxis(pen: CanvasRenderingContext2D, size: Size, { palette, axis, parts }: Shown): void {
+function drawAxis(
+  pen: CanvasRenderingContext2D,
+  size: Size,
+  { palette, axis, parts }: Shown,
+): void {
   pen.strokeStyle = palette.line;
   pen.lineWidth = 1;
   pen.fillStyle = palette.quiet;
@@ -82,10 +86,7 @@ function drawChance(pen: CanvasRenderingContext2D, size: Size, shown: Shown): vo
 
 export const accuracyScale = ({ curves }: Parts) => linear(0, 1, curves.bottom, curves.top);
 
-function line(
-  pen: CanvasRenderingContext2D,
-  points: Iterable<readonly [number, number]>,
-): void {
+function line(pen: CanvasRenderingContext2D, points: Iterable<readonly [number, number]>): void {
   let isFirst = true;
   pen.beginPath();
   for (const [x, y] of points) {
@@ -108,7 +109,10 @@ function drawLoss(pen: CanvasRenderingContext2D, shown: Shown): void {
   pen.strokeStyle = palette.quiet;
   pen.lineWidth = 1;
   pen.setLineDash([3, 3]);
-  line(pen, steps.map((step, k) => [axis.x(step), y(loss.at(k, 1))] as const));
+  line(
+    pen,
+    steps.map((step, k) => [axis.x(step), y(loss.at(k, 1))] as const),
+  );
   pen.setLineDash([]);
   pen.fillStyle = palette.quiet;
   pen.font = `10px ${FONT}`;
@@ -131,7 +135,10 @@ function drawAccuracies(pen: CanvasRenderingContext2D, size: Size, shown: Shown)
       pen.strokeStyle = palette.tokens[k] ?? palette.quiet;
       pen.globalAlpha = token === null || token === k ? 0.9 : 0.15;
       pen.lineWidth = token === k ? 2.6 : 1.4;
-      line(pen, steps.map((step, s) => [axis.x(step), y(own.at(s, 1, k))] as const));
+      line(
+        pen,
+        steps.map((step, s) => [axis.x(step), y(own.at(s, 1, k))] as const),
+      );
     });
     pen.globalAlpha = 1;
   }
@@ -139,7 +146,10 @@ function drawAccuracies(pen: CanvasRenderingContext2D, size: Size, shown: Shown)
   pen.strokeStyle = palette.ink;
   pen.lineWidth = 2;
   pen.globalAlpha = token === null ? 1 : 0.25;
-  line(pen, steps.map((step, s) => [axis.x(step), y(all.at(s, 1))] as const));
+  line(
+    pen,
+    steps.map((step, s) => [axis.x(step), y(all.at(s, 1))] as const),
+  );
   pen.globalAlpha = 1;
   pen.fillStyle = palette.ink;
   pen.font = `600 10px ${FONT}`;
@@ -164,7 +174,13 @@ function drawChanges(pen: CanvasRenderingContext2D, { bundle, palette, axis, par
   });
 }
 
-function drawRow(pen: CanvasRenderingContext2D, size: Size, shown: Shown, row: Row, k: number): void {
+function drawRow(
+  pen: CanvasRenderingContext2D,
+  size: Size,
+  shown: Shown,
+  row: Row,
+  k: number,
+): void {
   const { palette, axis, parts } = shown;
   const y = parts.raster.top + (k + 0.5) * parts.raster.row;
   const end = size.width - RIGHT;

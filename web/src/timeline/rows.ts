@@ -39,11 +39,20 @@ function layerRows(bundle: Bundle): Row[] {
       const low = bundle.array("things_confidence_after")?.at(k) ?? Number.NaN;
       const high = bundle.array("things_confidence_by")?.at(k) ?? Number.NaN;
       const what = `${name} keeps every two tokens apart beyond chance`;
-      return [{ name, token: null, after: after.at(k), by: by.at(k), low, high, what, of: "things_by" }];
+      return [
+        { name, token: null, after: after.at(k), by: by.at(k), low, high, what, of: "things_by" },
+      ];
     }
     const own = all.find((one) => one.name === name && /layer/.test(one.kind));
     return own
-      ? [{ ...own, token: null, what: `${name} carries token signal beyond its null`, of: "onset_by" }]
+      ? [
+          {
+            ...own,
+            token: null,
+            what: `${name} carries token signal beyond its null`,
+            of: "onset_by",
+          },
+        ]
       : [];
   });
 }

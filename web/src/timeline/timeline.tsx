@@ -21,14 +21,30 @@ export function Timeline() {
   return (
     <section class="timeline" aria-label="Timeline">
       <div class="play">
-        <button type="button" class="round" aria-label={isPlaying ? "Stop the film" : "Play the film"} title="Play (space)" onClick={() => togglePlay(store)}>
+        <button
+          type="button"
+          class="round"
+          aria-label={isPlaying ? "Stop the film" : "Play the film"}
+          title="Play (space)"
+          onClick={() => togglePlay(store)}
+        >
           {isPlaying ? "❚❚" : "▶"}
         </button>
         <StepNow />
-        <button type="button" class="small" aria-pressed={open.value} onClick={() => (open.value = !open.value)}>
+        <button
+          type="button"
+          class="small"
+          aria-pressed={open.value}
+          onClick={() => (open.value = !open.value)}
+        >
           layers
         </button>
-        <button type="button" class="small" aria-label="Save the curves as CSV" onClick={() => saveTable(`${bundle.manifest.run.name}-curves`, curves(bundle))}>
+        <button
+          type="button"
+          class="small"
+          aria-label="Save the curves as CSV"
+          onClick={() => saveTable(`${bundle.manifest.run.name}-curves`, curves(bundle))}
+        >
           CSV
         </button>
       </div>
@@ -76,13 +92,18 @@ function Track({ shown }: { shown: readonly Row[] }) {
     [nRows],
   );
   useEffect(() => {
-    if (holder.current) holder.current.style.height = `${LEAST + nRows * ROW + 18}px`;
+    if (holder.current)
+      holder.current.style.height = `${Math.max(136, LEAST + nRows * ROW + 18)}px`;
   }, [nRows]);
   useEffect(
     () =>
       effect(() => {
         const { manifest } = store.bundle.value;
-        const at = positionX(axisOf(store.bundle.value, size.value), manifest.steps, store.position.value);
+        const at = positionX(
+          axisOf(store.bundle.value, size.value),
+          manifest.steps,
+          store.position.value,
+        );
         if (cursor.current) cursor.current.style.transform = `translateX(${at}px)`;
       }),
     [],
@@ -97,14 +118,23 @@ function Track({ shown }: { shown: readonly Row[] }) {
   };
   return (
     <div class="track" ref={holder}>
-      <Drawing label="Accuracy and loss over training, and the onsets of tokens and layers" paint={paint} />
+      <Drawing
+        label="Accuracy and loss over training, and the onsets of tokens and layers"
+        paint={paint}
+      />
       <div class="cursor" ref={cursor} aria-hidden="true" />
       <Slider seek={seek} hover={(x, y) => tipAt(app, x, y, size.value, shown)} />
     </div>
   );
 }
 
-function Slider({ seek, hover }: { seek(event: PointerEvent): void; hover(x: number, y: number): Tip | null }) {
+function Slider({
+  seek,
+  hover,
+}: {
+  seek(event: PointerEvent): void;
+  hover(x: number, y: number): Tip | null;
+}) {
   const { store, tip } = useApp();
   const { steps } = store.bundle.value.manifest;
   const { step } = store.state.value;
@@ -162,7 +192,8 @@ function tipAt(app: App, x: number, y: number, size: Size, shown: readonly Row[]
   const row = shown[Math.floor((y - place.raster.top) / place.raster.row)];
   if (row) return rowTip(row, bundle.definition(row.of)?.definition ?? "");
   const step = Math.round(axisOf(bundle, size).position(x));
-  const at = (name: string, ...rest: number[]) => bundle.array(name)?.at(step, ...rest) ?? Number.NaN;
+  const at = (name: string, ...rest: number[]) =>
+    bundle.array(name)?.at(step, ...rest) ?? Number.NaN;
   const p = bundle.array("agreeing_p")?.at(step) ?? Number.NaN;
   return {
     title: `step ${steps[step] ?? 0}`,
@@ -170,7 +201,14 @@ function tipAt(app: App, x: number, y: number, size: Size, shown: readonly Row[]
       ["accuracy", percent(at("accuracy", 1))],
       ...tokens.map((name, k): [string, string] => [name, percent(at("token_accuracy", 1, k))]),
       ["loss", show(at("loss", 1))],
-      ...(p <= 0.05 ? [["measures that change here together", `${show(at("agreeing"), 0)} (p = ${show(p)})`] as const] : []),
+      ...(p <= 0.05
+        ? [
+            [
+              "measures that change here together",
+              `${show(at("agreeing"), 0)} (p = ${show(p)})`,
+            ] as const,
+          ]
+        : []),
     ],
     note: bundle.definition("accuracy")?.definition ?? "",
   };
@@ -178,7 +216,9 @@ function tipAt(app: App, x: number, y: number, size: Size, shown: readonly Row[]
 
 function curves(bundle: Bundle) {
   const { steps, tokens } = bundle.manifest;
-  const [loss, accuracy, own] = ["loss", "accuracy", "token_accuracy"].map((name) => bundle.array(name));
+  const [loss, accuracy, own] = ["loss", "accuracy", "token_accuracy"].map((name) =>
+    bundle.array(name),
+  );
   return {
     columns: ["step", "loss", "accuracy", ...tokens],
     rows: steps.map((step, k) => [

@@ -15,7 +15,7 @@ from benchmarks.timing import Row, at_least, missing, release, seconds
 from ontogeny.config import Config
 from ontogeny.hooks import Probe, observe_network
 from ontogeny.stats.embedding import gaussian_twin, mds_map, neighbour_map, pca_map
-from ontogeny.stats.mapquality import map_motion, map_quality
+from ontogeny.stats.mapquality import data_motion, map_motion, map_quality
 from ontogeny.tasks import load_task
 from ontogeny.train import train
 
@@ -80,10 +80,11 @@ def all_maps(layers: list[np.ndarray]) -> Row:
 
     def act() -> None:
         for x in layers:
+            in_data = data_motion(x)
             for draw in (neighbour_map, mds_map, pca_map):
                 frames = draw(x)
                 map_quality(x, frames)
-                map_motion(x, frames)
+                map_motion(x, frames, in_data=in_data)
 
     took = seconds(act)
     reason = f"load {os.getloadavg()[0]:.1f}"

@@ -161,6 +161,14 @@ def test_motion_equals_its_definition() -> None:
         assert_allclose(motion.jitter[t], np.mean(excess), rtol=1e-10)
 
 
+def test_motion_in_the_data_may_be_handed_over() -> None:
+    x, frames = normal(18, 3, 8, 4), normal(19, 3, 8, 2)
+    handed = mapquality.map_motion(x, frames, in_data=mapquality.data_motion(x))
+    assert_allclose(handed, mapquality.map_motion(x, frames), rtol=1e-12)
+    still = mapquality.map_motion(x, frames, in_data=np.zeros((2, 8)))
+    assert_allclose(still.jitter, still.shown, rtol=1e-12)
+
+
 def test_jitter_is_motion_that_is_not_called_for() -> None:
     start, change = normal(13, 40, 2), 0.2 * normal(14, 40, 2)
     moving = np.stack([start, start + change])

@@ -10,7 +10,7 @@ from ontogeny.errors import InputError
 from ontogeny.measure.categories import Chance, Progress
 from ontogeny.measure.layers import Layer, Quantity, over_layers
 from ontogeny.stats.embedding import mds_map, neighbour_map, pca_map
-from ontogeny.stats.mapquality import map_motion, map_quality
+from ontogeny.stats.mapquality import data_motion, map_motion, map_quality
 from ontogeny.stats.rdm import squared_euclidean_rdm
 
 FRAMES = 13
@@ -126,7 +126,8 @@ def _mapped(layer: Layer, kind: str) -> dict[str, np.ndarray]:
     if n < 12:
         return dict.fromkeys(("map", "map_mds", "map_pca"), np.full((len(x), n, 2), np.nan))
     found = {"own_neighbours": _own(layer)}
-    drawn = {each: _drawn(x, each) for each in {kind, *BESIDE}}
+    in_data = data_motion(x)
+    drawn = {each: _drawn(x, each, in_data) for each in {kind, *BESIDE}}
     for suffix, each in (("", kind), *((f"_{each}", each) for each in BESIDE)):
         found |= {name + suffix: values for name, values in drawn[each].items()}
     if layer.is_pixels:
@@ -134,13 +135,13 @@ def _mapped(layer: Layer, kind: str) -> dict[str, np.ndarray]:
     return found
 
 
-def _drawn(x: np.ndarray, kind: str) -> dict[str, np.ndarray]:
+def _drawn(x: np.ndarray, kind: str, in_data: np.ndarray) -> dict[str, np.ndarray]:
     """Return the map of that kind of one layer, what it keeps and what it adds."""
     n = x.shape[1]
     options = {"neighbours": min(15, n - 2)} if kind == "neighbour" else {}
     frames = KINDS[kind](x, **options)
     quality = map_quality(x, frames, neighbours=min(10, n // 2 - 1))
-    motion = map_motion(x, frames).jitter if len(x) > 1 else np.empty(0)
+    motion = map_motion(x, frames, in_data=in_data).jitter
     return {
         "map": frames,
         "trustworthiness": quality.trustworthiness,

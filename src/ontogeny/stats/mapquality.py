@@ -90,6 +90,8 @@ def data_motion(
 def map_motion(
     patterns: Real[np.ndarray, "step exemplar unit"],
     frames: Real[np.ndarray, "step exemplar 2"],
+    *,
+    in_data: Float[np.ndarray, "step-1 exemplar"] | None = None,
 ) -> MapMotion:
     """Motion on the map between consecutive steps, beside the motion that the data calls for.
 
@@ -98,13 +100,20 @@ def map_motion(
     :func:`data_motion`, called_for = mean_i m_i and jitter = mean_i max(0, shown_i - m_i).
     A frozen map has no jitter, and no trustworthiness: read the two together.
 
+    Parameters
+    ----------
+    patterns, frames
+        The data and its map, step by step.
+    in_data
+        What :func:`data_motion` gives for the patterns, where several maps of them are compared.
+
     Returns
     -------
         Each [step - 1], in radii, shown about 0 ... 2; NaN next to a step without a map.
     """
     moved = np.linalg.norm(np.diff(frames.astype(np.float64), axis=0), axis=-1)
     shown = moved / _pair_radius(frames)[:, None]
-    called_for = data_motion(patterns)
+    called_for = data_motion(patterns) if in_data is None else in_data
     excess = np.maximum(shown - called_for, 0)
     return MapMotion(shown.mean(axis=-1), called_for.mean(axis=-1), excess.mean(axis=-1))
 

@@ -95,6 +95,8 @@ def test_exchanged_tokens_move_a_model_of_tokens():
     moved = modelfit.token_exchanges(token, n_permutations=30, rng=rng)
     found = modelfit.moved_pairs(model, moved)
     names = token[moved]
+    for c in range(3):
+        assert (names[:, token == c] == names[:, token == c][:, :1]).all()
     for p, row in zip(names, found, strict=True):
         assert_allclose(row, between[p[one], p[other]])
     assert len(np.unique(names, axis=0)) == 6  # all arrangements of three tokens

@@ -19,7 +19,9 @@ from ontogeny.model import PIXEL_MEAN, PIXEL_SCALE, prepare
 ZOOMED_FROM = 8
 """Smaller fields are not zoomed: their pixels are the pattern."""
 FULL_SIZE = 64
-"""Side of the field, in pixels, to which `variation_weight` belongs."""
+"""Side of the field, in pixels, to which `variation_weight` and `prior_weight` belong."""
+KNOWN_SHARE = 0.5
+"""Share of the response to the best exemplar below which a gain is measured by that share of it."""
 _MOMENTUM, _MEMORY = 0.9, 0.99
 _SMOOTH = 1e-4
 FAINT, TINY = 0.3, 1e-12
@@ -38,23 +40,29 @@ class Recipe:
         If a choice is impossible; one sentence names all that are.
     """
 
-    steps: int = 128
-    """Updates of an image at each snapshot."""
+    steps: int = 64
+    """Updates of an image that begins anew."""
+    warm_steps: int = 40
+    """Updates of an image that goes on from the snapshot before."""
+    warm_share: float = 0.5
+    """Share of the picture before that it goes on from: with all of it, what the unit answered
+    earlier stays where it no longer matters."""
     learning_rate: float = 0.3
     """Root mean square of an update of the spectrum; it falls to 0 in the second half."""
-    jitter: float = 1 / 16
+    jitter: float = 1 / 10
     """Largest displacement, as a share of the field's larger side."""
-    zoom: float = 0.1
+    zoom: float = 0.2
     """Largest change of scale, as a share."""
     decay: float = 1.0
     """Fall of amplitude with frequency."""
     range_weight: float = 50.0
     """Penalty on the mean square by which pixels leave 0 ... 1."""
-    variation_weight: float = 4.0
+    variation_weight: float = 24.0
     """Penalty on the mean slope between neighbours, at a field of 64 pixels; in proportion less
     for smaller ones, so that a pattern costs the same at any size."""
-    prior_weight: float = 1.0
-    """Penalty on the mean square of the spectrum: unlikely colours and frequencies."""
+    prior_weight: float = 8.0
+    """Penalty on the mean square of the spectrum (unlikely colours and frequencies), at a field of
+    64 pixels; in proportion less for smaller ones, which have fewer numbers to choose."""
     seed: int = 0
     """Of the first image and of the jitter."""
     batch: int = 32
@@ -65,17 +73,19 @@ class Recipe:
     `float32` is faster on a processor that has no bfloat16."""
 
     def __post_init__(self) -> None:
-        wrong = [f"{n} {getattr(self, n)}" for n in ("steps", "batch") if getattr(self, n) < 1]
+        counts = ("steps", "warm_steps", "batch")
+        wrong = [f"{n} {getattr(self, n)}" for n in counts if getattr(self, n) < 1]
         wrong += [] if self.precision in get_args(Precision) else [f"precision {self.precision}"]
         wrong += [f"learning_rate {self.learning_rate}"] if self.learning_rate <= 0 else []
         shares = ("jitter", "zoom")
         wrong += [f"{n} {getattr(self, n)}" for n in shares if not 0 <= getattr(self, n) < 1]
+        wrong += [] if 0 <= self.warm_share <= 1 else [f"warm_share {self.warm_share}"]
         weights = ("decay", "range_weight", "variation_weight", "prior_weight")
         wrong += [f"{n} {getattr(self, n)}" for n in weights if not getattr(self, n) >= 0]
         if wrong:
             msg = (
-                "expected steps and batch >= 1, a positive learning rate, jitter and zoom within "
-                "0 ... 1, weights >= 0 and precision float32 or bfloat16, got "
+                "expected steps, warm_steps and batch >= 1, a positive learning rate, jitter, zoom "
+                "and warm_share within 0 ... 1, weights >= 0, precision float32 or bfloat16, got "
                 f"{', '.join(wrong)}: mend these"
             )
             raise InputError(msg)
@@ -95,6 +105,7 @@ class Climb:
         size = (cone.size[0] + 2 * self._margin, cone.size[1] + 2 * self._margin)
         self.canvas = Canvas(size, palette, recipe.decay)
         self._variation = recipe.variation_weight * side / FULL_SIZE
+        self._prior = recipe.prior_weight * side / FULL_SIZE
         self._zoom = recipe.zoom if min(cone.size) >= ZOOMED_FROM else 0.0
 
     def start(self, n: int) -> Tensor:
@@ -103,15 +114,17 @@ class Climb:
         noise = torch.randn(1, channels, *self.canvas.size, generator=self._generator(1))
         return (FAINT * noise).repeat(n, 1, 1, 1)
 
-    def run(self, spectrum: Tensor, channels: Tensor, reference: Tensor) -> Tensor:
-        """Return the spectra after the recipe's number of steps.
+    def run(
+        self, spectrum: Tensor, channels: Tensor, reference: Tensor, *, steps: int | None = None
+    ) -> Tensor:
+        """Return the spectra after a number of steps; None is the recipe's.
 
         `reference` [image] is a response that the units are known to reach: see `_scale`.
         """
-        spectrum = spectrum.clone().requires_grad_()
-        ascent, generator = _Ascent(spectrum, self.recipe), self._generator(2)
+        spectrum, steps = spectrum.clone().requires_grad_(), steps or self.recipe.steps
+        ascent, generator = _Ascent(spectrum, self.recipe.learning_rate, steps), self._generator(2)
         with torch.enable_grad():
-            for _ in range(self.recipe.steps):
+            for _ in range(steps):
                 loss = self._loss(spectrum, channels, reference, generator)
                 ascent.step(torch.autograd.grad(loss, spectrum)[0])
         return spectrum.detach()
@@ -137,7 +150,7 @@ class Climb:
         penalty = (
             self.recipe.range_weight * _excess(image)
             + self._variation * _variation(image)
-            + self.recipe.prior_weight * spectrum.square().mean((1, 2, 3))
+            + self._prior * spectrum.square().mean((1, 2, 3))
         )
         return (penalty - gain).sum()
 
@@ -171,8 +184,8 @@ class _Ascent:
     fast as what does; with the image's alone a few loud ones use up the steps.
     """
 
-    def __init__(self, spectrum: Tensor, recipe: Recipe) -> None:
-        self._spectrum, self._recipe, self._taken = spectrum, recipe, 0
+    def __init__(self, spectrum: Tensor, rate: float, steps: int) -> None:
+        self._spectrum, self._rate, self._steps, self._taken = spectrum, rate, steps, 0
         self._mean, self._square = torch.zeros_like(spectrum), torch.zeros_like(spectrum)
 
     def step(self, gradient: Tensor) -> None:
@@ -182,8 +195,8 @@ class _Ascent:
         self._square.lerp_(gradient.square(), 1 - _MEMORY)
         square = (self._square + self._square.mean((1, 2, 3), keepdim=True)) / 2
         size = (square / (1 - _MEMORY**self._taken)).sqrt_().clamp_min_(TINY)
-        left = 1 - (self._taken - 1) / self._recipe.steps
-        rate = self._recipe.learning_rate * min(1.0, 2 * left) / (1 - _MOMENTUM**self._taken)
+        left = 1 - (self._taken - 1) / self._steps
+        rate = self._rate * min(1.0, 2 * left) / (1 - _MOMENTUM**self._taken)
         with torch.no_grad():
             self._spectrum.sub_(rate * self._mean / size)
 
@@ -191,11 +204,12 @@ class _Ascent:
 def _scale(response: Tensor, reference: Tensor) -> Tensor:
     """Return what a response's gain is measured by.
 
-    Itself where positive: d log r = dr / r. Far below zero that would leave a unit to its
-    penalties, so there a tenth of a response that it is known to reach is enough.
+    Itself where it is large: d log r = dr / r. Below half of a response that the unit is known to
+    reach that half: a gain on next to nothing would outweigh all penalties while the picture is
+    laid out, and noise of that time stays.
     """
-    below = torch.where(reference > 0, torch.minimum(-response, reference / 10), -response)
-    return torch.where(response > 0, response, below).clamp_min(TINY)
+    known = torch.maximum(response, KNOWN_SHARE * reference)
+    return torch.where(reference > 0, known, response.abs()).clamp_min(TINY)
 
 
 def _prepared(image: Tensor) -> Tensor:

@@ -18,12 +18,11 @@ import xarray as xr
 from torch import Tensor, nn
 
 from ontogeny.errors import InputError
+from ontogeny.features import album
 from ontogeny.features.fields import Window, all_units, columns, unit_index
 from ontogeny.features.responses import each_response
 from ontogeny.model import prepare
 
-MID_GREY = 128
-"""What a crop shows beyond the image's border: it is 0 for the network, as the padding is."""
 DISTINCT = 8.0
 """Grey levels (root mean square) by which a crop must differ from those shown before it."""
 QUANTILES = (0.9, 0.75, 0.5, 0.25, 0.0)
@@ -155,14 +154,7 @@ def crop(images: np.ndarray, exemplar: int, window: Window) -> np.ndarray:
     window
         Rows and columns in pixels; may reach beyond the image.
     """
-    image = images[exemplar]
-    there = window.within((image.shape[0], image.shape[1]))
-    result = np.full((window.height, window.width, image.shape[2]), MID_GREY, image.dtype)
-    y, x = there.top - window.top, there.left - window.left
-    result[y : y + there.height, x : x + there.width] = image[
-        there.top : there.bottom, there.left : there.right
-    ]
-    return result
+    return album.crop(images[exemplar], window.top, window.left, window.height, window.width)
 
 
 def crops(

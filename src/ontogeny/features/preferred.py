@@ -11,7 +11,7 @@ References
 Erhan, Bengio, Courville & Vincent 2009; Olah, Mordvintsev & Schubert 2017.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -36,9 +36,9 @@ Progress = Callable[[int, int], None]
 class PreferredImages:
     """Preferred images of units at one snapshot after another.
 
-    Each call takes the next snapshot's network and starts from the pictures of the last call, so
-    that a change between two pictures is a change of the unit. A unit that had no picture begins
-    anew from the seed.
+    Each call takes the next snapshot's network and starts from the pictures of the last call, half
+    faded, so that a change between two pictures is a change of the unit. A unit that had no picture
+    begins anew from the seed.
 
     Parameters
     ----------
@@ -86,30 +86,47 @@ class PreferredImages:
         chosen = unit_index(names, stages)
         sheets = _Sheets(names, self.images.shape)
         sheets.note(chosen, best_responses(model, self.images))
-        for (layer, *place), rows in sheets.groups().items():
-            cone = Cone(model, found[layer], (place[0], place[1]))
-            for first in range(0, len(rows), self.recipe.batch):
-                some = rows[first : first + self.recipe.batch]
-                self._picture(cone, torch.tensor([chosen[k][1] for k in some]), sheets, some)
+        for (layer, row, column), rows in sheets.groups().items():
+            cone = Cone(model, found[layer], (row, column))
+            climb = Climb(cone, self._palette, self.recipe)
+            for some in self._batches(climb, [names[k] for k in rows]):
+                places = [rows[k] for k in some]
+                self._picture(climb, torch.tensor([chosen[k][1] for k in places]), sheets, places)
                 if progress is not None:
                     progress(sheets.done, len(names))
         return sheets.dataset(self.recipe)
 
-    def _picture(self, cone: Cone, channels: Tensor, sheets: "_Sheets", rows: list[int]) -> None:
+    def _batches(self, climb: Climb, names: list[str]) -> Iterator[list[int]]:
+        """Split units into batches that all go on from a picture, or all begin anew."""
+        shape = climb.start(1).shape[1:]
+        goes_on = [name in self._last and self._last[name].shape == shape for name in names]
+        for warm in (True, False):
+            alike = [k for k, is_warm in enumerate(goes_on) if is_warm is warm]
+            if not warm:
+                self._forget(names[k] for k in alike)
+            for first in range(0, len(alike), self.recipe.batch):
+                yield alike[first : first + self.recipe.batch]
+
+    def _forget(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._last.pop(name, None)
+
+    def _picture(self, climb: Climb, channels: Tensor, sheets: "_Sheets", rows: list[int]) -> None:
         """Fill in the pictures of some units of a layer that look at the same place."""
-        climb = Climb(cone, self._palette, self.recipe)
-        spectrum, keys = climb.start(len(rows)), [sheets.names[k] for k in rows]
-        for k, key in enumerate(keys):
-            if key in self._last and self._last[key].shape == spectrum[k].shape:
-                spectrum[k] = self._last[key]
-        spectrum = climb.run(spectrum, channels, torch.from_numpy(sheets.best[rows]))
+        keys, column = [sheets.names[k] for k in rows], climb.cone.column
+        spectrum, steps = climb.start(len(rows)), self.recipe.steps
+        if all(key in self._last for key in keys):
+            spectrum = torch.stack([self._last[key] for key in keys]) * self.recipe.warm_share
+            steps = self.recipe.warm_steps
+        reference = torch.from_numpy(sheets.best[rows])
+        spectrum = climb.run(spectrum, channels, reference, steps=steps)
         pictures, achieved = climb.develop(spectrum, channels)
         responds = torch.ones(len(rows), dtype=torch.bool)
-        if cone.column.stage.activation is not None:
+        if column.stage.activation is not None:
             responds = achieved > 0
         shown = (torch.isfinite(achieved) & responds).numpy()
+        self._forget(keys)
         for k, key in enumerate(keys):
-            self._last.pop(key, None)
             if shown[k]:
                 self._last[key] = spectrum[k]
         sheets.add(rows, pictures, achieved.numpy(), shown)

@@ -12,6 +12,8 @@ from ontogeny.model import prepare, stages
 
 BLOCK = 50
 """Exemplars in one forward pass."""
+STRONG = 0.5
+"""Share of a unit's largest response at which a place will do to picture it."""
 
 
 def each_response(
@@ -50,8 +52,8 @@ class Best:
     response: np.ndarray
     """[unit], over exemplars and places."""
     place: np.ndarray
-    """[unit, 2]: row and column of the middle of the map, or of the largest response where the
-    middle never answered (a unit can live on the padding at the border alone)."""
+    """[unit, 2]: row and column of the middle of the map, or of a response of at least half the
+    largest where the middle never answered (a unit can live on the padding at the border alone)."""
 
 
 def best_responses(model: nn.Module, images: np.ndarray) -> dict[str, Best]:
@@ -70,8 +72,16 @@ def _best(maps: Tensor) -> Best:
     """Return the best response and the place of each unit from its map of maxima."""
     _, height, width = maps.shape
     response, flat = maps.flatten(1).max(1)
-    place = torch.stack([flat // width, flat % width], 1)
-    middle = torch.tensor([height // 2, width // 2])
-    silent = (maps[:, middle[0], middle[1]] <= 0) & (response > 0)
-    place = torch.where(silent[:, None], place, middle)
-    return Best(response.cpu().numpy(), place.cpu().numpy())
+    middle = height // 2 * width + width // 2
+    chosen = torch.full_like(flat, middle)
+    silent = (maps.flatten(1)[:, middle] <= 0) & (response > 0)
+    strong = maps.flatten(1) >= STRONG * response[:, None]
+    row, column = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    far = (row - (height - 1) / 2).square() + (column - (width - 1) / 2).square()
+    while silent.any():  # as few places as can be: units of one place are pictured together
+        count = (strong & silent[:, None]).sum(0)
+        place = int(torch.where(count == count.max(), far.flatten(), torch.inf).argmin())
+        covered = silent & strong[:, place]
+        chosen[covered], silent = place, silent & ~covered
+    places = torch.stack([chosen // width, chosen % width], 1)
+    return Best(response.cpu().numpy(), places.cpu().numpy())

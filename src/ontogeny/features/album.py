@@ -1,0 +1,116 @@
+"""The album of a run: pictures.zarr as pictures that can be drawn. Needs no network, no torch.
+
+May import numpy, xarray, ontogeny.measure.store, ontogeny.run and ontogeny.errors only.
+"""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from ontogeny.errors import InputError, RunError
+from ontogeny.measure.store import stored_measures
+from ontogeny.run import RunFolder
+
+FILE = "pictures.zarr"
+MID_GREY = 128
+"""What a crop shows beyond the image's border: it is 0 for the network, as the padding is."""
+_NAMED = 6
+
+
+@dataclass(frozen=True)
+class Album:
+    """The pictures of a run's units.
+
+    Everything is returned as uint8 [..., y, x, channel]; of no size where there is no picture.
+    """
+
+    pictures: xr.Dataset
+    """What `ontogeny.features.store.picture_run` wrote."""
+    images: np.ndarray
+    """uint8 exemplars of the record, [exemplar, y, x, channel]."""
+    exemplars: np.ndarray
+    """The record's names of these exemplars."""
+
+    @property
+    def steps(self) -> list[int]:
+        """Snapshots of the films."""
+        return self.pictures["film_step"].values.tolist()
+
+    @property
+    def filmed(self) -> list[str]:
+        """Units that have a film."""
+        return self.pictures["film_unit"].values.astype(str).tolist()
+
+    def preferred(self, unit: str) -> np.ndarray:
+        """Return the preferred image of a unit at the last snapshot."""
+        one = self._one(unit)
+        return _cut(one["picture"], one["height"], one["width"])
+
+    def strip(self, unit: str) -> list[np.ndarray]:
+        """Return a unit's preferred images at the film's snapshots."""
+        if unit not in self.filmed:
+            some = ", ".join(self.filmed[:_NAMED])
+            msg = f"expected a unit with a film, got {unit}: there are {some}, ..."
+            raise InputError(msg)
+        one = self.pictures.sel(film_unit=unit)
+        frames = zip(one["film_picture"], one["film_height"], one["film_width"], strict=True)
+        return [_cut(*frame) for frame in frames]
+
+    def best(self, unit: str) -> list[np.ndarray]:
+        """Return the crops of a unit's top exemplars at the last snapshot, best first."""
+        return self._crops(self._one(unit), "top_")
+
+    def spectrum(self, unit: str) -> list[np.ndarray]:
+        """Return crops of exemplars between a unit's largest and least response."""
+        return self._crops(self._one(unit), "quantile_")
+
+    def _one(self, unit: str) -> xr.Dataset:
+        if unit not in self.pictures["unit"].values:
+            layers = ", ".join(dict.fromkeys(self.pictures["layer"].values.astype(str).tolist()))
+            msg = f"expected a unit with pictures, got {unit}: units are of {layers}, as layer:0"
+            raise InputError(msg)
+        return self.pictures.sel(unit=unit)
+
+    def _crops(self, one: xr.Dataset, prefix: str) -> list[np.ndarray]:
+        places = {name: k for k, name in enumerate(self.exemplars.tolist())}
+        names = ("exemplar", "top", "left", "height", "width")
+        rows = np.stack([one[prefix + name].values for name in names], axis=1).tolist()
+        return [crop(self.images[places[row[0]]], *row[1:]) for row in rows if row[0] in places]
+
+
+def open_album(run: RunFolder | str | os.PathLike[str], record: xr.Dataset) -> Album:
+    """Return the pictures of a run, with the exemplars of its record.
+
+    Raises
+    ------
+    RunError
+        If the run has no pictures.
+    InputError
+        If the record holds no images.
+    """
+    folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
+    pictures = stored_measures(folder.path / FILE)
+    if pictures is None:
+        msg = f"expected pictures in {folder.path / FILE}, got none: run `ontogeny pictures`"
+        raise RunError(msg)
+    if "image" not in record:
+        msg = "expected a record with the images of its exemplars, got one without: no crops"
+        raise InputError(msg)
+    return Album(pictures, record["image"].values, record["exemplar"].values)
+
+
+def crop(image: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
+    """Return the pixels of a window of an image [y, x, channel], mid-grey beyond its border."""
+    result = np.full((height, width, image.shape[2]), MID_GREY, image.dtype)
+    rows = slice(max(top, 0), min(top + height, image.shape[0]))
+    columns = slice(max(left, 0), min(left + width, image.shape[1]))
+    there = image[rows, columns]
+    y, x = rows.start - top, columns.start - left
+    result[y : y + there.shape[0], x : x + there.shape[1]] = there
+    return result
+
+
+def _cut(picture: xr.DataArray, height: xr.DataArray, width: xr.DataArray) -> np.ndarray:
+    return picture.values[: int(height), : int(width)]

@@ -1,0 +1,641 @@
+"""Ancestry: what a token or a detector is built from, down to the pixels, and what it serves.
+
+A token is followed by contrast share, what distinguishes it; a detector by coupling, what drives
+it at all. Both are descriptive: they say through which sources a difference or a variance comes,
+not what would happen without them; only the interaction ablates. May import numpy, xarray,
+ontogeny.stats, ontogeny.measure.probe and ontogeny.errors only.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from ontogeny.errors import InputError
+from ontogeny.measure.probe import chosen_step, held_out, layer_names, require
+from ontogeny.stats.onset import onset_interval
+
+__all__ = ["construction", "describe", "shown_units"]
+
+LEVEL, LEVELS = 0.99, (0.95, 0.99, 0.999)
+"""Level of the null that an edge has to pass; levels at which chance finds are counted."""
+FALSE = 0.1
+"""Largest share of chance finds among what is told."""
+_SIGNS = 2.576
+"""99 % of sums with random signs lie within so many roots of the sum of squares."""
+_TELL = 3
+"""Sources that are named in a text."""
+
+
+def construction(
+    record: xr.Dataset,
+    name: str,
+    step: int | None = None,
+    *,
+    depth: int | None = None,
+    breadth: int = 3,
+    measures: xr.Dataset | None = None,
+) -> xr.Dataset:
+    """Return what a token or a detector is built from at a step, and what a detector serves.
+
+    From the start down, each unit passes its flow to its sources in proportion to the magnitude of
+    their shares; the `breadth` units with most flow are kept in each layer. A detector is followed
+    upwards likewise, to the units that draw most of their variance from it.
+
+    Parameters
+    ----------
+    record
+        With couplings.
+    name
+        A token, or a unit "layer:channel".
+    step
+        A recorded step; None is the last.
+    depth
+        Layers downwards; None: to the pixels.
+    breadth
+        Units kept in each layer.
+    measures
+        `measure_run`'s, for onsets and for whether a unit is tuned at all.
+
+    Returns
+    -------
+    xr.Dataset
+        Over `edge`: `source`, `target`, `share` (token: contrast share, positive where it adds to
+        what distinguishes the token at the target, whether the target is then more active or less;
+        detector: coupling), `null_share` (magnitude that the null passes with 1 %), `beyond_null`
+        and `false_share` (chance finds among the layer's shares at the strictest level of the null
+        that it passes). Over `node`: `node_layer`, `level` (0 the start, -1 the layer below, 1
+        above), `flow` (share of the start's), `evidence` (token: 1 for, -1 against), `direction`
+        (token: 1 more active for it than for others, -1 less), `sources` and `sources_beyond`,
+        `preferred_token` ("" where tokens do not matter to it or nothing is known), `onset_after`
+        and `onset_by` of its token signal, `net` (token: what its sources add less what they take
+        away, of all) and `net_null` (that random signs pass with 1 %), `interaction` with
+        `interaction_first` and `interaction_second`. Over (node, token): `serves` (share of the
+        token's flow that passes through the node), `serves_net` (the same, what takes away counted
+        as negative), and `serves_q` (share of chance finds among units of the layer that serve a
+        token as much, by the untrained network; NaN where step 0 is not recorded). Attributes:
+        `start`, `token`, `step`, `null`, `layers`.
+
+    Raises
+    ------
+    InputError
+        If the record lacks couplings, the token, the unit or the step: what exists is told.
+    """
+    require(record, "coupling", "coupling_contrast", "source", "target", "layer", "token")
+    tokens = [str(token) for token in record["token"].values]
+    start, token = _start(record, name, tokens)
+    if breadth < 1 or (depth is not None and depth < 1):
+        msg = f"expected depth and breadth of at least 1, got {depth} and {breadth}: mend these"
+        raise InputError(msg)
+    at = chosen_step(record, step)
+    weave = _Weave.of(record)
+    variable = "coupling" if token is None else "coupling_contrast"
+    index = None if token is None else tokens.index(token)
+    walk = _Walk(weave, _shares(record, variable, at, index), token is not None)
+    walk.down(start, breadth, depth if depth is not None else len(weave.layers))
+    if token is None:
+        walk.up(start, breadth)
+    data = walk.dataset(_null(record, weave, variable, at))
+    data = data.assign(_served(record, weave, at, data["node"].values))
+    data = data.assign(_histories(record, at, data["node"].values, measures))
+    data = data.assign(_interactions(record, at, data["node"].values))
+    data.attrs |= {"start": start, "token": token or "", "step": at, "layers": weave.layers}
+    return data
+
+
+def shown_units(
+    record: xr.Dataset, *, step: int | None = None, breadth: int = 3, limit: int = 120
+) -> list[str]:
+    """Return the units that matter most to the tokens: those of which views tell the history.
+
+    For each token the logit and the detectors of its ancestry, then the detectors of the strongest
+    couplings back from all logits; pixels are left out. At most `limit`, the upper layers first.
+    """
+    tokens = [str(token) for token in record["token"].values]
+    trees = [construction(record, token, step, breadth=breadth) for token in tokens]
+    top = [str(tree.attrs["start"]) for tree in trees]
+    at = int(trees[0].attrs["step"])
+    weave = _Weave.of(record)
+    all_of = _Walk(weave, _shares(record, "coupling", at, None), is_token=False)
+    all_of.down(top, breadth, len(weave.layers))
+    nodes = [str(n) for tree in trees for n in tree["node"].values] + list(all_of.flow)
+    order = {layer: k for k, layer in enumerate(reversed(weave.layers))}
+    found = [n for n in dict.fromkeys(nodes) if _layer(n) != weave.layers[0]]
+    return sorted(found, key=lambda n: order[_layer(n)])[:limit]
+
+
+@dataclass(frozen=True)
+class _Weave:
+    """The edges as one matrix for each layer, [target, source]."""
+
+    layers: list[str]
+    """From the sources of the first layer ("pixels") to the last layer."""
+    units: dict[str, list[str]]
+    place: np.ndarray
+    """[edge]: position in the layer's flattened matrix."""
+    edges: dict[str, np.ndarray]
+    """Positions of the edges into each layer."""
+
+    @classmethod
+    def of(cls, record: xr.Dataset) -> "_Weave":
+        """Read the wiring of a record."""
+        source, target = (record[n].values.astype(str).tolist() for n in ("source", "target"))
+        names = layer_names(record)
+        units: dict[str, list[str]] = {layer: [] for layer in names}
+        for unit in record["unit"].values.astype(str).tolist():
+            units[_layer(unit)].append(unit)
+        above = np.array([_layer(unit) for unit in target])
+        edges = {layer: np.flatnonzero(above == layer) for layer in names}
+        first = _layer(source[edges[names[0]][0]])
+        units[first] = list(dict.fromkeys(source[k] for k in edges[names[0]].tolist()))
+        index = {unit: k for members in units.values() for k, unit in enumerate(members)}
+        width = {n: len(units[b]) for n, b in zip(names, [first, *names[:-1]], strict=True)}
+        place = np.array([index[t] * width[_layer(t)] + index[s]
+                          for s, t in zip(source, target, strict=True)])  # fmt: skip
+        return cls([first, *names], units, place, edges)
+
+    def matrices(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        """Return values [edge] as a matrix of each layer; 0 where there is no edge or no value."""
+        result = {}
+        for below, layer in zip(self.layers[:-1], self.layers[1:], strict=True):
+            flat = np.zeros(len(self.units[layer]) * len(self.units[below]))
+            flat[self.place[self.edges[layer]]] = np.nan_to_num(values[self.edges[layer]])
+            result[layer] = flat.reshape(len(self.units[layer]), -1)
+        return result
+
+
+class _Walk:
+    """The nodes and edges that are met on the way down and up."""
+
+    def __init__(self, weave: _Weave, shares: np.ndarray, is_token: bool) -> None:
+        self.weave, self.is_token = weave, is_token
+        self.matrix = weave.matrices(shares)
+        self.direction: dict[str, np.ndarray] = {
+            layer: np.where(matrix.sum(1) < 0, -1.0, 1.0) if is_token else np.ones(len(matrix))
+            for layer, matrix in self.matrix.items()
+        }
+        self.flow: dict[str, float] = {}
+        self.net: dict[str, float] = {}
+        self.level: dict[str, int] = {}
+        self.edges: list[tuple[str, str, float]] = []
+        self._found: dict[tuple[str, float], float] = {}
+
+    def down(self, start: str | list[str], breadth: int, depth: int) -> None:
+        """Follow flow from the start to its sources."""
+        names = [start] if isinstance(start, str) else start
+        layer = _layer(names[0])
+        flow = net = self._vector(layer, names) / len(names)
+        self._note(layer, flow, net, 0)
+        top = self.weave.layers.index(layer)
+        for k in range(top, max(top - depth, 0), -1):
+            layer, below = self.weave.layers[k], self.weave.layers[k - 1]
+            signed = self.matrix[layer] * self.direction[layer][:, None]
+            total = np.maximum(np.abs(signed).sum(1, keepdims=True), 1e-300)
+            passed, net = flow @ (np.abs(signed) / total), net @ (signed / total)
+            kept = _largest(passed, breadth)
+            self._link(layer, np.flatnonzero(flow), below, np.flatnonzero(kept), signed)
+            flow, net = passed * kept, net * kept
+            self._note(below, flow, net, k - 1 - top)
+
+    def up(self, start: str, breadth: int) -> None:
+        """Follow what draws its variance from the start, to the last layer."""
+        at = self.weave.layers.index(_layer(start))
+        flow = self._vector(_layer(start), [start])
+        for k in range(at + 1, len(self.weave.layers)):
+            layer, below = self.weave.layers[k], self.weave.layers[k - 1]
+            drawn = np.abs(self.matrix[layer]) @ flow
+            kept = _largest(drawn, breadth)
+            self._link(layer, np.flatnonzero(kept), below, np.flatnonzero(flow), self.matrix[layer])
+            flow = drawn * kept
+            self._note(layer, flow, flow, k - at)
+
+    def dataset(self, null: tuple[dict[float, dict[str, np.ndarray]], str]) -> xr.Dataset:
+        """Return what was met, with what the null passes."""
+        limits_at, words = null
+        limit = limits_at[min(limits_at, key=lambda level: abs(level - LEVEL))]
+        place = {u: k for members in self.weave.units.values() for k, u in enumerate(members)}
+        nodes, layers = list(self.flow), [_layer(n) for n in self.flow]
+        limits = [float(limit[_layer(t)][place[t]]) for _, t, _ in self.edges]
+        share = np.array([value for _, _, value in self.edges])
+        counts = [self._counts(n, place, limit) for n in nodes]
+        nets = [self._net(n, place) for n in nodes]
+        false = [self._false(edge, place, limits_at) for edge in self.edges]
+        signs = [int(np.sign(self.net[n])) if self.is_token else 0 for n in nodes]
+        data = {
+            "share": ("edge", share, {"units": "1", "long_name": "contrast share, positive: adds "
+                      "to what distinguishes the token" if self.is_token else
+                      "coupling: share of the target's variance"}),
+            "null_share": ("edge", np.array(limits), {"units": "1", "long_name": words}),
+            "beyond_null": ("edge", np.abs(share) > np.array(limits)),
+            "false_share": ("edge", np.array(false),
+                            {"units": "1", "long_name": "share of chance finds in the layer at the "
+                             "strictest level of the null that is passed"}),
+            "net": ("node", np.array([n[0] for n in nets]), {"units": "1", "long_name":
+                    "what sources add less what they take away, of all"}),
+            "net_null": ("node", np.array([n[1] for n in nets]), {"units": "1", "long_name":
+                         "net that random signs of the same shares pass with 1 %"}),
+            "flow": ("node", np.array(list(self.flow.values())), {"units": "1", "long_name":
+                     "share of the start's couplings followed to here"}),
+            "level": ("node", np.array(list(self.level.values()))),
+            "evidence": ("node", np.array(signs), {"units": "1", "long_name":
+                         "1: speaks for the token, -1: against, 0: not followed by token"}),
+            "direction": ("node", np.array([self._direction(n, place) for n in nodes]), {"units":
+                          "1", "long_name": "1: more active for the token, -1: less"}),
+            "sources": ("node", np.array([c[0] for c in counts]), {"units": "units"}),
+            "sources_beyond": ("node", np.array([c[1] for c in counts]), {"units": "units",
+                               "long_name": "sources whose share is beyond the null"}),
+        }  # fmt: skip
+        coordinates = {
+            "node": nodes, "node_layer": ("node", layers),
+            "source": ("edge", np.array([s for s, _, _ in self.edges], dtype=str)),
+            "target": ("edge", np.array([t for _, t, _ in self.edges], dtype=str)),
+        }  # fmt: skip
+        return xr.Dataset(data, coordinates, {"null": words, "null_level": LEVEL})
+
+    def _direction(self, node: str, place: dict[str, int]) -> int:
+        layer = _layer(node)
+        return int(self.direction[layer][place[node]]) if layer in self.direction else 0
+
+    def _net(self, node: str, place: dict[str, int]) -> tuple[float, float]:
+        """Return what a unit's sources add less what they take, and what random signs give."""
+        layer = _layer(node)
+        if layer not in self.matrix or not self.is_token:
+            return np.nan, np.nan
+        row = self.matrix[layer][place[node]]
+        return float(np.abs(row.sum())), float(_SIGNS * np.sqrt(np.square(row).sum()))
+
+    def _false(
+        self,
+        edge: tuple[str, str, float],
+        place: dict[str, int],
+        limits_at: dict[float, dict[str, np.ndarray]],
+    ) -> float:
+        """Return the share of chance finds at the strictest level that an edge passes; else 1."""
+        _, target, share = edge
+        layer, result = _layer(target), 1.0
+        for level, limit in limits_at.items():
+            if abs(share) > limit[layer][place[target]]:
+                result = min(result, self._chance(layer, level, limit[layer]))
+        return result
+
+    def _chance(self, layer: str, level: float, limit: np.ndarray) -> float:
+        """Return how many of a layer's shares beyond a level of the null chance gives."""
+        if (layer, level) not in self._found:
+            size = np.abs(self.matrix[layer])
+            beyond = max(int((size > limit[:, None]).sum()), 1)
+            n = int(size.any(axis=1).sum()) * size.shape[1]
+            self._found[layer, level] = (1 - level) * n / beyond
+        return self._found[layer, level]
+
+    def _counts(
+        self, node: str, place: dict[str, int], limit: dict[str, np.ndarray]
+    ) -> tuple[int, int]:
+        layer = _layer(node)
+        if layer not in self.matrix:
+            return 0, 0
+        row = np.abs(self.matrix[layer][place[node]])
+        return len(row), int((row > limit[layer][place[node]]).sum())
+
+    def _vector(self, layer: str, names: list[str]) -> np.ndarray:
+        return np.isin(self.weave.units[layer], names).astype(float)
+
+    def _note(self, layer: str, flow: np.ndarray, net: np.ndarray, level: int) -> None:
+        for k in np.flatnonzero(flow).tolist():
+            name = self.weave.units[layer][k]
+            self.flow[name], self.net[name] = float(flow[k]), float(net[k])
+            self.level[name] = level
+
+    def _link(
+        self, layer: str, targets: np.ndarray, below: str, sources: np.ndarray, shares: np.ndarray
+    ) -> None:
+        names, under = self.weave.units[layer], self.weave.units[below]
+        self.edges += [(under[i], names[j], float(shares[j, i]))
+                       for j in targets for i in sources if shares[j, i] != 0]  # fmt: skip
+
+
+def _layer(unit: str) -> str:
+    return unit.rpartition(":")[0]
+
+
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """Mark the `count` largest positive values."""
+    kept = np.zeros(len(values), dtype=bool)
+    kept[np.argsort(-values, kind="stable")[:count]] = True
+    return kept & (values > 0)
+
+
+def _start(record: xr.Dataset, name: str, tokens: list[str]) -> tuple[str, str | None]:
+    """Return the unit to start from, and the token where one was named."""
+    layers = record["layer"].values.astype(str)
+    units = record["unit"].values.astype(str)
+    if name in tokens:
+        return str(units[layers == layer_names(record)[-1]][tokens.index(name)]), name
+    if name in units:
+        return name, None
+    sizes = ", ".join(f"{n}:0 ... {n}:{(layers == n).sum() - 1}" for n in layer_names(record))
+    msg = f"expected a token ({', '.join(tokens)}) or a unit ({sizes}), got {name}"
+    raise InputError(msg)
+
+
+def _shares(record: xr.Dataset, variable: str, step: int, token: int | None) -> np.ndarray:
+    chosen = record[variable].sel(step=step)
+    chosen = chosen if token is None else chosen.isel(token=token)
+    return chosen.values.astype(np.float64)
+
+
+def _null(
+    record: xr.Dataset, weave: _Weave, variable: str, step: int
+) -> tuple[dict[float, dict[str, np.ndarray]], str]:
+    """Return magnitudes that the null passes at each level, [unit] by layer, and its words."""
+    name, above = f"{variable}_null", weave.layers[1:]
+    if name in record:
+        values = record[name].sel(step=step).transpose("level", "unit").values
+        place = {u: k for k, u in enumerate(record["unit"].values.astype(str).tolist())}
+        columns = {n: [place[u] for u in weave.units[n]] for n in above}
+        levels = [float(level) for level in record["level"].values]
+        found = {level: {n: row[columns[n]] for n in above}
+                 for level, row in zip(levels, values, strict=True)}  # fmt: skip
+        return found, "99 % of shares after permuting the layer's weights"
+    if int(record["step"][0]) == 0 and step > 0:
+        untrained = np.abs(record[variable].sel(step=0).values.astype(np.float64))
+        limits = {n: np.nanquantile(untrained[weave.edges[n]], LEVELS) for n in above}
+        found = {level: {n: np.full(len(weave.units[n]), limits[n][k]) for n in above}
+                 for k, level in enumerate(LEVELS)}  # fmt: skip
+        return found, "99 % of the layer's shares in the untrained network"
+    words = "no null: neither permuted weights nor an earlier, untrained step are recorded"
+    return {LEVEL: {n: np.full(len(weave.units[n]), np.inf) for n in above}}, words
+
+
+def _served(record: xr.Dataset, weave: _Weave, step: int, nodes: np.ndarray) -> dict[str, tuple]:
+    """Return the share of each token's flow that passes through nodes, and its untrained null."""
+    flow, net = _flows(record, weave, step)
+    chance = {layer: np.full(values.shape, np.nan) for layer, values in flow.items()}
+    if int(record["step"][0]) == 0 and step > 0:
+        untrained, _ = _flows(record, weave, 0)
+        chance = {layer: _chance_finds(flow[layer], untrained[layer]) for layer in weave.layers}
+    place = {u: k for members in weave.units.values() for k, u in enumerate(members)}
+    rows = [(_layer(n), place[n]) for n in nodes.tolist()]
+    words = "share of what distinguishes the token that passes through the unit"
+    return {
+        "serves": (("node", "token"), np.stack([flow[n][:, k] for n, k in rows]),
+                   {"units": "1", "long_name": words}),
+        "serves_net": (("node", "token"), np.stack([net[n][:, k] for n, k in rows]),
+                       {"units": "1", "long_name": f"{words}, what takes away being negative"}),
+        "serves_q": (("node", "token"), np.stack([chance[n][:, k] for n, k in rows]),
+                     {"units": "1", "long_name": "share of chance finds among the units of the "
+                      "layer that serve a token as much, by the network before training",
+                      "missing": "NaN: step 0 is not recorded"}),
+        "token": ("token", record["token"].values.astype(str)),
+    }  # fmt: skip
+
+
+def _chance_finds(values: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """Return the share of chance finds at each value's own size (Benjamini & Hochberg 1995).
+
+    p = (1 + how many null values are as large) / (1 + their number).
+    """
+    ordered = np.sort(null, axis=None)
+    above = ordered.size - np.searchsorted(ordered, values.ravel(), side="left")
+    p = (1 + above) / (1 + ordered.size)
+    order = np.argsort(p, kind="stable")
+    rank = np.arange(1, p.size + 1)
+    q = np.minimum.accumulate((p[order] * p.size / rank)[::-1])[::-1]
+    result = np.empty_like(q)
+    result[order] = np.minimum(q, 1.0)
+    return result.reshape(values.shape)
+
+
+def _flows(
+    record: xr.Dataset, weave: _Weave, step: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return each layer's flow and net flow, [token, unit], from the tokens' logits down."""
+    values = record["coupling_contrast"].sel(step=step).values.astype(np.float64)
+    n_tokens, top = values.shape[1], weave.layers[-1]
+    flow = {n: np.zeros((n_tokens, len(weave.units[n]))) for n in weave.layers}
+    net = {n: np.zeros_like(f) for n, f in flow.items()}
+    for token in range(n_tokens):
+        matrix = weave.matrices(values[:, token])
+        flow[top][token, token] = net[top][token, token] = 1
+        for below, layer in zip(weave.layers[-2::-1], weave.layers[:0:-1], strict=True):
+            signed = matrix[layer] * np.where(matrix[layer].sum(1) < 0, -1.0, 1.0)[:, None]
+            flow[below][token] = flow[layer][token] @ np.abs(signed)
+            net[below][token] = net[layer][token] @ signed
+    return flow, net
+
+
+def _histories(
+    record: xr.Dataset, step: int, nodes: np.ndarray, measures: xr.Dataset | None
+) -> dict[str, tuple]:
+    """Return preferred tokens and onsets of token signal; "" and NaN where not measured."""
+    units = {str(u): k for k, u in enumerate(record["unit"].values)}
+    preferred = np.full(len(nodes), "", dtype=object)
+    onset = np.full((len(nodes), 2), np.nan)
+    inside = [(k, units[n]) for k, n in enumerate(nodes.tolist()) if n in units]
+    if measures is not None and "token_signal" in measures and inside and step in measures["step"]:
+        columns = [column for _, column in inside]
+        best = _preferred(record, step, columns)
+        signal = measures["token_signal"].isel(unit=columns).values
+        upper = measures["token_signal_upper"].isel(unit=columns).values
+        steps = measures["step"].values
+        now = int(np.flatnonzero(steps == step)[0])
+        for i, (k, _) in enumerate(inside):
+            onset[k] = onset_interval(signal[:, i], upper[:, i], steps)
+            preferred[k] = best[i] if signal[now, i] > upper[now, i] else ""
+    return {
+        "preferred_token": ("node", preferred.astype(str), {"long_name": "token of the largest "
+                            "mean activation; empty where the unit has no token signal"}),
+        "onset_after": ("node", onset[:, 0], {"units": "steps", "missing": "NaN: not measured"}),
+        "onset_by": ("node", onset[:, 1], {"units": "steps", "missing": "NaN: not measured"}),
+    }  # fmt: skip
+
+
+def _preferred(record: xr.Dataset, step: int, columns: list[int]) -> list[str]:
+    """Return the token of the largest mean activation over held-out exemplars."""
+    probe = held_out(record)
+    values = record["activation"].sel(step=step).values[probe.position][:, columns]
+    present = np.unique(probe.token)
+    means = np.stack([values[probe.token == c].mean(axis=0) for c in present])
+    return [probe.tokens[int(present[k])] for k in means.argmax(axis=0)]
+
+
+def _interactions(record: xr.Dataset, step: int, nodes: np.ndarray) -> dict[str, tuple]:
+    """Return each node's largest recorded interaction of two sources; NaN where there is none."""
+    size = np.full(len(nodes), np.nan)
+    pair = np.full((len(nodes), 2), "", dtype=object)
+    if "interaction" in record:
+        units = {str(u): k for k, u in enumerate(record["unit"].values)}
+        names = ("interaction", "interaction_first", "interaction_second")
+        value, first, second = (record[n].sel(step=step).values for n in names)
+        below = dict(zip(layer_names(record)[1:], layer_names(record)[:-1], strict=True))
+        for k, node in enumerate(nodes.tolist()):
+            row = units.get(node)
+            if row is None or not np.isfinite(value[row]).any() or _layer(node) not in below:
+                continue
+            best = int(np.nanargmax(np.abs(value[row])))
+            size[k] = value[row, best]
+            channels = (int(first[row, best]), int(second[row, best]))
+            pair[k] = [f"{below[_layer(node)]}:{c}" for c in channels]
+    words = "E[a(11) - a(10) - a(01) + a(00)] / sd(a), two sources ablated to 0 or not"
+    missing = "NaN: not recorded, or no such pair"
+    return {
+        "interaction": ("node", size, {"units": "1", "long_name": words, "missing": missing}),
+        "interaction_first": ("node", pair[:, 0].astype(str)),
+        "interaction_second": ("node", pair[:, 1].astype(str)),
+    }
+
+
+# In words -------------------------------------------------------------------------------------
+
+
+def describe(tree: xr.Dataset) -> str:
+    """Say what a token or a detector is built from and what it serves, in plain words.
+
+    What is claimed passes its null: sources that are beyond theirs where at most a tenth of such
+    finds in the layer is chance; tokens that a unit serves by the same rule against the untrained
+    network; sources of a token that speak for it more than random signs; a preferred token and an
+    onset where token signal is beyond shuffled tokens. Where the strongest sources are no stronger
+    than the null gives, that is said beside them. A coordinate `part` (node), the part that a
+    unit's places mark, is told where it is there.
+
+    Parameters
+    ----------
+    tree
+        What `construction` returned.
+    """
+    start, token = str(tree.attrs["start"]), str(tree.attrs["token"])
+    if token:
+        said = [_told_token(tree, token), _chain(tree), _null_words(tree, start)]
+    else:
+        said = [_life(tree, start), _drawn(tree, start), _together(tree, start),
+                _uses(tree, start), _null_words(tree, start)]  # fmt: skip
+    return " ".join(sentence for sentence in said if sentence)
+
+
+def _name(tree: xr.Dataset, node: str) -> str:
+    """Return a unit's name with its part, where known."""
+    part = str(tree["part"].sel(node=node).item()) if "part" in tree.coords else ""
+    return f"{node} ({part})" if part else node
+
+
+def _life(tree: xr.Dataset, start: str) -> str:
+    one = tree.sel(node=start)
+    after, by = float(one["onset_after"]), float(one["onset_by"])
+    prefers = str(one["preferred_token"].item())
+    words = f"{_name(tree, start)} answers {prefers} most" if prefers else _name(tree, start)
+    if np.isinf(after) and np.isfinite(by):
+        return f"{words}; it tells tokens apart from the first snapshot on."
+    if np.isfinite(after) and np.isfinite(by):
+        return f"{words}; it rises at steps {after:,.0f} to {by:,.0f}."
+    if np.isnan(after):
+        return f"{words}: its onset is not measured."
+    return f"{words} does not tell tokens apart for good, beyond shuffled tokens."
+
+
+def _sources(tree: xr.Dataset, start: str, *, sure: bool) -> list[tuple[str, float]]:
+    """Return a node's strongest sources; `sure`: those that pass the null alone."""
+    here = tree["target"].values == start
+    if sure:
+        here &= tree["beyond_null"].values & (tree["false_share"].values <= FALSE)
+    pairs = zip(tree["source"].values[here], tree["share"].values[here], strict=True)
+    return sorted(((str(s), float(v)) for s, v in pairs), key=lambda p: -abs(p[1]))[:_TELL]
+
+
+def _drawn(tree: xr.Dataset, start: str) -> str:
+    """Say through which sources a detector's variance comes."""
+    sure = bool(_sources(tree, start, sure=True))
+    found = _sources(tree, start, sure=sure)
+    adds, takes = [p for p in found if p[1] > 0], [p for p in found if p[1] < 0]
+    if not found:
+        return ""
+    words = []
+    if adds:
+        total = 100 * sum(value for _, value in adds)
+        words.append(f"{total:.0f} % of its variance comes through {_listed(tree, adds)}")
+    if takes:
+        words.append(f"{_listed(tree, takes)} take{'s' * (len(takes) == 1)} from it")
+    return f"{'; '.join(words)}{'' if sure else ': no more than the null gives'}."
+
+
+def _together(tree: xr.Dataset, start: str) -> str:
+    """Say the interaction of two sources that both pass the null."""
+    one = tree.sel(node=start)
+    value = float(one["interaction"])
+    pair = [str(one[f"interaction_{n}"].item()) for n in ("first", "second")]
+    known = {source for source, _ in _sources(tree, start, sure=True)}
+    if not np.isfinite(value) or not set(pair) <= known:
+        return ""
+    how = "more" if value > 0 else "less"
+    return f"{pair[0]} and {pair[1]} together give {how} than each alone, interaction {value:.2f}."
+
+
+def _uses(tree: xr.Dataset, start: str) -> str:
+    """Say which tokens a detector serves."""
+    one = tree.sel(node=start)
+    served = one["serves_q"].values <= FALSE
+    names = tree["token"].values.astype(str)
+    words = []
+    for verb, mine in (("serves", one["serves_net"].values > 0),
+                       ("speaks against", one["serves_net"].values < 0)):  # fmt: skip
+        if (served & mine).any():
+            words.append(f"{verb} {_and(names[served & mine].tolist())}")
+    if not words:
+        return "It serves no token more than units did before training."
+    return f"It {' and '.join(words)}, more than units did before training."
+
+
+def _told_token(tree: xr.Dataset, token: str) -> str:
+    """Say whether what comes to a token's logit speaks for it, and through what."""
+    start = str(tree.attrs["start"])
+    one = tree.sel(node=start)
+    net, null = float(one["net"]), float(one["net_null"])
+    sure = bool(_sources(tree, start, sure=True))
+    found = _sources(tree, start, sure=sure)
+    words = f"{token}: what distinguishes it speaks for it, net {100 * net:.0f} % of all evidence"
+    if net > null:
+        words += f" (random signs: up to {100 * null:.0f} %)"
+    else:
+        words = f"{token}: what reaches its logit speaks for it no more than random signs would"
+    share = 100 * sum(abs(v) for _, v in found)
+    tail = "" if sure else ", as much as the null gives such"
+    names = _and([_with_role(tree, s) for s, _ in found])
+    return f"{words}. The strongest {len(found)} sources, {names}, bring {share:.0f} %{tail}."
+
+
+def _chain(tree: xr.Dataset) -> str:
+    """Name, layer by layer, the detectors that serve the token beyond the untrained network."""
+    token = str(tree.attrs["token"])
+    sure = tree["serves_q"].sel(token=token).values <= FALSE
+    words = []
+    for level in range(-1, int(tree["level"].min()), -1):
+        here = tree["node"].values[sure & (tree["level"].values == level)].astype(str).tolist()
+        words += [_and([_with_role(tree, n) for n in here])] if here else []
+    if not words:
+        return "None of the detectors shown serves it more than units did before training."
+    return f"More of it than before training passes through {'; '.join(words)}."
+
+
+def _with_role(tree: xr.Dataset, node: str) -> str:
+    one = tree.sel(node=node)
+    roles = [] if int(one["evidence"]) >= 0 else ["against"]
+    roles += [] if int(one["direction"]) >= 0 else ["by its silence"]
+    words = f" [{', '.join(roles)}]" if roles else ""
+    return f"{_name(tree, node)}{words}"
+
+
+def _null_words(tree: xr.Dataset, start: str) -> str:
+    one = tree.sel(node=start)
+    n, beyond = int(one["sources"]), int(one["sources_beyond"])
+    return (
+        f"Step {tree.attrs['step']:,}; {beyond} of its {n} sources are beyond the null "
+        f"({tree.attrs['null']}), {n * (1 - LEVEL):.1f} would be by chance."
+    )
+
+
+def _listed(tree: xr.Dataset, found: list[tuple[str, float]]) -> str:
+    if len(found) == 1:
+        return _name(tree, found[0][0])
+    return _and([f"{_name(tree, node)} ({100 * abs(share):.0f} %)" for node, share in found])
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

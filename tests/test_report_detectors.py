@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import xarray as xr
+
+from ontogeny.errors import RunError
+from ontogeny.features.album import FILE
+from ontogeny.measure import measure_record
+from ontogeny.measure.ancestry import shown_units
+from ontogeny.measure.store import replace_measures
+from ontogeny.record import open_record
+from ontogeny.report import detectors
+from ontogeny.report.figures import Material
+from records import make_record, make_run
+
+
+def pictures(record):
+    """Planted pictures of all units: what a making of them leaves in the run's folder."""
+    units, rng = record["unit"].values.astype(str), np.random.default_rng(0)
+    filmed, n = shown_units(record, limit=20), len(units)
+    side = np.full(n, 6)
+    window = {f"{p}_{w}": (("unit", d), np.full((n, k), v))
+              for p, d, k in (("top", "rank", 2), ("quantile", "quantile", 3))
+              for w, v in (("top", -1), ("left", 2), ("height", 4), ("width", 4))}  # fmt: skip
+    exemplars = record["exemplar"].values
+    data = {
+        "picture": (("unit", "y", "x", "channel"), rng.integers(0, 255, (n, 6, 6, 3), np.uint8)),
+        "height": ("unit", side), "width": ("unit", side),
+        "achieved": ("unit", np.full(n, 3.0)), "best_exemplar": ("unit", np.full(n, 2.0)),
+        "has_picture": ("unit", np.arange(n) > 0),
+        "top_exemplar": (("unit", "rank"), np.tile([exemplars[0], -1], (n, 1))),
+        "quantile_exemplar": (("unit", "quantile"), np.tile(exemplars[:3], (n, 1))), **window,
+        "film_picture": (("film_step", "film_unit", "y", "x", "channel"),
+                         rng.integers(0, 255, (2, len(filmed), 6, 6, 3), np.uint8)),
+        "film_height": (("film_step", "film_unit"), np.full((2, len(filmed)), 6)),
+        "film_width": (("film_step", "film_unit"), np.full((2, len(filmed)), 6)),
+        "unit_part": ("conv_unit", ["eyes"] * 14),
+    }  # fmt: skip
+    coordinates = {
+        "unit": units, "layer": ("unit", record["layer"].values.astype(str)),
+        "rank": [1, 2], "quantile": [0.9, 0.5, 0.1], "film_step": [0, int(record["step"][-1])],
+        "film_unit": filmed, "conv_unit": units[:14],
+    }  # fmt: skip
+    return xr.Dataset(data, coordinates, {"steps": 64})
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory):
+    made = make_record()
+    run = make_run(tmp_path_factory.mktemp("run") / "faces", made)
+    replace_measures(pictures(made), run.path / FILE)
+    with open_record(run.path) as record:
+        yield Material(run, record, measure_record(record))
+
+
+def words_of(figure):
+    return [t.get_text() for ax in figure.axes for t in ax.texts]
+
+
+def test_each_token_has_its_ancestry_with_pictures_and_text(material):
+    section = detectors.carriers(material)
+    assert [ax.get_title(loc="left") for ax in section.figure.axes] == ["ada", "bo", "cy"]
+    assert all(f"{token}: what" in section.seen for token in material.tokens)
+    assert any(word.endswith(" eyes") for word in words_of(section.figure))
+    assert section.title.endswith("detectors that carry most serve one token alone")
+
+
+def test_the_detector_that_carries_a_token_has_a_sheet(material):
+    section = detectors.sheets(material)
+    assert "of its variance" in section.seen
+    words = words_of(section.figure)
+    assert {"preferred", "top 1", "90 %", "step 0", "built from", "used by"} <= set(words)
+    assert "carr" in section.title
+
+
+def test_layers_are_drawn_with_what_has_no_picture_said(material):
+    section = detectors.layers(material)
+    titles = {ax.get_title(loc="left") for ax in section.figure.axes}
+    assert titles <= {"conv1", "conv2", "fc1", "logits"}
+    assert section.seen.startswith("1 units have no picture")
+    assert "at least 1.5 times" in section.title
+
+
+def test_without_pictures_a_section_says_how_to_make_them(tmp_path):
+    made = make_record()
+    run = make_run(tmp_path / "faces", made)
+    with open_record(run.path) as record:
+        bare = Material(run, record, measure_record(record))
+        for draw in detectors.SECTIONS.values():
+            with pytest.raises(RunError, match="got none: run `ontogeny pictures`"):
+                draw(bare)

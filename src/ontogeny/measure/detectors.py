@@ -1,0 +1,61 @@
+"""All of a run's detectors: tuning, lives, complexity and directions, kept with its measures.
+
+May import numpy, xarray, ontogeny.stats, ontogeny.measure, ontogeny.record, ontogeny.run only.
+"""
+
+import os
+
+import xarray as xr
+
+from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.complexity import complexity
+from ontogeny.measure.directions import directions
+from ontogeny.measure.store import kept
+from ontogeny.measure.tuning import CHANCE, label_tuning, tunings
+from ontogeny.measure.unitlives import label_lives
+from ontogeny.run import RunFolder
+
+FILE = "detectors.zarr"
+
+
+def detectors(
+    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
+) -> xr.Dataset:
+    """Measure detectors: the union of `tuning`, `unit_lives`, `complexity` and `directions`.
+
+    Raises
+    ------
+    InputError
+        If the record lacks activations, or held-out exemplars of two tokens.
+    """
+    chance = chance or CHANCE
+    found = tunings(record, chance, progress)
+    parts = [
+        label_tuning(record, found, chance), label_lives(record, found, chance),
+        complexity(record, chance=chance, progress=progress),
+        directions(record, chance=chance, progress=progress),
+    ]  # fmt: skip
+    return xr.merge(parts, compat="override", join="exact", combine_attrs="drop_conflicts")
+
+
+def detectors_run(
+    run: RunFolder | str | os.PathLike[str],
+    *,
+    chance: Chance | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Measure a run's detectors into its detectors.zarr, or return what is there and fresh.
+
+    Raises
+    ------
+    RunError
+        If there is no record, or no room for the measures.
+    InputError
+        If the record lacks activations, or held-out exemplars of two tokens.
+    """
+    settled = chance or CHANCE
+
+    def measure(record: xr.Dataset, _: RunFolder) -> xr.Dataset:
+        return detectors(record, chance=settled, progress=progress)
+
+    return kept(run, FILE, measure, chance=settled, progress=progress)

@@ -1,0 +1,235 @@
+"""Directions instead of units: principal components, rotations, and the directions of factors.
+
+A direction is a weighted sum of a layer's units. Its sign means nothing, so that here the token
+and the sign are chosen on half 0 of the probe and scored on half 1, for units as for any other
+direction; only so can they be compared.
+May import numpy, xarray, ontogeny.stats and ontogeny.measure.complexity and below only.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.complexity import thinned
+from ontogeny.measure.layers import FACTOR
+from ontogeny.measure.probe import layer_names, require
+from ontogeny.measure.readout import factor_names
+from ontogeny.measure.tuning import CHANCE, TuningDraws, tuning_draws
+from ontogeny.stats.permutation import upper_quantile
+from ontogeny.stats.tuning import auroc, ranks
+
+AT = "direction_step"
+N_ROTATIONS = 19
+N_COMPONENTS = 32
+RIDGE = 0.01
+BASES = ("units", "components")
+_STATISTICS = {
+    "tuned_share": "share of the layer's varying directions whose score is beyond chance",
+    "score_mean": "mean score of the layer's varying directions",
+    "score_upper": "90 % quantile of the scores of the layer's varying directions",
+    "kurtosis": "median excess kurtosis of directions over exemplars: 0 for a Gaussian, high where "
+    "few exemplars drive a direction",
+}
+_SCORE = (
+    "AUROC on half 1 of the probe of the token, and the sign, that half 0 singles out; .5 tells "
+    "nothing"
+)
+
+
+class _Scored(NamedTuple):
+    score: np.ndarray
+    """[direction]"""
+    token: np.ndarray
+    """[direction]"""
+
+
+def directions(
+    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
+) -> xr.Dataset:
+    """Compare units, principal components and rotations of a layer as detectors of tokens.
+
+    Components are those of the last snapshot, at most 32, and fixed: earlier responses are
+    projected on them. A rotation is a random orthogonal mixture of all units of a layer: the same
+    space, with nothing special about its axes.
+
+    Returns
+    -------
+    xr.Dataset
+        Over (direction_step, layer, basis), bases "units" and "components": `tuned_share`,
+        `score_mean`, `score_upper`, `kurtosis`; each with `_rotated` (the mean of 19 rotations),
+        `_rotated_low`, `_rotated_high` (their range) and `_p` (direction_step, layer), the share
+        of rotations, and the units themselves, that reach the units' value: 1 / 20 at best;
+        `direction_threshold` (layer), a score passed by none of the layer's units by chance, with
+        95 %; `component_score` and `component_token` (direction_step, layer, component); where
+        factors are known also `factor_direction` (direction_step, layer, factor), the squared
+        correlation on half 1 of each factor with the direction that reads it out of half 0 at the
+        last snapshot, and `factor_unit`, that of the best single unit, chosen on half 0.
+
+    Raises
+    ------
+    InputError
+        If the record lacks activations, or held-out exemplars of two tokens.
+    """
+    require(record, "activation", "layer")
+    draws, at = tuning_draws(record, chance or CHANCE), thinned(record)
+    rng = np.random.default_rng((chance or CHANCE).seed)
+    stack = record["activation"][at].values[:, draws.probe.position]
+    known = factor_names(record) if "exemplar_split" in record.coords else []
+    factors = [_numbers(record[FACTOR + n].values[draws.probe.position]) for n in known]
+    rows: list[dict[str, np.ndarray]] = []
+    for name, units in zip(layer_names(record), draws.units, strict=True):
+        rows.append(_layer(stack[:, :, units], draws, (chance or CHANCE).level, rng))
+        if known:
+            rows[-1] |= _factor_directions(stack[:, :, units], factors, draws)
+        if progress is not None:
+            progress(f"directions of {name}")
+    found = {name: np.stack([row[name] for row in rows], axis=-1) for name in rows[0]}
+    return _labelled(record, record["step"].values[at], found, known)
+
+
+def _layer(
+    responses: np.ndarray, draws: TuningDraws, level: float, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Return the statistics of one layer [step, ...]."""
+    n_units = responses.shape[2]
+    axes = _components(responses[-1])
+    turns = [_rotation(n_units, rng) for _ in range(N_ROTATIONS)]
+    threshold = _threshold(responses[-1], draws, level)
+    scores, tokens, rows = [], [], []
+    for response in responses:
+        found = _scores(response @ axes, draws)
+        scores.append(_padded(found.score))
+        tokens.append(_padded(found.token))
+        own = _statistics(response, draws, threshold)
+        parts = _statistics(response @ axes, draws, threshold)
+        turned = np.stack([_statistics(response @ turn, draws, threshold) for turn in turns])
+        reached = (1 + np.sum(turned >= own, axis=0)) / (1 + N_ROTATIONS)
+        rows.append(np.stack([own, parts, turned.mean(axis=0), turned.min(axis=0),
+                              turned.max(axis=0), reached]))  # fmt: skip
+    table = np.stack(rows)
+    out = {"component_score": np.stack(scores), "component_token": np.stack(tokens)}
+    out["direction_threshold"] = np.array(threshold)
+    for k, name in enumerate(_STATISTICS):
+        out[name] = table[:, :2, k]
+        for j, suffix in enumerate(("rotated", "rotated_low", "rotated_high", "p")):
+            out[f"{name}_{suffix}"] = table[:, 2 + j, k]
+    return out
+
+
+def _components(response: np.ndarray) -> np.ndarray:
+    """Return the leading principal axes [unit, component]."""
+    centred = response.astype(np.float64) - response.mean(axis=0, dtype=np.float64)
+    return np.linalg.svd(centred, full_matrices=False)[2][:N_COMPONENTS].T.astype(np.float32)
+
+
+def _rotation(n_units: int, rng: np.random.Generator) -> np.ndarray:
+    """Return a random orthogonal matrix, all alike likely (Mezzadri 2007)."""
+    q, r = np.linalg.qr(rng.standard_normal((n_units, n_units)))
+    return (q * np.sign(np.diag(r))).astype(np.float32)
+
+
+def _scores(response: np.ndarray, draws: TuningDraws) -> _Scored:
+    """Choose token and sign of each direction on half 0, score them on half 1."""
+    tables = []
+    for half in draws.halves:
+        member = half.token == np.arange(draws.n_tokens)[:, None]
+        tables.append(auroc(ranks(response[half.at]), member))
+    apart = np.nan_to_num(np.abs(tables[0] - 0.5), nan=-1)
+    token, column = apart.argmax(axis=0), np.arange(response.shape[1])
+    sign = np.sign(tables[0][token, column] - 0.5)
+    score = 0.5 + sign * (tables[1][token, column] - 0.5)
+    varies = np.ptp(response, axis=0) > 1e-6 * np.abs(response).max(axis=0)
+    return _Scored(np.where(varies, score, np.nan), np.where(varies, token, -1))
+
+
+def _statistics(response: np.ndarray, draws: TuningDraws, threshold: float) -> np.ndarray:
+    """Return the values of `_STATISTICS`."""
+    score = _scores(response, draws).score
+    fine = np.isfinite(score)
+    if not fine.any():
+        return np.full(len(_STATISTICS), np.nan)
+    score, x = score[fine], response[:, fine].astype(np.float64)
+    z = (x - x.mean(axis=0)) / x.std(axis=0)
+    kurtosis = np.median(np.mean(z**4, axis=0) - 3)
+    return np.array([np.mean(score > threshold), score.mean(), np.quantile(score, 0.9), kurtosis])
+
+
+def _threshold(response: np.ndarray, draws: TuningDraws, level: float) -> float:
+    """Return the score that no unit passes by chance at the last snapshot: any token will do."""
+    half = draws.halves[1]
+    null = np.abs(auroc(ranks(response[half.at]), half.dealt == half.token[0]) - 0.5)
+    return 0.5 + float(upper_quantile(np.fmax.reduce(null, axis=1), level))
+
+
+def _padded(values: np.ndarray) -> np.ndarray:
+    return np.concatenate([values, np.full(N_COMPONENTS - len(values), np.nan)])
+
+
+def _numbers(values: np.ndarray) -> np.ndarray:
+    """Return a factor as a number: itself, or the codes of its names."""
+    if values.dtype.kind in "iufb":
+        return values.astype(np.float64)
+    return np.unique(values, return_inverse=True)[1].astype(np.float64)
+
+
+def _factor_directions(
+    responses: np.ndarray, factors: list[np.ndarray], draws: TuningDraws
+) -> dict[str, np.ndarray]:
+    """Return what the read-out direction of half 0 at the end tells of half 1 at every step."""
+    target = np.stack(factors, axis=1)
+    first, second = draws.halves
+    x = responses[-1][first.at].astype(np.float64)
+    x, y = x - x.mean(axis=0), target[first.at] - target[first.at].mean(axis=0)
+    penalty = RIDGE * max(float(np.sum(x**2)) / x.shape[1], 1e-300)
+    weight = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y)
+    along, alone = [], []
+    for response in responses:
+        read = response[second.at] @ weight
+        along.append(_squared_correlation(read, target[second.at], paired=True))
+        chosen = _squared_correlation(response[first.at], target[first.at], paired=False).argmax(0)
+        best = response[second.at][:, chosen]
+        alone.append(_squared_correlation(best, target[second.at], paired=True))
+    return {"factor_direction": np.stack(along), "factor_unit": np.stack(alone)}
+
+
+def _squared_correlation(x: np.ndarray, y: np.ndarray, *, paired: bool) -> np.ndarray:
+    """Return r^2 of columns, pair by pair or all with all [of x, of y]; 0 if constant."""
+    x, y = (v - v.mean(axis=0, dtype=np.float64) for v in (x, y))
+    power = np.sum(x**2, axis=0), np.sum(y**2, axis=0)
+    if paired:
+        both, product = np.sum(x * y, axis=0), power[0] * power[1]
+    else:
+        both, product = x.T @ y, np.outer(*power)
+    return np.divide(both**2, product, where=product > 1e-20, out=np.zeros_like(product))
+
+
+def _labelled(
+    record: xr.Dataset, steps: np.ndarray, found: dict[str, np.ndarray], factors: list[str]
+) -> xr.Dataset:
+    data = xr.Dataset(coords={AT: steps, "layer": layer_names(record), "basis": list(BASES),
+                              "component": np.arange(N_COMPONENTS)})  # fmt: skip
+    if factors:
+        data = data.assign_coords(factor=factors)
+    ends = {"rotated": "mean", "rotated_low": "least", "rotated_high": "largest"}
+    words = {**_STATISTICS, "direction_threshold": f"chance threshold of: {_SCORE}",
+             "component_score": _SCORE, "component_token": "index of that token; NaN: none",
+             "factor_direction": "squared correlation on half 1 of a factor with the direction "
+             "that reads it out of half 0 at the last snapshot (ridge)",
+             "factor_unit": "the same of the single unit that half 0 singles out at each "
+             "snapshot"}  # fmt: skip
+    for name, meaning in _STATISTICS.items():
+        for end, word in ends.items():
+            words[f"{name}_{end}"] = f"{word} over {N_ROTATIONS} random rotations: {meaning}"
+        words[f"{name}_p"] = f"(1 + rotations that reach the units) / {1 + N_ROTATIONS}: {meaning}"
+    inner = {"component_score": "component", "component_token": "component",
+             "factor_direction": "factor", "factor_unit": "factor"}  # fmt: skip
+    for name, values in found.items():
+        extra = inner.get(name) or ("basis" if name in _STATISTICS else "")
+        dims = ((AT, extra, "layer") if extra else (AT, "layer"))[-values.ndim :]
+        attributes = {"units": "1", "long_name": words[name]}
+        if np.isnan(values).any():
+            attributes["missing"] = "NaN: directions that do not vary, or beyond the layer's width"
+        data[name] = (dims, values.astype(np.float32), attributes)
+    return data

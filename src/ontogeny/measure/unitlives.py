@@ -1,0 +1,215 @@
+"""The life of each unit: when it becomes tuned, settles on a token, changes it, falls silent.
+
+May import numpy, xarray, ontogeny.stats and ontogeny.measure.tuning and below only.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.probe import units_of_layers
+from ontogeny.measure.tuning import CHANCE, DORMANT, Tunings, is_dormant, over_steps, tunings
+from ontogeny.stats.onset import HOLD, confidence_interval
+from ontogeny.stats.spans import (
+    Change,
+    between_snapshots,
+    constant_from,
+    end_index,
+    first_index,
+    held,
+    label_changes,
+)
+
+_EVENTS = {
+    "tuned": "the unit is tuned: its score beyond its threshold, for {hold} snapshots on end, for "
+    "the first time",
+    "untuned": "the unit is no longer tuned, to the end of the record",
+    "settled": "the preferred token is that of the last snapshot, from here to the end",
+    "dormant": f"the unit is dormant (mean |response| at most {DORMANT} of its layer's), from here "
+    "to the end, for {hold} snapshots at least",
+    "revived": "the unit, dormant for {hold} snapshots on end, is not for {hold} snapshots on end, "
+    "for the first time",
+}
+_MISSING = {
+    "untuned": "NaN: a unit that was never tuned",
+    "settled": "NaN: a unit that is not tuned at the end",
+}
+_ENDS = {
+    "after": "last snapshot before {words}; -inf: so from the first snapshot on",
+    "by": "first snapshot after {words}; inf: not by the last snapshot",
+    "confidence_after": "lower end of the 95 % interval, groups of exemplars resampled, of {words}",
+    "confidence_by": "upper end of the 95 % interval, groups of exemplars resampled, of {words}",
+}
+
+
+class _Change(NamedTuple):
+    """A row of the table of role changes."""
+
+    unit: int
+    before: int
+    after: int
+    ends: tuple[float, float, float, float]
+    share: float
+
+
+def unit_lives(
+    record: xr.Dataset,
+    *,
+    chance: Chance | None = None,
+    hold: int = HOLD,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Follow every unit through training: tuned, settled, changed, dormant, revived.
+
+    Every event lies in an interval of steps (after, by] between two snapshots, with the 95 %
+    interval of resampled groups of exemplars around it.
+
+    Returns
+    -------
+    xr.Dataset
+        Over unit, for each event E of tuned, untuned, settled, dormant, revived: `E_after`,
+        `E_by`, `E_confidence_after`, `E_confidence_by`; `untuned` is inf where the unit is tuned
+        at the end; `silent` (unit), whether no exemplar drives it at the last snapshot. Over
+        `role_change`: `changed_unit` (its position), `token_before`, `token_after` (indices), the
+        interval `changed_after`, `changed_by` with its confidence ends, named alike, and
+        `change_share`, the share of resamples in which the second token follows the first: a
+        change below .95 may be two tokens that the unit answers alike.
+
+    Raises
+    ------
+    InputError
+        If the record lacks activations, or held-out exemplars of two tokens.
+    """
+    chance = chance or CHANCE
+    return label_lives(record, tunings(record, chance, progress), chance, hold)
+
+
+def label_lives(record: xr.Dataset, found: Tunings, chance: Chance, hold: int = HOLD) -> xr.Dataset:
+    """Find the events in what was measured of tuning."""
+    steps, units = record["step"].values, record["unit"].values
+    threshold = _of_units(record, over_steps(found.score_null, chance.level))
+    score, preferred = found.values["score"].T, found.values["preferred"].T
+    tuned = held(score > threshold[:, None], hold)
+    dormant = is_dormant(found.values["dormancy"].T)
+    again = _again(found, threshold, hold)
+    index = {
+        "tuned": (first_index(tuned), first_index(again.tuned)),
+        "untuned": (end_index(tuned), end_index(again.tuned)),
+        "settled": (constant_from(preferred), constant_from(again.preferred)),
+        "dormant": (_stays(dormant, hold), _stays(again.dormant, hold)),
+        "revived": (_revival(dormant, hold), _revival(again.dormant, hold)),
+    }
+    data = xr.Dataset(coords={"unit": units})
+    for event, (seen, resampled) in index.items():
+        known = _known(event, tuned)
+        for name, values in _ends(seen, resampled, steps, chance.level).items():
+            words = _ENDS[name].format(words=_EVENTS[event].format(hold=hold))
+            attributes = {"units": "steps", "long_name": words}
+            if not known.all():
+                attributes["missing"] = _MISSING[event]
+            data[f"{event}_{name}"] = ("unit", np.where(known, values, np.nan), attributes)
+    data["silent"] = (
+        "unit", found.values["dormancy"][-1] == 0,
+        {"units": "1", "long_name": "whether no held-out exemplar drives the unit at the end"},
+    )  # fmt: skip
+    labels = np.where(tuned, preferred, -1)
+    rows = _role_changes(labels, again, steps, chance.level)
+    return _with_changes(data, rows)
+
+
+class _Again(NamedTuple):
+    """Resamples, the snapshot axis last."""
+
+    tuned: np.ndarray
+    preferred: np.ndarray
+    dormant: np.ndarray
+    hold: int
+
+
+def _again(found: Tunings, threshold: np.ndarray, hold: int) -> _Again:
+    score, preferred, dormant = (
+        np.moveaxis(draws, 1, -1)
+        for draws in (found.score_again, found.preferred_again, found.dormant_again)
+    )
+    return _Again(held(score > threshold[:, None], hold), preferred, dormant, hold)
+
+
+def _of_units(record: xr.Dataset, of_layers: np.ndarray) -> np.ndarray:
+    values = np.full(record.sizes["unit"], np.nan)
+    for value, units in zip(of_layers, units_of_layers(record).values(), strict=True):
+        values[units] = value
+    return values
+
+
+def _known(event: str, tuned: np.ndarray) -> np.ndarray:
+    if event == "untuned":
+        return np.asarray(tuned.any(axis=1))
+    return tuned[:, -1] if event == "settled" else np.ones(len(tuned), dtype=bool)
+
+
+def _stays(flags: np.ndarray, hold: int) -> np.ndarray:
+    """Return the first snapshot from which all are True, n where fewer than `hold` are."""
+    n_snapshots = flags.shape[-1]
+    begin = end_index(~flags)
+    return np.where(n_snapshots - begin >= hold, begin, n_snapshots)
+
+
+def _revival(dormant: np.ndarray, hold: int) -> np.ndarray:
+    """Return the first snapshot that ends dormancy, both held."""
+    slept = np.logical_or.accumulate(held(dormant, hold), axis=-1)
+    return first_index(held(~dormant, hold) & slept)
+
+
+def _ends(
+    seen: np.ndarray, resampled: np.ndarray, steps: np.ndarray, level: float
+) -> dict[str, np.ndarray]:
+    after, by = between_snapshots(seen, steps)
+    low, high = confidence_interval(resampled, steps, level=level)
+    return {
+        "after": after, "by": by,
+        "confidence_after": np.minimum(low, after), "confidence_by": np.maximum(high, by),
+    }  # fmt: skip
+
+
+def _role_changes(
+    labels: np.ndarray, again: _Again, steps: np.ndarray, level: float
+) -> list[_Change]:
+    rows = []
+    for j in range(len(labels)):
+        for change in label_changes(labels[j], again.hold):
+            after, by = steps[change.last], steps[change.first]
+            index = change.begun + _overtaking(again.preferred[:, j, change.begun :], change, again)
+            low, high = confidence_interval(index[:, None], steps, level=level)
+            ends = (float(after), float(by), float(min(low[0], after)), float(max(high[0], by)))
+            share = float(np.mean(index < len(steps)))
+            rows.append(_Change(j, change.before, change.after, ends, share))
+    return rows
+
+
+def _overtaking(preferred: np.ndarray, change: Change, again: _Again) -> np.ndarray:
+    """Return where the second token, held, follows the first, held, in each resample."""
+    begun = first_index(held(preferred == change.before, again.hold))
+    later = np.arange(preferred.shape[1]) > begun[:, None]
+    return first_index(held((preferred == change.after) & later, again.hold))
+
+
+def _with_changes(data: xr.Dataset, rows: list[_Change]) -> xr.Dataset:
+    words = "the preferred token changes, both being held for several snapshots while tuned"
+    columns = {
+        "changed_unit": ("position on the unit axis of a unit of which", [r.unit for r in rows]),
+        "token_before": ("index of the first token where", [r.before for r in rows]),
+        "token_after": ("index of the second token where", [r.after for r in rows]),
+    }
+    for name, (what, values) in columns.items():
+        attributes = {"units": "1", "long_name": f"{what} {words}"}
+        data[name] = ("role_change", np.array(values, dtype=np.int64), attributes)
+    for k, end in enumerate(_ENDS):
+        values = np.array([r.ends[k] for r in rows], dtype=np.float64)
+        attributes = {"units": "steps", "long_name": _ENDS[end].format(words=words)}
+        data[f"changed_{end}"] = ("role_change", values, attributes)
+    share = np.array([r.share for r in rows], dtype=np.float64)
+    words = "share of resamples in which both tokens are preferred, one after the other, as long"
+    data["change_share"] = ("role_change", share, {"units": "1", "long_name": words})
+    return data

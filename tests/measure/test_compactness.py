@@ -101,6 +101,7 @@ def test_silent_layers_nan_and_absent_tokens_are_nan_with_a_reason():
     assert "a token with fewer than 2" in pairs.attrs["missing"]
     apart = data["apart_by"].sel(layer="fc1", token="ada")
     assert np.isfinite(apart.sel(token_b="bo"))
+    assert np.isfinite(data["apart_confidence_by"].sel(layer="fc1", token="ada", token_b="bo"))
     assert np.isnan(apart.sel(token_b="cy"))
 
 

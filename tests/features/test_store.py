@@ -34,12 +34,12 @@ def pictures(run):
 
 @pytest.fixture(scope="module")
 def album(run, pictures):
-    with ont.open_record(run) as record:
+    with ont.open_record(run.path) as record:
         return open_album(run, record.load())
 
 
 def test_all_units_have_their_row_in_the_records_order(run, pictures):
-    with ont.open_record(run) as record:
+    with ont.open_record(run.path) as record:
         assert pictures["unit"].values.tolist() == record["unit"].values.tolist()
         assert set(pictures["top_exemplar"].values.ravel().tolist()) <= {
             -1, *record["exemplar"].values.tolist(),
@@ -116,7 +116,7 @@ def test_what_is_not_there_is_refused(album, tmp_path):
 
 
 def test_a_run_without_pictures_or_images_is_refused(run, pictures, tmp_path):
-    with ont.open_record(run) as record, pytest.raises(InputError, match="with the images"):
+    with ont.open_record(run.path) as record, pytest.raises(InputError, match="with the images"):
         open_album(run, record.drop_vars("image"))
     empty = ont.RunFolder(tmp_path)
     with pytest.raises(RunError, match=r"expected pictures in .* run `ontogeny pictures`"):

@@ -1,0 +1,205 @@
+"""Assemblies: groups of units coupled more with each other than their loudness explains.
+
+Units and couplings beyond permuted weights form an undirected graph; Leiden finds communities, a
+null that deals each source's couplings anew over its targets says how much of their quality comes
+from loud sources and from the order of layers alone.
+May import numpy, scipy, xarray, ontogeny.stats.assemblies, ontogeny.measure.probe, .wiring and
+.categories only.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from scipy import sparse
+
+from ontogeny.measure.categories import Chance
+from ontogeny.measure.probe import chosen_step, require
+from ontogeny.measure.wiring import COUPLING_NULL, Wiring, null_bound, per_edge, wiring_of
+from ontogeny.stats.assemblies import (
+    NONE,
+    adjusted_rand,
+    leiden,
+    modularity,
+    named_over_time,
+    normalised_information,
+    source_shuffles,
+    symmetric_graph,
+)
+
+LEVEL = 0.95
+"""Couplings beyond this level of permuted weights are the graph's edges: at .99 it falls apart."""
+RESOLUTION = 2.0
+"""Finer than 1, at which communities of a layered graph are blocks of layers."""
+RESOLUTIONS = (0.5, 1.0, 2.0, 4.0)
+SMALLEST = 5
+"""Units of the smallest community that is an assembly."""
+N_SHUFFLES = 19
+
+
+def assemblies(
+    record: xr.Dataset,
+    *,
+    resolution: float = RESOLUTION,
+    level: float = LEVEL,
+    n_shuffles: int = N_SHUFFLES,
+    chance: Chance | None = None,
+) -> xr.Dataset:
+    """Find the assemblies of every step, with names that last, and their quality against chance.
+
+    Parameters
+    ----------
+    record
+        With couplings and their null.
+    resolution
+        Larger values give more, smaller assemblies (see `assembly_scan`).
+    level
+        Couplings beyond this level of permuted weights are the graph's edges.
+    n_shuffles
+        Graphs of the null per step.
+    chance
+        Seed.
+
+    Returns
+    -------
+    xr.Dataset
+        `assembly` (step, unit), a name that lasts, -1 in none: each step's search is tied to the
+        assemblies before, and names of fewer than 3 snapshots are left out; `assemblies`
+        (step), how many; `quality` (step), modularity of assemblies found from scratch;
+        `quality_null` (step, shuffle), of graphs in which each source's couplings were dealt anew
+        over its targets; `quality_excess` (step), quality less
+        the null's mean; `quality_p`. Over `event`: `event_step`, `event_kind` (born, split,
+        merged, died), `event_name`, `event_other` (-1: none).
+
+    Raises
+    ------
+    InputError
+        If the record lacks couplings or their null.
+    """
+    require(record, "coupling")
+    wiring, chance = wiring_of(record), chance or Chance()
+    bound = null_bound(record, wiring, COUPLING_NULL, level)
+    rng = np.random.default_rng(chance.seed)
+    shuffles = source_shuffles(wiring.source, n_shuffles=n_shuffles, rng=rng)
+    labels, quality, null = [], [], []
+    for k in range(record.sizes["step"]):
+        size, limit = _sizes(record, k), per_edge(bound[k], wiring)
+        graphs = [_graph(values, limit, wiring) for values in (size, *size[shuffles])]
+        start = labels[-1] if labels else None
+        labels.append(leiden(graphs[0], resolution=resolution, seed=chance.seed, start=start))
+        found = [_quality(graph, resolution, chance.seed) for graph in graphs]
+        quality.append(found[0])
+        null.append(found[1:])
+    named = named_over_time(np.array(labels)[:, wiring.n_pixels :], smallest=SMALLEST)
+    data = _labelled(record, named.name, np.array(quality), np.array(null), wiring)
+    return data.merge(_events(named.events, record["step"].values)).assign_attrs(
+        assembly_resolution=resolution, assembly_level=level
+    )
+
+
+def assembly_scan(
+    record: xr.Dataset,
+    step: int | None = None,
+    *,
+    resolutions: Sequence[float] = RESOLUTIONS,
+    level: float = LEVEL,
+    n_seeds: int = 10,
+    chance: Chance | None = None,
+) -> xr.Dataset:
+    """Find how assemblies at a step depend on the resolution, and how stable they are.
+
+    Returns
+    -------
+    xr.Dataset
+        Over (resolution, seed): `assemblies`, `quality`; over (resolution): `rand`, the mean
+        adjusted Rand index between seeds, `quality_null` (resolution, seed), `layer_information`,
+        how much assemblies tell of layers (normalised; 1: they are layers);
+        `information` (resolution, resolution_b), between assemblies of the first seed.
+
+    Raises
+    ------
+    InputError
+        If the record lacks the step, couplings or their null.
+    """
+    require(record, "coupling")
+    wiring, chance = wiring_of(record), chance or Chance()
+    k = record["step"].values.tolist().index(chosen_step(record, step))
+    limit = per_edge(null_bound(record, wiring, COUPLING_NULL, level)[k], wiring)
+    size, rng = _sizes(record, k), np.random.default_rng(chance.seed)
+    shuffles = source_shuffles(wiring.source, n_shuffles=n_seeds, rng=rng)
+    graph, *dealt = [_graph(values, limit, wiring) for values in (size, *size[shuffles])]
+    null = [[_quality(other, r, 0) for other in dealt] for r in resolutions]
+    labels = [[leiden(graph, resolution=r, seed=seed) for seed in range(n_seeds)]
+              for r in resolutions]  # fmt: skip
+    quality = [[modularity(graph, label, resolution=r) for label in row]
+               for r, row in zip(resolutions, labels, strict=True)]  # fmt: skip
+    inside = [labels[i][0] != NONE for i in range(len(resolutions))]
+    pairs = [(a, b) for a in range(n_seeds) for b in range(a)]
+    table = {
+        "assemblies": (("resolution", "seed"), [[_large(v) for v in row] for row in labels]),
+        "quality": (("resolution", "seed"), quality),
+        "quality_null": (("resolution", "seed"), null),
+        "rand": ("resolution", [
+            np.mean([adjusted_rand(row[a], row[b]) for a, b in pairs]) for row in labels]),
+        "layer_information": ("resolution", [
+            normalised_information(row[0][kept], wiring.node_layer[kept])
+            for row, kept in zip(labels, inside, strict=True)]),
+        "information": (("resolution", "resolution_b"), [
+            [normalised_information(a[0], b[0]) for b in labels] for a in labels]),
+    }  # fmt: skip
+    where = {"resolution": list(resolutions), "resolution_b": list(resolutions)}
+    return xr.Dataset(table, where, {"step": int(record["step"][k]), "level": level})
+
+
+def _sizes(record: xr.Dataset, k: int) -> np.ndarray:
+    return np.nan_to_num(np.abs(record["coupling"].isel(step=k).values.astype(np.float64)))
+
+
+def _graph(size: np.ndarray, limit: np.ndarray, wiring: Wiring) -> sparse.csr_matrix:
+    """Return the graph of couplings beyond a limit; the image's channels take no part."""
+    kept = (size > limit) & (wiring.node_layer[wiring.source] > 0)
+    return symmetric_graph(np.where(kept, size, 0), wiring.source, wiring.target, wiring.n_nodes)
+
+
+def _quality(graph: sparse.csr_matrix, resolution: float, seed: int) -> float:
+    """Return the quality of the communities that are found from scratch."""
+    return modularity(graph, leiden(graph, resolution=resolution, seed=seed), resolution=resolution)
+
+
+def _large(label: np.ndarray) -> int:
+    return int((np.unique(label[label != NONE], return_counts=True)[1] >= SMALLEST).sum())
+
+
+def _labelled(
+    record: xr.Dataset, name: np.ndarray, quality: np.ndarray, null: np.ndarray, wiring: Wiring
+) -> xr.Dataset:
+    count = [len(np.unique(row[row != NONE])) for row in name]
+    reached = 1 + (null >= quality[:, None]).sum(axis=1)
+    p = np.where(np.isnan(quality), np.nan, reached / (1 + null.shape[1]))
+    words = "modularity of assemblies"
+    table = {
+        "assembly": (("step", "unit"), name, {"units": "1", "long_name": "lasting name of the "
+                     "unit's assembly; -1: in none"}),
+        "assemblies": ("step", count, {"units": "1", "long_name": "number of assemblies"}),
+        "quality": ("step", quality, {"units": "1", "long_name": words}),
+        "quality_null": (("step", "shuffle"), null, {"units": "1", "long_name": f"{words} where "
+                         "each source's couplings are dealt anew over its targets"}),
+        "quality_excess": ("step", quality - null.mean(axis=1), {"units": "1", "long_name":
+                           f"{words}, less the mean of the null"}),
+        "quality_p": ("step", p, {"units": "1", "long_name": "share of the null's graphs of at "
+                      "least this quality"}),
+    }  # fmt: skip
+    units = wiring.nodes[wiring.n_pixels :]
+    return xr.Dataset(table, {"step": record["step"].values, "unit": units})
+
+
+def _events(
+    events: Sequence[tuple[int, str, int, tuple[int, ...]]], steps: np.ndarray
+) -> xr.Dataset:
+    columns = {
+        "event_step": [int(steps[k]) for k, *_ in events],
+        "event_kind": np.array([what for _, what, *_ in events], dtype=str),
+        "event_name": [name for *_, name, _ in events],
+        "event_other": [others[0] if others else NONE for *_, others in events],
+    }
+    return xr.Dataset({name: ("event", np.asarray(values)) for name, values in columns.items()})

@@ -1,0 +1,202 @@
+"""The coupling graph over all steps: nodes, births and deaths, assemblies, paths, in graph.zarr.
+
+May import numpy, xarray, ontogeny.stats.graphs, the measures of graphs, ontogeny.measure.store and
+ontogeny.run only.
+"""
+
+import os
+
+import numpy as np
+import xarray as xr
+
+from ontogeny.measure.assemblies import assemblies
+from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.edges import edge_lives, token_edge_lives
+from ontogeny.measure.graph import strength, token_flow
+from ontogeny.measure.noise import noise_likeness
+from ontogeny.measure.paths import token_paths
+from ontogeny.measure.probe import require
+from ontogeny.measure.store import kept
+from ontogeny.measure.wiring import COUPLING_NULL, LEVEL, Wiring, null_bound, per_edge, wiring_of
+from ontogeny.run import RunFolder
+from ontogeny.stats.graphs import (
+    concentration,
+    hub_p,
+    mean_sharing,
+    permuted_sharing,
+    reuse_by_chance,
+    sharing,
+)
+
+FILE = "graph.zarr"
+HUB = 0.01
+"""Chance of naming any unit of a layer a hub where there is none."""
+_N_SHUFFLES = 99
+
+_NODES = {
+    "in_concentration": ("edges", "effective number of sources, 1 / sum of squared shares"),
+    "out_concentration": ("edges", "effective number of targets, 1 / sum of squared shares"),
+    "out_strength": ("1", "sum of |coupling| over its targets"),
+    "is_hub": ("1", "out-strength beyond what targets that deal their couplings anew give"),
+    "reuse": ("edges", "targets that it is coupled to beyond permuted weights"),
+    "sharing": ("1", "entropy of the flow over tokens / ln of their number"),
+    "flow": ("1", "share of what distinguishes the token that is traced back to the node"),
+}  # fmt: skip
+_LAYERS = {
+    "layer_sharing": ("1", "mean sharing index of the layer's units, weighed by flow"),
+    "sharing_low": ("1", "2.5 % quantile of the same where each token's flow changes units"),
+    "sharing_high": ("1", "97.5 % quantile of the same"),
+    "hubs": ("units", "units with an out-strength beyond chance, corrected within the layer"),
+    "layer_reuse": ("edges", "edges beyond permuted weights per unit that is a source of any"),
+    "reuse_chance": ("edges", "the same where each target draws its sources at random"),
+}  # fmt: skip
+
+
+def graph_nodes(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
+    """Follow the nodes of the coupling graph over steps.
+
+    Returns
+    -------
+    xr.Dataset
+        Over (step, node): `in_concentration`, `out_concentration`, `out_strength`, `is_hub`,
+        `reuse`, `sharing`, and `flow` (step, node, token), as `graph`. Over (step, layer):
+        `layer_sharing`, the flow's mean sharing index, with `sharing_low` and `sharing_high`,
+        between which it lies with 95 % where each token's flow is dealt anew over units; `hubs`;
+        `layer_reuse`, edges per recruited source (sources in this layer), and `reuse_chance`. NaN
+        where a layer has no targets, or no edge beyond the null.
+
+    Raises
+    ------
+    InputError
+        If the record lacks couplings, contrasts or the couplings' null.
+    """
+    require(record, "coupling", "coupling_contrast")
+    wiring, chance = wiring_of(record), chance or Chance()
+    bound = null_bound(record, wiring, COUPLING_NULL, LEVEL)
+    rng = np.random.default_rng(chance.seed)
+    nodes, layers = [], []
+    for k in range(record.sizes["step"]):
+        size = np.abs(record["coupling"].isel(step=k).values.astype(np.float64))
+        present = size > per_edge(bound[k], wiring)
+        flow = token_flow(record["coupling_contrast"].isel(step=k).values, wiring)
+        nodes.append(_node_row(size, present, flow, wiring))
+        layers.append(_layer_row(nodes[-1], present, wiring, rng))
+    return _labelled(record, wiring, nodes, layers)
+
+
+def graphs(
+    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
+) -> xr.Dataset:
+    """Measure the coupling graph over all steps.
+
+    The union of `graph_nodes`, `edge_lives`, `token_edge_lives`, `assemblies`, `token_paths` and
+    `noise_likeness`.
+
+    Parameters
+    ----------
+    record
+        With couplings, contrasts, their nulls, activations and logits.
+    chance
+        How nulls and intervals are drawn.
+    progress
+        Called with a few words for each part.
+
+    Raises
+    ------
+    InputError
+        If the record lacks any of them.
+    """
+    parts = {
+        "nodes": graph_nodes, "births and deaths of edges": edge_lives,
+        "edges of tokens": token_edge_lives, "assemblies": assemblies, "paths": token_paths,
+        "correlations within tokens": noise_likeness,
+    }  # fmt: skip
+    found: list[xr.Dataset] = []
+    for words, part in parts.items():
+        if progress is not None:
+            progress(words)
+        found.append(part(record, chance=chance))
+    return xr.merge(found, compat="override", join="exact", combine_attrs="drop_conflicts")
+
+
+def graph_run(
+    run: RunFolder | str | os.PathLike[str],
+    *,
+    chance: Chance | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Measure a run's coupling graph into its graph.zarr, or return what is there fresh.
+
+    Raises
+    ------
+    RunError
+        If there is no record, or no room for the measures.
+    InputError
+        If the record lacks couplings, contrasts, their nulls, activations or logits.
+    """
+    settled = chance or Chance()
+
+    def measure(record: xr.Dataset, _: RunFolder) -> xr.Dataset:
+        return graphs(record, chance=settled, progress=progress)
+
+    return kept(run, FILE, measure, chance=settled, progress=progress)
+
+
+def _node_row(
+    size: np.ndarray, present: np.ndarray, flow: np.ndarray, wiring: Wiring
+) -> dict[str, np.ndarray]:
+    s, t, n = wiring.source, wiring.target, wiring.n_nodes
+    p, count = hub_p(size, s, t, n), np.bincount(wiring.node_layer)
+    return {
+        "in_concentration": concentration(size, t, n),
+        "out_concentration": concentration(size, s, n),
+        "out_strength": strength(size, wiring),
+        "is_hub": p < HUB / count[wiring.node_layer],
+        "reuse": np.bincount(s, present, n),
+        "sharing": sharing(flow), "flow": flow,
+    }  # fmt: skip
+
+
+def _layer_row(
+    node: dict[str, np.ndarray], present: np.ndarray, wiring: Wiring, rng: np.random.Generator
+) -> list[tuple[float, ...]]:
+    """Summarise each layer above the image's."""
+    rows = []
+    for layer in range(1, len(wiring.layers)):
+        own = wiring.members(layer)
+        flow = node["flow"][own]
+        null = permuted_sharing(flow, n_shuffles=_N_SHUFFLES, rng=rng)
+        low, high = np.quantile(null, [0.025, 0.975]) if np.isfinite(null).all() else (np.nan,) * 2
+        reuse = by_chance = np.nan
+        if layer < len(wiring.layers) - 1:
+            block = wiring.blocks[layer]
+            used = (node["reuse"][own] > 0).sum()
+            reuse = node["reuse"][own].sum() / used if used else np.nan
+            by_chance = reuse_by_chance(
+                present[block], wiring.source[block], wiring.target[block], wiring.n_nodes
+            )
+        rows.append((float(mean_sharing(flow)), low, high, node["is_hub"][own].sum(), reuse,
+                     by_chance))  # fmt: skip
+    return rows
+
+
+def _labelled(
+    record: xr.Dataset, wiring: Wiring, nodes: list[dict[str, np.ndarray]],
+    layers: list[list[tuple[float, ...]]],
+) -> xr.Dataset:  # fmt: skip
+    table: dict[str, tuple[object, ...]] = {}
+    for name, (units, words) in _NODES.items():
+        values = np.array([row[name] for row in nodes])
+        values = values.astype(np.float32 if values.dtype.kind == "f" else values.dtype)
+        dims = ("step", "node", "token")[: values.ndim]
+        table[name] = (dims, values, {"units": units, "long_name": words})
+    for (name, (units, words)), values in zip(
+        _LAYERS.items(), np.moveaxis(np.array(layers, dtype=np.float64), -1, 0), strict=True
+    ):
+        table[name] = (("step", "layer"), values, {"units": units, "long_name": words})
+    where = {
+        "step": record["step"].values, "node": wiring.nodes, "layer": np.array(wiring.above),
+        "node_layer": ("node", np.array(wiring.layers)[wiring.node_layer]),
+        "token": record["token"].values.astype(str),
+    }  # fmt: skip
+    return xr.Dataset(table, where)

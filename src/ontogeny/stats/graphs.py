@@ -1,0 +1,255 @@
+"""Layered weighted graphs over time: births and deaths of edges, concentration, hubs, flow.
+
+An edge list is `source`, `target` (indices of nodes) and a weight; layers are blocks of edges with
+targets in one layer. May import numpy, scipy only.
+
+References
+----------
+Hill 1973 (effective numbers); Pearson 1895 (type III law); Box & Andersen 1955 (permutation
+moments).
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.special import gammaincc, ndtr, ndtri
+from scipy.stats import rankdata
+
+Array = np.ndarray
+
+HOLD = 3
+"""Snapshots in a row in which an edge must be present (absent) to be born (to die)."""
+
+
+class Transitions:
+    """Births and deaths of many edges, snapshot by snapshot, in memory of the size of one.
+
+    An edge is born at the first of `hold` snapshots in a row in which it is present, and dies at
+    the first of `hold` in a row in which it is not; it is unborn before the first snapshot.
+
+    Parameters
+    ----------
+    n_edges
+        How many edges.
+    hold
+        Snapshots in a row.
+    """
+
+    def __init__(self, n_edges: int, hold: int = HOLD) -> None:
+        self.is_alive = np.zeros(n_edges, dtype=bool)
+        self._streak = np.zeros(n_edges, dtype=np.int32)
+        self._hold = hold
+
+    def add(
+        self, present: Bool[Array, " edge"]
+    ) -> tuple[Bool[Array, " edge"], Bool[Array, " edge"]]:
+        """Take the next snapshot; return who was born, who died `hold` - 1 snapshots ago."""
+        self._streak += 1
+        self._streak[present == self.is_alive] = 0
+        flips = self._streak == self._hold
+        self._streak[flips] = 0
+        self.is_alive ^= flips
+        return flips & self.is_alive, flips & ~self.is_alive
+
+
+def transitions(
+    present: Bool[Array, "snapshot edge"], *, hold: int = HOLD
+) -> tuple[Bool[Array, "snapshot edge"], Bool[Array, "snapshot edge"]]:
+    """Return at which snapshot each edge is born and at which it dies (see `Transitions`).
+
+    The last `hold` - 1 snapshots have neither: it is not yet known whether it lasts.
+    """
+    born, died = np.zeros_like(present), np.zeros_like(present)
+    state = Transitions(present.shape[1], hold)
+    for k, row in enumerate(present):
+        births, deaths = state.add(row)
+        if k >= hold - 1:
+            born[k - hold + 1], died[k - hold + 1] = births, deaths
+    return born, died
+
+
+def score_correlation(a: Float[Array, " edge"], b: Float[Array, " edge"]) -> float:
+    """Return the correlation of the normal scores of two snapshots of the same edges.
+
+    Ranks are turned into quantiles of the normal law, so that heavy tails do not decide; within
+    -1 ... 1, NaN where fewer than 3 edges are finite in both, or either does not vary.
+    """
+    both = np.isfinite(a) & np.isfinite(b)
+    n = int(both.sum())
+    if n < 3:
+        return float("nan")
+    x, y = (ndtri((rankdata(v[both]) - 0.5) / n) for v in (a, b))
+    scale = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / scale) if scale > 1e-12 else float("nan")
+
+
+def chance_births(
+    correlation: Float[Array, " gap"],
+    *,
+    level: float = 0.99,
+    hold: int = HOLD,
+    n_paths: int = 20_000,
+    rng: np.random.Generator,
+) -> tuple[Float[Array, " snapshot"], Float[Array, " snapshot"]]:
+    """Return how likely an edge that means nothing is born, and dies, at each snapshot.
+
+    Its coupling is taken to follow a stationary normal path x[k+1] = r[k] x[k] + sqrt(1 - r[k]^2) e
+    with the correlation r[k] of snapshots k and k + 1, and to be present where |x| is above its
+    `level` quantile. Simulated; paths that start present are born at snapshot 0.
+    A path forgets its start faster than weights do (which keep a part of their initial values), so
+    that births after snapshot 0 are over- rather than underestimated.
+    """
+    bound = ndtri((1 + level) / 2)
+    r = np.clip(np.nan_to_num(correlation), -1, 1)
+    x = rng.standard_normal(n_paths)
+    present = np.empty((len(r) + 1, n_paths), dtype=bool)
+    present[0] = np.abs(x) > bound
+    for k, now in enumerate(r):
+        x = now * x + np.sqrt(1 - now**2) * rng.standard_normal(n_paths)
+        present[k + 1] = np.abs(x) > bound
+    born, died = transitions(present, hold=hold)
+    return born.mean(axis=1), died.mean(axis=1)
+
+
+def concentration(
+    weight: Float[Array, " edge"], owner: Int[Array, " edge"], n_owners: int
+) -> Float[Array, " owner"]:
+    """Return 1 / sum of squared shares of |weight| among each owner's edges.
+
+    The effective number of edges: 1 where one carries all, the number of edges where all carry the
+    same. NaN edges count as none; NaN for an owner whose edges carry nothing.
+    """
+    size = np.nan_to_num(np.abs(weight))
+    total = np.bincount(owner, size, n_owners)
+    square = np.bincount(owner, size**2, n_owners)
+    return np.divide(total**2, square, where=square > 0, out=np.full(n_owners, np.nan))
+
+
+def sharing(amount: Float[Array, "*batch token"]) -> Float[Array, " *batch"]:
+    """Return the entropy of non-negative amounts over tokens divided by ln n.
+
+    0: one token has all; 1: all have the same. NaN where there is nothing, or one token only.
+    """
+    total = amount.sum(axis=-1, keepdims=True)
+    share = np.divide(amount, total, where=total > 0, out=np.full(amount.shape, np.nan))
+    safe = np.where(share > 0, share, 1.0)
+    n_tokens = amount.shape[-1]
+    entropy = -(share * np.log(safe)).sum(axis=-1)
+    return entropy / np.log(n_tokens) if n_tokens > 1 else np.full(entropy.shape, np.nan)
+
+
+def flow_back(
+    share: Float[Array, "edge token"],
+    source: Int[Array, " edge"],
+    target: Int[Array, " edge"],
+    blocks: list[slice],
+    start: Float[Array, "node token"],
+) -> Float[Array, "node token"]:
+    """Pass each node's flow on to its sources in proportion to the magnitude of their shares.
+
+    flow(i) = start(i) + sum over targets j of flow(j) |share_ij| / sum over i' of |share_i'j|.
+
+    Parameters
+    ----------
+    share
+        Any scale; NaN passes nothing.
+    source, target
+        Nodes of each edge.
+    blocks
+        Edges into each layer, from the lowest layer to the highest.
+    start
+        Flow that enters at each node.
+    """
+    flow, n_nodes = start.astype(np.float64), len(start)
+    size = np.nan_to_num(np.abs(share)).astype(np.float64)
+    for block in reversed(blocks):
+        s, t = source[block], target[block]
+        for k in range(share.shape[1]):
+            weight = size[block, k]
+            total = np.bincount(t, weight, n_nodes)
+            rate = np.divide(flow[:, k], total, where=total > 0, out=np.zeros(n_nodes))
+            flow[:, k] += np.bincount(s, weight * rate[t], n_nodes)
+    return flow
+
+
+def permuted_sharing(
+    amount: Float[Array, "unit token"], *, n_shuffles: int, rng: np.random.Generator
+) -> Float[Array, " shuffle"]:
+    """Return the mean sharing index, weighed by amount, when each token's amounts change owners.
+
+    Each token keeps how unequally it uses the units; which units two tokens have in common is left
+    to chance. Observed values above it: tokens use the same units; below: units of their own.
+    """
+    draws = np.tile(amount, (n_shuffles, 1, 1))
+    draws = rng.permuted(draws, axis=1)
+    return mean_sharing(draws)
+
+
+def mean_sharing(amount: Float[Array, "*batch unit token"]) -> Float[Array, " *batch"]:
+    """Return the mean of `sharing` over units, weighed by their amounts; NaN without any."""
+    weight = amount.sum(axis=-1)
+    total = weight.sum(axis=-1)
+    carried = (np.nan_to_num(sharing(amount)) * weight).sum(axis=-1)
+    return np.divide(carried, total, where=total > 0, out=np.full(total.shape, np.nan))
+
+
+def hub_p(
+    weight: Float[Array, " edge"],
+    source: Int[Array, " edge"],
+    target: Int[Array, " edge"],
+    n_nodes: int,
+) -> Float[Array, " node"]:
+    """Return how likely a node's out-strength is as large when each target deals its weights anew.
+
+    The null deals the |weights| of every target over that target's sources, independently: targets
+    keep their weights, sources get any of them. Its first three moments are exact, sums over
+    targets; the tail is that of a Pearson type III law with these moments. NaN edges count as 0.
+    NaN for nodes that are no source, or whose null does not vary.
+    """
+    size = np.nan_to_num(np.abs(weight))
+    count = np.maximum(np.bincount(target, minlength=n_nodes), 1)
+    mean = np.bincount(target, size, n_nodes) / count
+    off = size - mean[target]
+    variance = np.bincount(target, off**2, n_nodes) / count
+    third = np.bincount(target, off**3, n_nodes) / count
+    total, m, v, k3 = (
+        np.bincount(source, values, n_nodes)
+        for values in (size, mean[target], variance[target], third[target])
+    )
+    p = np.full(n_nodes, np.nan)
+    varies = v > 1e-24
+    p[varies] = _pearson_tail(
+        (total[varies] - m[varies]) / np.sqrt(v[varies]), k3[varies] / v[varies] ** 1.5
+    )
+    return p
+
+
+def reuse_by_chance(
+    present: Bool[Array, " edge"],
+    source: Int[Array, " edge"],
+    target: Int[Array, " edge"],
+    n_nodes: int,
+) -> float:
+    """Return edges per recruited source where each target draws its sources at random.
+
+    A source is recruited if any of its edges is present. With d_j present of n_j edges into target
+    j the expected number of recruited sources is the sum over sources i of 1 - the product over
+    targets j of i of (1 - d_j / n_j). NaN without present edges.
+    """
+    count = np.maximum(np.bincount(target, minlength=n_nodes), 1)
+    rate = np.bincount(target, present, n_nodes) / count
+    with np.errstate(divide="ignore"):
+        missed = np.log1p(-rate)
+    spared = np.zeros(n_nodes)
+    np.add.at(spared, source, missed[target])
+    recruited = float((1 - np.exp(spared))[np.unique(source)].sum())
+    return float(present.sum() / recruited) if recruited > 0 else float("nan")
+
+
+def _pearson_tail(z: Array, skew: Array) -> Array:
+    """Return P(Z >= z) of a standardised Pearson type III variable; normal for no skew."""
+    nearly = np.abs(skew) < 1e-4
+    g = np.where(nearly, 1.0, skew)
+    shape = 4 / g**2
+    x = np.maximum(shape + z * 2 / g, 0.0)
+    upper = gammaincc(shape, x)
+    return np.where(nearly, ndtr(-z), np.where(g > 0, upper, 1 - upper))

@@ -87,13 +87,15 @@ def test_without_token_structure_nothing_is_tuned():
 
 
 def test_halves_of_the_record_are_used_and_groups_stay_whole():
-    record = planted()
+    record = planted(seed=0)
     half = np.tile([0, 1], record.sizes["exemplar"] // 2)
     record = record.assign_coords(exemplar_half=("exemplar", half.astype(np.int8)))
-    first = record["activation"].values[0, half == 0, 0]
+    first = record["activation"].values[0, half == 0, 4:6]
     token = record["exemplar_token"].values[half == 0]
-    best = max(range(3), key=lambda c: first[token == TOKENS[c]].mean())
-    assert int(tuning(record, chance=CHANCE)["preferred"][0, 0]) == best
+    best = np.stack([first[token == c].mean(axis=0) for c in TOKENS]).argmax(axis=0)
+    whole = record["activation"].values[0, :, 4:6].reshape(3, -1, 2).mean(axis=1).argmax(axis=0)
+    assert (best != whole).any()  # noise: the halves disagree
+    assert_array_equal(tuning(record, chance=CHANCE)["preferred"][0, 4:6], best)
 
 
 def test_lives_are_found_where_they_were_planted():
@@ -107,6 +109,7 @@ def test_lives_are_found_where_they_were_planted():
     assert of(lives, "dormant_by", "conv1:2") == STEPS[8]
     assert of(lives, "dormant_after", "conv1:2") == STEPS[7]
     assert of(lives, "revived_by", "conv1:3") == STEPS[4]
+    assert of(lives, "revived_by", "conv1:0") == np.inf
     assert of(lives, "dormant_by", "conv1:3") == np.inf
     assert of(lives, "settled_by", "conv1:1") == STEPS[6]
     assert np.isnan(of(lives, "settled_by", "conv1:4"))

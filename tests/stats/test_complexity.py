@@ -32,10 +32,11 @@ def test_columns_of_categories_numbers_and_constants():
 @given(st.integers(0, 10_000))
 def test_errors_equal_the_twin(seed):
     rng, _, columns, fold = design(seed)
-    response = rng.standard_normal((120, 3))
-    found = interaction_errors(response, columns, fold, n_shuffles=2, rng=rng, n_factors=3)
+    response = rng.standard_normal((120, 3)) + 3 * columns[1][:, :1]
+    columns[2] = columns[1] + 0.5 * rng.standard_normal((120, 3))
+    found = interaction_errors(response, columns, fold, n_shuffles=2, rng=rng, n_factors=4)
     for unit, values in enumerate(response.T):
-        main, full = interaction_twin(values, columns, fold, 3, RIDGE)
+        main, full = interaction_twin(values, columns, fold, 4, RIDGE)
         assert_allclose(found.main[:, unit], main, rtol=1e-6, atol=1e-8)  # collinear curves
         assert_allclose(found.full[:, unit], full, rtol=1e-6, atol=1e-8)
 

@@ -51,16 +51,19 @@ def test_answers_come_first_with_their_intervals(written):
     assert "faces: 3 tokens" in head
     assert "chance 33.3 %" in head
     assert f"between steps {STEPS[3]} and {STEPS[4]}" in head
-    assert "Tokens come apart first in fc1 and logits" in head
-    assert "last in conv1, between steps 8 and 11" in head
-    assert "Before training no layer carries more token signal" in head
+    assert "The three tokens become three things first in" in head
+    assert "Named rightly beyond chance" in head
+    assert "named better than their Gaussian clones" in head
+    assert "Token signal rises first in fc1 and logits" in page.text
+    assert "last in conv1, between steps 8 and 11" in page.text
+    assert "Before training no layer carries more token signal" in page.text
 
 
 def test_every_figure_has_what_is_seen_a_definition_and_a_null(written):
     file, page = written
     keys = [a["id"] for tag, a in page.tags if tag == "section"]
-    assert keys == ["learning", "tokens", "things", "differentiation", "maps", "readout",
-                    "collapse", "distances", "dimension", "likeness", "lives", "signal",
+    assert keys == ["learning", "tokens", "things", "differentiation", "trees", "clusters",
+                    "modes", "clones", "maps", "readout", "collapse", "distances", "dimension", "likeness", "lives", "signal",
                     "onsets", "units", "couplings", "ancestry", "filters", "exemplars"]  # fmt: skip
     assert page.text.count("Definition.") == len(keys)
     assert page.text.count("Null.") == len(keys)
@@ -73,7 +76,7 @@ def test_the_file_needs_nothing_beside_it(written):
     assert file.stat().st_size < 6e6
     assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "iframe"})
     sources = [a["src"] for tag, a in page.tags if tag == "img"]
-    assert len(sources) == 18
+    assert len(sources) == 22
     for source in sources:
         drawn = base64.b64decode(source.removeprefix("data:image/svg+xml;base64,"))
         assert b"<svg" in drawn
@@ -190,7 +193,7 @@ def test_order_of_layers_counts_only_pairs_that_are_ordered():
 def test_layers_that_never_rise_are_said_to():
     said = words.layers_rise(table([(100, INF), (100, INF), (100, INF), (2, 3)]))
     assert (
-        said == "Tokens come apart first in conv4, between steps 2 and 3; never in conv1 to conv3"
+        said == "Token signal rises first in conv4, between steps 2 and 3; never in conv1 to conv3"
     )
     assert words.layers_rise(table([(100, INF)])).startswith("In no layer does token signal rise")
 

@@ -5,16 +5,16 @@ from numpy.testing import assert_allclose
 from ontogeny.errors import InputError
 from ontogeny.measure.categories import (
     Chance,
-    _prediction_bound,
     clusters,
     confusion,
+    draw_errors,
     layer_token_signal,
     preferred_token,
     signals,
     token_margins,
     token_signal,
 )
-from ontogeny.measure.probe import held_out
+from ontogeny.measure.probe import held_out, units_of_layers
 from oracles import eta_squared_twin, token_margin_twin
 from records import make_record
 
@@ -71,14 +71,16 @@ def test_untrained_threshold_is_above_the_untrained_signal_and_needs_step_0():
     assert np.isnan(later["untrained_threshold"]).all()
 
 
-def test_untrained_threshold_is_passed_by_new_units_as_often_as_said():
-    rng = np.random.default_rng(0)
-    passed = [
-        rng.standard_normal(8).mean() > _prediction_bound(rng.standard_normal(8), 0.05)
-        for _ in range(4000)
-    ]
-    assert_allclose(np.mean(passed), 0.05, atol=0.012)  # 3.5 standard errors
-    assert np.isnan(_prediction_bound(np.array([0.3, np.nan]), 0.05))
+def test_of_a_first_layer_the_error_is_that_of_independent_units_and_later_ones_inherit_it():
+    record = make_record()
+    found = signals(record, FEW)
+    mean, error, freedom = draw_errors(record, found)
+    groups = [found.unit[0, members] for members in units_of_layers(record).values()]
+    own = [each.var(ddof=1) / len(each) for each in groups]
+    assert_allclose(mean, [each.mean() for each in groups])
+    assert_allclose(error**2, np.cumsum(own))
+    assert freedom[0] == pytest.approx(len(groups[0]) - 1)
+    assert (freedom <= np.cumsum([len(each) - 1 for each in groups]) + 1e-9).all()
 
 
 def test_preferred_token_is_that_of_the_largest_mean():

@@ -116,3 +116,42 @@ def test_key_names_the_tokens():
     figure = Figure(layout="constrained")
     draw.token_key(figure, ["ada", "$x$"])
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["ada", r"\$x\$"]
+
+
+def test_clusters_are_outlined_and_the_rest_is_pale(ax):
+    values = over(("step", "layer"), (4, 3), step=STEPS, layer=LAYERS[1:])
+    inside = xr.zeros_like(values, dtype=bool)
+    inside[1:3, 1] = True
+    draw.cluster_map(values, inside, ax)
+    assert len(ax.lines) == 6  # a block of two cells has six outer sides
+    assert_allclose(np.unique(np.asarray(ax.images[0].get_alpha())), [0.25, 1])
+    draw.cluster_map(values, inside, Figure().subplots(), two_sided=True)
+
+
+def test_trees_share_their_leaves_and_merge_the_closest_first():
+    table = np.array([[[0.0, 1, 9], [1, 0, 9], [9, 9, 0]]] * 2)
+    distances = xr.DataArray(table, {"step": [0, 9], "token": ["a", "b", "c"]},
+                             ("step", "token", "token_b"))  # fmt: skip
+    axes = Figure().subplots(1, 2)
+    draw.token_trees(distances, [2, 0, 1], list(axes))
+    assert [t.get_text() for t in axes[1].get_xticklabels()] == ["c", "a", "b"]
+    low, high = axes[0].lines
+    assert_allclose(low.get_ydata(), [0, 1, 1, 0])
+    assert_allclose(high.get_ydata(), [1, 3, 3, 0] if high.get_xdata()[0] > 0 else [0, 3, 3, 1])
+
+
+def test_modes_are_drawn_beside_their_baseline(ax):
+    strength = over(("step", "mode"), (4, 2), step=STEPS)
+    found = xr.Dataset({"mode_strength": strength, "mode_curve": strength / 2})
+    draw.mode_lines(found, ax, names=["a | b", "c | d"])
+    assert len(ax.lines) == 4
+    assert set(words(ax)) == {"a | b", "c | d"}
+
+
+def test_the_gap_to_clones_has_its_interval_and_onset(ax):
+    line = over(("step",), (4,), step=STEPS)
+    names = ("real_accuracy", "clone_accuracy", "clone_gap", "clone_gap_low", "clone_gap_high")
+    found = xr.Dataset(dict.fromkeys(names, line)).assign(clone_gap_after=1.0, clone_gap_by=10.0)
+    draw.clone_gap(found, ax)
+    assert set(words(ax)) == {"real exemplars", "Gaussian clones", "gap"}
+    assert len(ax.patches) == 1

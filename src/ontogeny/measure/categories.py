@@ -335,37 +335,48 @@ def layer_change(
     deviation = found.layer_resampled - found.layer
     deviation = deviation - deviation[:, :1]
     rng = np.random.default_rng([chance.seed, 1])
-    for column, members in enumerate(units_of_layers(record).values()):
-        values = found.unit[0, members]
-        there = values[np.isfinite(values)]
-        if len(there) >= 2:
-            spread = there.std(ddof=1) * np.sqrt(2 / len(there))
-            draw = spread * rng.standard_t(len(there) - 1, size=len(deviation))
-            deviation[:, 1:, column] += draw[:, None]
+    _, error, freedom = draw_errors(record, found)
+    there = np.flatnonzero(np.isfinite(error))
+    drawn = rng.standard_t(freedom[there], size=(len(deviation), len(there)))
+    deviation[:, 1:, there] += (np.sqrt(2) * error[there] * drawn)[:, None]
     return found.layer - found.layer[:1], deviation
 
 
 def untrained_threshold(record: xr.Dataset, found: Signals, chance: Chance) -> np.ndarray:
-    """Return per layer what the mean signal of newly drawn untrained units would not pass.
+    """Return per layer what another draw of the untrained weights would not pass, with `level`.
 
-    With mean m and deviation s of the n varying units' signals at step 0, the bound for the mean
-    of n more units is m + t s sqrt(2 / n), t the quantile of Student's t with n - 1 degrees of
-    freedom, corrected over layers by Bonferroni. Units are taken as independent draws given the
-    layers below.
+    With m the layer's mean signal at step 0, the bound is m + t sqrt(2) e, e its standard error
+    over draws of weights (`draw_errors`), t the quantile of Student's t with as many degrees of
+    freedom as e has, corrected over layers by Bonferroni.
+    """
+    mean, error, freedom = draw_errors(record, found)
+    return mean + stdtrit(freedom, 1 - (1 - chance.level) / len(mean)) * np.sqrt(2) * error
+
+
+def draw_errors(record: xr.Dataset, found: Signals) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each layer's mean signal at step 0, its error over draws of weights, its freedom.
+
+    Units of a layer are independent draws given the layers below, which gives s^2 / n with s the
+    deviation of its n varying units. The layers below are drawn anew as well, and what token
+    signal they carry is handed on: their variances add up, e_l^2 = sum over k <= l of
+    s_k^2 / n_k (Welch-Satterthwaite for the freedom). NaN where the record does not hold step 0,
+    and for layers with fewer than 2 units that vary; these hand nothing on.
     """
     groups = list(units_of_layers(record).values())
+    columns = np.full((3, len(groups)), np.nan)
     if int(record["step"][0]) != 0:
-        return np.full(len(groups), np.nan)
-    tail = (1 - chance.level) / len(groups)
-    return np.array([_prediction_bound(found.unit[0, members], tail) for members in groups])
-
-
-def _prediction_bound(values: np.ndarray, tail: float) -> float:
-    there = values[np.isfinite(values)]
-    if len(there) < 2:
-        return float("nan")
-    reach = stdtrit(len(there) - 1, 1 - tail) * np.sqrt(2 / len(there))
-    return float(there.mean() + reach * there.std(ddof=1))
+        return columns[0], columns[1], columns[2]
+    variance = fourth = 0.0
+    for k, members in enumerate(groups):
+        there = found.unit[0, members]
+        there = there[np.isfinite(there)]
+        if len(there) < 2:
+            continue
+        own = float(there.var(ddof=1)) / len(there)
+        variance, fourth = variance + own, fourth + own**2 / (len(there) - 1)
+        freedom = variance**2 / fourth if fourth > 0 else len(there) - 1
+        columns[:, k] = there.mean(), np.sqrt(variance), freedom
+    return columns[0], columns[1], columns[2]
 
 
 def _shares(record: xr.Dataset, found: Signals) -> tuple[np.ndarray, np.ndarray]:

@@ -36,6 +36,7 @@ _WORDS = {
                    "root mean square of these distances, in the last hidden layer; about 1 for a "
                    "usual exemplar, small is typical",
                    "NaN: a token with fewer than 3 exemplars, a silent layer, NaN activations"),
+    "exemplars": ("exemplars", "how many held-out exemplars each token has", ""),
     "confusion_over_steps": ("1", "share of a token's held-out exemplars that are taken for each "
                              "token", "NaN: a token without exemplars, or NaN logits"),
 }  # fmt: skip
@@ -49,7 +50,7 @@ def lives(record: xr.Dataset) -> xr.Dataset:
     xr.Dataset
         Over exemplar: `learnt_after`, `learnt_by`, `kept_after`, `kept_by` (intervals of steps),
         `forgotten`, `flips`; `typicality` (step, exemplar) in the last hidden layer;
-        `confusion_over_steps` (step, token, token_b).
+        `confusion_over_steps` (step, token, token_b) with `exemplars` (token), how many there are.
 
     Raises
     ------
@@ -72,6 +73,7 @@ def lives(record: xr.Dataset) -> xr.Dataset:
         "forgotten": (("exemplar",), forgetting_events(answer, probe.token)),
         "flips": (("exemplar",), flips(answer)),
         "typicality": (("step", "exemplar"), centre_distance(patterns, probe.token, n)),
+        "exemplars": (("token",), np.bincount(probe.token, minlength=n)),
         "confusion_over_steps": (("step", "token", "token_b"), confusion(answer, probe.token, n)),
     }
     tokens = list(probe.tokens)

@@ -147,6 +147,160 @@ def step_intervals(rows: xr.Dataset, ax: Axes | None = None) -> Axes:
     return ax
 
 
+def cluster_map(
+    values: xr.DataArray, inside: xr.DataArray, ax: Axes | None = None, *, two_sided: bool = False
+) -> Axes:
+    """Draw a statistic over layers and snapshots, cells in clusters beyond chance outlined.
+
+    Parameters
+    ----------
+    values
+        (step, layer).
+    inside
+        (step, layer), True for cells of clusters beyond chance; what is outside is drawn pale.
+    ax
+        Where to draw.
+    two_sided
+        Colour by sign, white at 0.
+    """
+    ax = style.new_axes(ax, height=3)
+    table, within = (a.transpose("layer", "step").values for a in (values, inside))
+    top = np.nanmax(np.abs(table), initial=1e-12)
+    colours, low = (style.SIGNED, -top) if two_sided else (style.MAGNITUDE, 0.0)
+    image = ax.imshow(table, cmap=colours, vmin=low, vmax=top, aspect="auto",
+                      alpha=np.where(within, 1.0, 0.25))  # fmt: skip
+    for (row, column), is_in in np.ndenumerate(within):
+        if is_in:
+            _outline(ax, within, row, column)
+    place, labels = style.snapshot_ticks(values["step"].values)
+    ax.set_xticks(place, labels)
+    ax.set_yticks(range(len(table)), [style.plain(str(n)) for n in values["layer"].values])
+    ax.spines[:].set_visible(False)
+    style.name_axes(ax, x="step of the snapshot")
+    bar = ax.figure.colorbar(image, ax=ax, pad=0.01, fraction=0.03)
+    bar.ax.tick_params(labelsize=style.TEXT - 2)
+    return ax
+
+
+def _outline(ax: Axes, within: np.ndarray, row: int, column: int) -> None:
+    """Draw the sides of a cell beyond which its cluster does not go on."""
+    edges = {(-1, 0): ((0, 1), (0, 0)), (1, 0): ((0, 1), (1, 1)),
+             (0, -1): ((0, 0), (0, 1)), (0, 1): ((1, 1), (0, 1))}  # fmt: skip
+    for (down, right), (x, y) in edges.items():
+        i, j = row + down, column + right
+        inside = 0 <= i < within.shape[0] and 0 <= j < within.shape[1]
+        if not (inside and within[i, j]):
+            ax.plot(np.add(x, column - 0.5), np.add(y, row - 0.5), color=style.INK, linewidth=1.1)
+
+
+def token_trees(distances: xr.DataArray, order: Sequence[int], axes: Sequence[Axes]) -> None:
+    """Draw the tokens' trees at a few steps, leaves in one order, heights on one scale.
+
+    Parameters
+    ----------
+    distances
+        (step, token, token_b), squared distances; branches below 0 are drawn at 0.
+    order
+        Indices of the tokens from left to right, the same in all trees.
+    axes
+        One for each step.
+    """
+    names = [str(name) for name in distances["token"].values]
+    top = np.sqrt(max(float(distances.max()), 1e-12))
+    for ax, step, table in zip(axes, distances["step"].values, distances.values, strict=True):
+        style.new_axes(ax)
+        if np.isfinite(table).all():
+            for x, y in _branches(table, order):
+                ax.plot(x, np.sqrt(np.maximum(y, 0)), color=style.INK, linewidth=1.2)
+        ax.set_ylim(0, 1.02 * top)
+        ax.set_xlim(-0.5, len(names) - 0.5)
+        ax.set_xticks(range(len(names)), [style.plain(names[k]) for k in order], rotation=90)
+        for label, k in zip(ax.get_xticklabels(), order, strict=True):
+            label.set_color(style.token_colour(int(k)))
+        if ax is not axes[0]:
+            ax.set_yticklabels([])
+        ax.set_title(f"step {int(step):,}", fontsize=style.TEXT, color=style.INK)
+    style.name_axes(axes[0], y="distance")
+
+
+def _branches(table: np.ndarray, order: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the lines of the average-linkage tree of a distance table."""
+    place = {int(k): float(x) for x, k in enumerate(order)}
+    members = {k: [k] for k in place}
+    height = dict.fromkeys(place, 0.0)
+    lines, new = [], len(place)
+    while len(members) > 1:
+        pairs = [(float(table[np.ix_(members[a], members[b])].mean()), a, b)
+                 for a in members for b in members if a < b]  # fmt: skip
+        high, a, b = min(pairs)
+        left, right = place[a], place[b]
+        lines.append((np.array([left, left, right, right]),
+                      np.array([height[a], high, high, height[b]])))  # fmt: skip
+        place[new], height[new] = (left + right) / 2, high
+        members[new] = members.pop(a) + members.pop(b)
+        new += 1
+    return lines
+
+
+def mode_lines(found: xr.Dataset, ax: Axes | None = None, *, names: Sequence[str] = ()) -> Axes:
+    """Draw strengths of distinctions over steps, thin the closed form of a deep linear network.
+
+    Parameters
+    ----------
+    found
+        `ontogeny.measure.modes` of one layer, with `mode_curve` (step, mode), the baseline.
+    ax
+        Where to draw.
+    names
+        A name for each mode.
+    """
+    ax = style.new_axes(ax, height=3.4)
+    steps, ends = found["step"].values, []
+    style.step_axis(ax, steps)
+    shades = colormaps[style.MAGNITUDE](np.linspace(0, 0.8, max(found.sizes["mode"], 1)))
+    for k in range(found.sizes["mode"]):
+        line, colour = found["mode_strength"].isel(mode=k).values, to_hex(shades[k])
+        ax.plot(steps, line, color=colour, linewidth=1.6)
+        ax.plot(steps, found["mode_curve"].isel(mode=k).values, color=colour, linewidth=0.9,
+                linestyle=(0, (3, 2)))  # fmt: skip
+        ends.append((_last_finite(line), names[k] if names else f"{k + 1}", colour))
+    ax.set_ylim(bottom=0)
+    style.name_axes(ax, x=style.STEP_LABEL, y="strength of a distinction")
+    style.label_ends(ax, ends, gap=0.07)
+    return ax
+
+
+def clone_gap(found: xr.Dataset, ax: Axes | None = None) -> Axes:
+    """Draw the accuracy on real exemplars and on Gaussian clones, and the gap's interval.
+
+    Parameters
+    ----------
+    found
+        `ontogeny.measure.clones`.
+    ax
+        Where to draw.
+    """
+    ax = style.new_axes(ax, height=3)
+    steps = found["step"].values
+    style.step_axis(ax, steps)
+    ends = []
+    for name, words, colour in (("real_accuracy", "real exemplars", style.INK),
+                                ("clone_accuracy", "Gaussian clones", style.FAINT),
+                                ("clone_gap", "gap", style.POSITIVE)):  # fmt: skip
+        line = found[name].values
+        ax.plot(steps, line, color=colour, linewidth=1.4)
+        ends.append((_last_finite(line), words, colour))
+    ax.fill_between(steps, found["clone_gap_low"].values, found["clone_gap_high"].values,
+                    color=style.POSITIVE, alpha=0.2, linewidth=0)  # fmt: skip
+    ax.axhline(0, color=style.FAINT, linewidth=0.8)
+    after, by = (float(found[f"clone_gap_{end}"]) for end in ("after", "by"))
+    if np.isfinite(by):
+        ax.axvspan(max(after, ax.get_xlim()[0]), by, color=style.POSITIVE, alpha=0.15, linewidth=0)
+    style.name_axes(ax, x=style.STEP_LABEL, y="accuracy")
+    style.label_ends(ax, ends)
+    return ax
+
+
 def rdm_grid(distances: xr.DataArray, axes: np.ndarray) -> np.ndarray:
     """Draw token-by-token distances, a row per layer and a column per step, one scale per layer.
 

@@ -55,7 +55,7 @@ def report(
     with open_record(folder.path / "record.zarr") as record:
         material = Material(folder, record, measures)
         sections, missing = _sections(material, progress)
-        answers = [*_structure_answers(material), *_answers(measures)]
+        answers = _structure_answers(material) or _answers(measures)
         facts = _facts(folder, record)
     drawn = [(section, svg(section.figure)) for section in sections]
     with plain_words(folder.path / "figures"):
@@ -106,9 +106,10 @@ def _answers(measures: xr.Dataset) -> list[str]:
 def _structure_answers(material: Material) -> list[str]:
     """Answer where and when tokens became things; nothing where it could not be measured."""
     try:
-        return structure.answers(material.structure)
+        told = structure.answers(material.structure)
     except OntogenyError:
         return []  # the figures that are missing say why
+    return [*told, f"{words.tokens_told(material.measures)}."]
 
 
 def _facts(folder: RunFolder, record: xr.Dataset) -> dict[str, str]:

@@ -1,142 +1,32 @@
 """The report on category structure: where and when the tokens become things, and how certain.
 
-Words and figures of `ontogeny.measure.structure`. May import matplotlib, numpy, xarray,
-ontogeny.plot, ontogeny.measure and below; no torch.
+Figures of `ontogeny.measure.structure`; the words are those of `ontogeny.report.answers`.
+May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.measure and below; no torch.
 """
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ontogeny import plot
+from ontogeny.errors import InputError
+from ontogeny.measure.categories import CLUSTER_MAPS
 from ontogeny.measure.compactness import APART, SEPARATION
-from ontogeny.measure.layers import PIXELS, last_hidden
-from ontogeny.measure.probe import require
+from ontogeny.measure.layers import last_hidden
 from ontogeny.plot import structure as draw
 from ontogeny.plot import style
-from ontogeny.report import words
+from ontogeny.report import answers as told
+from ontogeny.report import representation, words
+from ontogeny.report.answers import answers
 from ontogeny.report.figures import Material, Section
 from ontogeny.report.words import Onset
+from ontogeny.stats.differentiation import deep_linear_mode
 
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+__all__ = ["SECTIONS", "answers"]
+
 _RESAMPLED = "Confidence intervals resample groups of held-out exemplars"
 _ENDS = ("after", "by", "confidence_after", "confidence_by")
-
-
-def answers(found: xr.Dataset) -> list[str]:
-    """Say where and when tokens become things, which first, which stay close, how compact."""
-    return [became_things(found), came_apart_first(found), stay_close(found), read_out(found)]
-
-
-def things(found: xr.Dataset) -> list[Onset]:
-    """Return, for each layer, when every two tokens lie apart in it."""
-    layers = [str(name) for name in found["layer"].values if name != PIXELS]
-    return [Onset(name, *(float(found[f"things_{end}"].sel(layer=name)) for end in _ENDS))
-            for name in layers]  # fmt: skip
-
-
-def pairs(found: xr.Dataset, layer: str) -> list[Onset]:
-    """Return, for every two tokens, when they lie apart in a layer."""
-    names, at = [str(name) for name in found["token"].values], found.sel(layer=layer)
-    return [
-        Onset(f"{a} and {b}", *(float(at[f"apart_{end}"].values[i, j]) for end in _ENDS))
-        for i, a in enumerate(names) for j, b in enumerate(names) if i < j
-    ]  # fmt: skip
-
-
-def became_things(found: xr.Dataset) -> str:
-    """Answer in which layer and at which step the tokens became so many things."""
-    onsets, n = things(found), found.sizes["token"]
-    count = NUMBERS[n] if n < len(NUMBERS) else str(n)
-    layers = [o.name for o in onsets]
-    there = [o for o in onsets if o.is_found]
-    if not there:
-        worst = float(found["separation_worst"].sel(layer=last_hidden(found)).values[-1])
-        return (
-            f"In no layer do all {count} tokens become {count} things: in {last_hidden(found)} the "
-            f"closest two end {worst:.2f} spreads apart, {APART:g} would be needed."
-        )
-    first = words.earliest(onsets)
-    where = words.spans([o.name for o in first], layers)
-    text = f"The {count} tokens become {count} things first in {where}, {_span(first)}"
-    rest = [o for o in there if o.name not in {f.name for f in first}]
-    if rest:
-        text += f"; later in {words.spans([o.name for o in rest], layers)}"
-    never = [o.name for o in onsets if not o.is_found and not o.from_start]
-    return text + (f"; not by the end in {words.spans(never, layers)}." if never else ".")
-
-
-def _span(onsets: list[Onset]) -> str:
-    """Say the span of intervals that overlap, with that of their confidence intervals."""
-    after, by = min(o.after for o in onsets), max(o.by for o in onsets)
-    low, high = min(o.confidence_after for o in onsets), max(o.confidence_by for o in onsets)
-    start = f"{low:,.0f}" if math.isfinite(low) else "the start"
-    end = f"{high:,.0f}" if math.isfinite(high) else "past the end"
-    return f"between steps {after:,.0f} and {by:,.0f} (95 %: {start} to {end})"
-
-
-def came_apart_first(found: xr.Dataset) -> str:
-    """Answer which tokens came apart first and last, in the last hidden layer."""
-    layer = last_hidden(found)
-    onsets = pairs(found, layer)
-    start = [o.name for o in onsets if o.from_start]
-    if start:
-        return f"In {layer}, {words.listed(start)} are apart from the first snapshot on."
-    first, last = words.earliest(onsets), words.latest(onsets)
-    never = [o.name for o in onsets if not o.is_found]
-    tail = f"; not by the end: {'; '.join(never)}" if never else ""
-    if not first:
-        return f"In {layer} no two tokens come apart."
-    if len(first) == len(onsets):
-        return f"In {layer} all pairs of tokens come apart at once, {_span(first)}."
-    text = f"In {layer} the first to come apart are {'; '.join(o.name for o in first)}, "
-    text += _span(first)
-    if {o.name for o in last} != {o.name for o in first}:
-        text += f"; the last are {'; '.join(o.name for o in last)}, {_span(last)}"
-    return text + tail + "."
-
-
-def stay_close(found: xr.Dataset) -> str:
-    """Answer which tokens stay closest and are confused, at the last step."""
-    layer, names = last_hidden(found), [str(name) for name in found["token"].values]
-    cdnv = found["cdnv"].sel(layer=layer).isel(step=-1).values
-    if not np.isfinite(cdnv).any():
-        return f"How close tokens are in {layer} is unknown: its responses do not vary."
-    i, j = np.unravel_index(np.nanargmax(cdnv), cdnv.shape)
-    at = found.sel(layer=layer).isel(step=-1)
-    low, high = float(at["separation_low"]), float(at["separation_high"])
-    table = found["confusion_over_steps"].isel(step=-1).values
-    mixed = (table[i, j] + table[j, i]) / 2
-    return (
-        f"{names[min(i, j)]} and {names[max(i, j)]} stay closest: in {layer} their centres end "
-        f"{cdnv[i, j] ** -0.5:.2f} spreads apart (95 %: {low:.2f} to {high:.2f}), and "
-        f"{words.percent(float(mixed))} of their held-out exemplars are taken for each other."
-    )
-
-
-def read_out(found: xr.Dataset) -> str:
-    """Answer in which layer a linear read-out tells the tokens best, beside untrained weights."""
-    hidden = [n for n in found["layer"].values.tolist() if n not in {PIXELS, "logits"}]
-    at = found["readout"].sel(layer=hidden)
-    last = at.isel(step=-1).values
-    if not np.isfinite(last).any():
-        return "No layer can be read out."
-    k = int(np.nanargmax(last))
-    cell = found.sel(layer=hidden[k]).isel(step=-1)
-    before = float(at.isel(step=0, layer=k))
-    text = (
-        f"A linear read-out tells tokens best from {hidden[k]}, {words.percent(last[k])} (95 %: "
-        f"{words.percent(float(cell['readout_low']))} to "
-        f"{words.percent(float(cell['readout_high']))}); "
-        f"{words.percent(before)} at step {int(found['step'][0])}"
-    )
-    if PIXELS in found["layer"].values:
-        text += f", {words.percent(float(found['readout'].sel(layer=PIXELS)[-1]))} from pixels"
-    return text + "."
 
 
 def separation(material: Material) -> Section:
@@ -145,9 +35,9 @@ def separation(material: Material) -> Section:
     figure = Figure(figsize=(9.6, 3.9), layout="constrained")
     null = float(np.nanmax(found["cdnv_null"].values)) ** -0.5
     draw.separation(found, figure.subplots(), null=null)
-    seen = "; ".join(f"{o.name} {o.words()}" for o in things(found))
+    seen = "; ".join(f"{o.name} {o.words()}" for o in told.things(found))
     return Section(
-        "things", became_things(found), figure, f"All tokens apart: {seen}.",
+        "things", told.became_things(found), figure, f"All tokens apart: {seen}.",
         f"The {SEPARATION}; drawn is the smallest over pairs of tokens, held-out exemplars, "
         f"spatial means of conv layers. From {APART:g} on (dotted) every two tokens lie further "
         "apart than their exemplars lie from their centre: they are things. The onset is the "
@@ -164,8 +54,10 @@ def differentiation(material: Material) -> Section:
     """Draw which pairs and branches of tokens came apart when, in the last hidden layer."""
     found = material.structure
     layer = last_hidden(found)
-    onsets = sorted(pairs(found, layer), key=lambda o: (np.nan_to_num(o.by, nan=np.inf), o.after))
-    branches = splits(found, layer)
+    onsets = sorted(
+        told.pairs(found, layer), key=lambda o: (np.nan_to_num(o.by, nan=np.inf), o.after)
+    )
+    branches = told.splits(found, layer)
     figure = Figure(figsize=(9.6, 0.24 * max(len(onsets), 5) + 1.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     for ax, rows, title in (
@@ -177,7 +69,7 @@ def differentiation(material: Material) -> Section:
     seen = "; ".join(f"{o.name} {o.words()}" for o in branches)
     hidden = f" The {len(onsets) - 15} last pairs are not drawn." if len(onsets) > 15 else ""
     return Section(
-        "differentiation", came_apart_first(found), figure,
+        "differentiation", told.came_apart_first(found), figure,
         f"Branches, from the root of the last step's tree down: {seen or 'none'}.{hidden}",
         f"Left: from when on two tokens' separation in {layer} stays above {APART:g}. Right: the "
         "tree joins tokens by the mean cross-validated squared Mahalanobis distance (crossnobis); "
@@ -190,19 +82,176 @@ def differentiation(material: Material) -> Section:
     )  # fmt: skip
 
 
-def splits(found: xr.Dataset, layer: str) -> list[Onset]:
-    """Return the branches of a layer's token tree that parted, from the root down."""
-    names, at = [str(name) for name in found["token"].values], found.sel(layer=layer)
-    rows = []
-    for k, side in enumerate(at["split_side"].values):
-        if not np.isfinite(side).all():
-            continue
-        here, there = ([n for n, s in zip(names, side, strict=True) if s == sign]
-                       for sign in (1, -1))  # fmt: skip
-        few, many = sorted((here, there), key=len)
-        label = f"{', '.join(few)} | {', '.join(many)}"
-        rows.append(Onset(label, *(float(at[f"split_{end}"].values[k]) for end in _ENDS)))
-    return rows
+def trees(material: Material) -> Section:
+    """Draw the token tree at a few steps, beside the steps of its splits."""
+    found = material.structure
+    layer = last_hidden(found)
+    at = found["crossnobis"].sel(layer=layer).transpose("step", "token", "token_b")
+    branches = told.splits(found, layer)
+    order = _leaf_order(found["split_side"].sel(layer=layer).values)
+    steps = _tree_steps(branches, found["step"].values)
+    figure = Figure(figsize=(9.6, 2.6), layout="constrained")
+    axes = figure.subplots(1, len(steps), squeeze=False)[0]
+    draw.token_trees(at.sel(step=steps), order, list(axes))
+    first = words.earliest(branches)
+    title = f"Of the token tree of {layer} " + (
+        f"{len(branches)} of {len(order) - 1} branches part beyond chance"
+        + (f", first {'; '.join(o.name for o in first)}, {told.span(first)}" if first else "")
+        if branches else "no branch parts beyond chance"
+    )  # fmt: skip
+    bound = float(found["split_bound"].sel(layer=layer))
+    seen = "; ".join(f"{o.name} {o.words()}" for o in branches)
+    return Section(
+        "trees", title, figure,
+        seen or "No branch to date.",
+        f"Average linkage of cross-validated squared Mahalanobis distances (crossnobis) of {layer};"
+        " drawn are their roots, per unit, in standard deviations within tokens. All trees "
+        "have the order of the last step's leaves: lines that cross mark tokens that were grouped otherwise "
+        "then.",
+        f"Tokens dealt anew over what exemplars differ by from their token's mean: with 95 % no "
+        f"branch anywhere in the tree is longer than {np.sqrt(max(bound, 0)):.2g} by chance."
+        if np.isfinite(bound) else
+        "Not known: there are too few groups of exemplars to deal tokens anew.",
+    )  # fmt: skip
+
+
+def _leaf_order(sides: np.ndarray) -> list[int]:
+    """Return the tokens so that the sides of every split lie together."""
+    keys = [tuple(-side[c] for side in sides) for c in range(sides.shape[1])]
+    return sorted(range(sides.shape[1]), key=lambda c: keys[c])
+
+
+def _tree_steps(branches: list[Onset], steps: np.ndarray, count: int = 6) -> list[int]:
+    """Return the first and the last step and those by which branches parted, a few in all."""
+    by = sorted({int(o.by) for o in branches if np.isfinite(o.by)} & {int(s) for s in steps})
+    inner = [s for s in by if steps[0] < s < steps[-1]]
+    if len(inner) > count - 2:
+        inner = [inner[k] for k in np.linspace(0, len(inner) - 1, count - 2).round().astype(int)]
+    middle = int(steps[len(steps) // 2])
+    return sorted({int(steps[0]), *(inner or [middle]), int(steps[-1])})
+
+
+def modes(material: Material) -> Section:
+    """Draw the distinctions of the last hidden layer beside a deep linear network's."""
+    layer = last_hidden(material.structure)
+    found = material.structure.sel(layer=layer)
+    if not np.isfinite(found["mode_strength"].values).any():
+        msg = f"expected distinctions of {layer} to follow, got none: hold more exemplars out"
+        raise InputError(msg)
+    shared = [deep_linear_mode(found["step"].values, strength=float(s),
+                               initial=float(found["mode_initial"][0]),
+                               tau=float(found["mode_tau"][0]))
+              for s in found["mode_final"].values]  # fmt: skip
+    found = found.assign(mode_curve=(("step", "mode"), np.array(shared).T))
+    names = [_distinction(row, material.tokens) for row in found["mode_token"].values]
+    figure = Figure(figsize=(9.6, 3.4), layout="constrained")
+    draw.mode_lines(found, figure.subplots(), names=names)
+    rows = [
+        f"{name} half there between steps {after:,.0f} and {by:,.0f}, linear network: "
+        + (f"{linear:,.0f}" if np.isfinite(linear) else "no curve")
+        + f" (own curve: R^2 {r2:.2f})"
+        for name, after, by, linear, r2 in zip(
+            names, *(found[f"mode_{k}"].values for k in ("after", "by", "linear", "r2")),
+            strict=True) if np.isfinite(by)
+    ]  # fmt: skip
+    fits = [
+        a <= x <= b
+        for a, b, x in zip(
+            *(found[f"mode_{k}"].values for k in ("after", "by", "linear")), strict=True
+        )
+    ][1:]
+    title = (
+        f"Distinctions in {layer}: {sum(fits)} of {len(fits)} weaker ones grow when a deep linear "
+        "network with the strongest one's course would have them"
+    )
+    return Section(
+        "modes", title, figure, "; ".join(rows) + ".",
+        f"Modes of the covariance of tokens with the units of {layer} at the last step, their "
+        "strength followed back: the part of the covariance along each distinction between tokens, "
+        "squares cross-validated over folds of exemplars. Named by the tokens that weigh most on "
+        "either side.",
+        "Dashed: a deep linear network in which all modes have the start and the time constant of "
+        "the strongest: strong ones first, a(t) = s / (1 + (s / a0 - 1) exp(-2 s t / tau)) (Saxe, "
+        "McClelland & Ganguli 2014; small balanced start, whitened inputs). It has an order of "
+        "distinctions without any building of features; only what departs from it needs one.",
+    )  # fmt: skip
+
+
+def _distinction(weights: np.ndarray, tokens: list[str]) -> str:
+    """Name a distinction by the tokens that weigh at least half as much as the heaviest."""
+    heavy = np.abs(weights) >= 0.5 * np.abs(weights).max()
+    sides = [[t for t, w, h in zip(tokens, weights, heavy, strict=True) if h and w * sign > 0]
+             for sign in (1, -1)]  # fmt: skip
+    return " | ".join(", ".join(side) for side in sides if side)
+
+
+def clusters(material: Material) -> Section:
+    """Draw the maps of layers by steps with their clusters outlined."""
+    found = material.measures
+    sure = found["cluster_p"] <= told.SURE
+    figure = Figure(figsize=(9.6, 5.6), layout="constrained")
+    maps = {"signal": found["layer_token_signal"], "change": found["layer_change"]}
+    parts = []
+    for ax, (name, values) in zip(figure.subplots(2, 1), maps.items(), strict=True):
+        draw.cluster_map(values, sure.sel(cluster_map=name), ax, two_sided=name == "change")
+        ax.set_title(CLUSTER_MAPS[name].partition(",")[0], loc="left", fontsize=style.TEXT)
+        parts.append(_clusters_of(found.sel(cluster_map=name), name))
+    changed = sure.sel(cluster_map="change").any("step")
+    order = [str(n) for n in found["layer"].values]
+    layers = [n for n in order if bool(changed.sel(layer=n))]
+    title = (
+        f"Training changes token signal beyond chance in {words.spans(layers, order)}"
+        if layers
+        else "Nowhere does training change token signal beyond chance"
+    )
+    return Section(
+        "clusters", title, figure, " ".join(parts),
+        "Above: token signal of layers. Below: its change since step 0. Outlined: clusters of "
+        "neighbouring cells that weigh more than the heaviest cluster anywhere on the map does "
+        "under the null, with 95 % (Maris & Oostenveld 2007). A cluster says that there is an "
+        "effect; it does not date where it begins: see the onsets for that.",
+        "Above: tokens shuffled over groups of exemplars. Below: groups of exemplars drawn anew, "
+        "and other untrained weights for each layer, handed on to the layers above it.",
+    )  # fmt: skip
+
+
+def _clusters_of(found: xr.Dataset, name: str) -> str:
+    """Count a map's clusters beyond chance and say how much of the map they cover."""
+    p, number = found["cluster_p"].values, found["cluster"].values
+    sure = p <= told.SURE
+    if not sure.any():
+        return f"Of {name}: no cluster beyond chance."
+    count = len(np.unique(number[sure]))
+    return (
+        f"Of {name}: {count} cluster{'s' if count > 1 else ''} beyond chance (smallest p "
+        f"{np.nanmin(p):.2g}), {words.percent(float(sure.mean()))} of the cells."
+    )
+
+
+def clones(material: Material) -> Section:
+    """Draw real exemplars beside their Gaussian clones."""
+    found = material.structure
+    if "clone_gap" not in found:
+        msg = "the record has no Gaussian clones: observe the run anew"
+        raise InputError(msg)
+    figure = Figure(figsize=(9.6, 3.2), layout="constrained")
+    draw.clone_gap(found, figure.subplots())
+    lowest = int(np.nan_to_num(found["clone_gap"].values, nan=np.inf).argmin())
+    least = float(found["clone_gap"][lowest])
+    seen = f"The gap ends at {100 * float(found['clone_gap'][-1]):+.1f} points."
+    if float(found["clone_gap_high"][lowest]) < 0:
+        seen += (
+            f" At step {int(found['step'][lowest]):,} it is {100 * least:+.1f}: clones are told "
+            "better than real exemplars, as means and covariances suffice for clones."
+        )
+    return Section(
+        "clones", told.beyond_clones(found).rstrip("."), figure, seen,
+        "Gaussian clones are images with the mean and covariance of their token's training "
+        "exemplars and nothing else, as many as there are held-out exemplars (Refinetti, Ingrosso "
+        "& Goldt 2023). A gap above 0 marks the use of structure beyond these. Band: 95 % interval "
+        "of the gap (Newcombe), stripe: from here on its lower bound stays above 0.",
+        "Without a gap an onset is found in at most 2.5 % of runs: it has to hold at the end.",
+    )  # fmt: skip
 
 
 def _rows(onsets: list[Onset], found: xr.Dataset) -> xr.Dataset:
@@ -211,316 +260,18 @@ def _rows(onsets: list[Onset], found: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(columns, {"row": [o.name for o in onsets], "step": found["step"].values})
 
 
-def collapse(material: Material) -> Section:
-    """Draw NC1 to NC4, each beside its null."""
-    found = material.structure
-    figure = Figure(figsize=(9.6, 3.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    layer = last_hidden(found)
-    ratios = (found["nc1"] / found["nc1_null"]).transpose("step", "layer")
-    draw.layer_lines(ratios.copy(data=np.log10(ratios.values)), left,
-                     y="log10 of NC1 over its null")  # fmt: skip
-    left.axhline(0, color=style.FAINT, linewidth=0.8)
-    _others(found.sel(layer=layer), right)
-    at = found.sel(layer=layer).isel(step=-1)
-    ratio = float(at["nc1"] / at["nc1_null"])
-    law = found.isel(step=-1)
-    seen = (
-        f"At the end NC1 of {layer} is {float(at['nc1']):.3g}, {ratio:.2g} of what shuffled tokens "
-        f"give. Over the layers ln D falls by {-float(law['law_slope']):.2f} a layer (correlation "
-        f"{float(law['law_correlation']):.2f}; at step 0 {float(found['law_correlation'][0]):.2f})."
-    )
-    held = float(at["nc4"])
-    title = (
-        f"In {layer} tokens end {1 / ratio:,.0f} times as compact as shuffled ones; the network "
-        f"and the nearest token mean disagree on {words.percent(held)}"
-    )
-    return Section(
-        "collapse", title, figure, seen,
-        "NC1 is the within-token over the between-token variability, tr(S_W S_B^+) / tokens. "
-        f"Right, for {layer}: NC2, how far cosines between token means are from a simplex; NC3, "
-        "distance of the read-out's weights from the token means (1.41 is unrelated); NC4, share "
-        "of held-out exemplars that the network names otherwise than the nearest token mean. All "
-        "are 0 in complete collapse (Papyan, Han & Donoho 2020). The law of separation (He & Su "
-        "2023) says that ln D, D = tr(S_W S_B^+), falls along a line over layers: correlation -1.",
-        "Left: 0 is the mean of 4 shuffles of tokens over groups at that layer and step, since NC1 "
-        "falls with a layer's width alone. Right: grey is NC2 of shuffled tokens.",
-    )  # fmt: skip
-
-
-def _others(at: xr.Dataset, ax: Axes) -> None:
-    """Draw NC2, NC3 and NC4 of one layer."""
-    style.new_axes(ax)
-    steps = at["step"].values
-    style.step_axis(ax, steps)
-    style.null_band(ax, steps, 0.0, at["nc2_angle_null"].values)
-    ends = []
-    for k, name in enumerate(("nc2_angle", "nc3", "nc4")):
-        if name in at and np.isfinite(at[name].values).any():
-            ax.plot(steps, at[name].values, color=plot.token_colour(k), linewidth=1.3)
-            ends.append((float(at[name].values[-1]), name.partition("_")[0].upper(),
-                         plot.token_colour(k)))  # fmt: skip
-    ax.set_ylim(bottom=0)
-    style.label_ends(ax, ends, gap=0.08)
-
-
-def readout(material: Material) -> Section:
-    """Draw what a linear read-out tells from every layer, full and few-shot."""
-    found = material.structure
-    figure = Figure(figsize=(9.6, 3.5), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
-    control = found["readout_control"]
-    band = float(control.min()), float(found["readout_control_high"].max())
-    draw.layer_lines(found["readout"], left, y="held-out accuracy", null=band, null_label="control")
-    draw.layer_lines(found["readout_few"], right, null=band, null_label="control")
-    for ax, title in ((left, "all other exemplars"), (right, "5 exemplars of each token")):
-        ax.set_title(title, loc="left", fontsize=style.TEXT)
-        ax.set_xlabel("step")
-    end = found["readout_few"].isel(step=-1)
-    best = str(end["layer"].values[int(np.nan_to_num(end.values, nan=-1).argmax())])
-    seen = f"Read out from 5 exemplars of each token, {best} tells most at the end, "
-    seen += f"{words.percent(float(end.max()))}."
-    if "readout_factor" in found:
-        seen += f" {_factors(found)}"
-    return Section(
-        "readout", read_out(found), figure, seen,
-        "Accuracy of a ridge regression from a layer's responses to the tokens on exemplars it has "
-        "not seen (5 folds, groups whole), each token weighing the same; right, one that has seen "
-        "5 exemplars of each token, mean of 20 draws. What can be read out need not be used.",
-        "Grey: the same read-out of control labels, tokens dealt anew over groups of exemplars (10 "
-        "dealings, lowest mean to highest). Step 0 is the untrained network, dashed the pixels.",
-    )  # fmt: skip
-
-
-def _factors(found: xr.Dataset) -> str:
-    """Say where the known factors can be read out best, and what is left of them at the end."""
-    hidden = [n for n in found["layer"].values.tolist() if n not in {PIXELS, "logits"}]
-    last = found["readout_factor"].sel(layer=hidden).isel(step=-1)
-    top = last.isel(layer=-1)
-    parts = []
-    for name in last["factor"].values.tolist():
-        of = last.sel(factor=name).values
-        if np.isfinite(of).any() and np.nanmax(of) > 0.1:
-            k = int(np.nanargmax(of))
-            parts.append(f"{name} best from {hidden[k]} (R^2 {of[k]:.2f}, "
-                         f"{float(top.sel(factor=name)):.2f} in {hidden[-1]})")  # fmt: skip
-    return f"Known factors at the end: {'; '.join(parts)}." if parts else ""
-
-
-def distances(material: Material) -> Section:
-    """Draw token-by-token distances of a few layers and steps."""
-    found = material.structure
-    layers, steps = _some_layers(found), _some(found["step"].values, 6)
-    shown = found["crossnobis"].sel(layer=layers, step=steps)
-    figure = Figure(figsize=(9.6, 1.3 * len(layers) + 0.6), layout="constrained")
-    draw.rdm_grid(shown, figure.subplots(len(layers), len(steps), squeeze=False))
-    rank = found["rsa_token"].isel(step=-1)
-    hidden = [n for n in found["layer"].values.tolist() if n not in {PIXELS, "logits"}]
-    best = str(rank.sel(layer=hidden).idxmax("layer").values)
-    before = found["rsa_token"].sel(layer=best)[0]
-    title = (
-        f"Distances of exemplars resemble tokens most in {best} (rank correlation "
-        f"{float(rank.sel(layer=best)):.2f} at the end, {float(before):.2f} "
-        "before training)"
-    )
-    pixels = found["rsa_pixels"].sel(layer=last_hidden(found)).values
-    seen = f"Likeness of {last_hidden(found)} to pixel distances: {pixels[0]:.2f} at the start, "
-    seen += f"{pixels[-1]:.2f} at the end."
-    return Section(
-        "distances", title, figure, seen,
-        "Root of the cross-validated squared Mahalanobis distance of two tokens per unit "
-        "(crossnobis), in standard deviations within tokens; dark is 0, the number on the right is "
-        "a row's brightest. Rank correlations: Spearman, squared Euclidean distances of at most 30 "
-        "exemplars of each token with the model in which different tokens are equally far apart.",
-        "Cross-validated distances are 0 on average where tokens do not differ; what is below 0 is "
-        "drawn as 0.",
-    )  # fmt: skip
-
-
-def maps(material: Material) -> Section:
-    """Draw maps of the exemplars, layers by steps."""
-    found = material.structure
-    layers, steps = _some_layers(found), _some(found["map_step"].values, 6)
-    shown = found[["map", "trustworthiness", "jitter"]].sel(layer=layers, map_step=steps)
-    names = material.tokens
-    figure = Figure(figsize=(9.6, 1.5 * len(layers) + 0.8), layout="constrained", dpi=150)
-    draw.token_key(figure, names)
-    axes = figure.subplots(len(layers), len(steps), squeeze=False)
-    draw.map_grid(shown, tokens_of(material, found), axes)
-    trust, floor = found["trustworthiness"], found["trustworthiness_pca"]
-    return Section(
-        "maps", gathering(found), figure,
-        f"Neighbourhoods are kept with a trustworthiness of {float(trust.min()):.2f} to "
-        f"{float(trust.max()):.2f} (the number in each map); a plain linear map keeps "
-        f"{float(floor.min()):.2f} to {float(floor.max()):.2f}. Beyond what moves in the layer an "
-        f"exemplar moves by {float(found['jitter'].median()):.2f} radii from frame to frame "
-        "(median).",
-        "Each point is a held-out exemplar; neighbours in the layer are neighbours on the map "
-        "(t-SNE, the frames of a layer fitted together so that they can be compared). Closeness "
-        "means neighbourhood; distances between groups and their sizes mean little.",
-        "Trustworthiness is about 0.5 for a random map. Small clumps of two to five exemplars are "
-        "the method's doing and come from noise as well.",
-    )  # fmt: skip
-
-
-def gathering(found: xr.Dataset) -> str:
-    """Say how far exemplars of one token have gathered in the last hidden layer."""
-    layer = last_hidden(found)
-    own = found["own_neighbours"].sel(layer=layer).values
-    chance = 1 / found.sizes["token"]
-    return (
-        f"In {layer} {words.percent(float(own[-1]))} of an exemplar's ten nearest are of its own "
-        f"token at the end, {words.percent(float(own[0]))} at step "
-        f"{int(found['map_step'][0])} (chance about {words.percent(chance)})"
-    )
-
-
-def dimension(material: Material) -> Section:
-    """Draw how many dimensions exemplars fill."""
-    found = material.structure
-    figure = Figure(figsize=(9.6, 3.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    draw.layer_lines(found["participation_ratio"], left, y="participation ratio")
-    draw.layer_lines(found["two_nn"], right, y="intrinsic dimension (TwoNN)")
-    for ax in (left, right):
-        ax.set_yscale("log")
-        ticks = [
-            t for t in (1, 2, 3, 5, 10, 20, 50, 100) if ax.get_ylim()[0] <= t <= ax.get_ylim()[1]
-        ]
-        ax.set_yticks(ticks, [str(t) for t in ticks])
-        ax.minorticks_off()
-        ax.set_xlabel("step")
-        _relabel(ax, found["layer"].values.tolist())
-    layer = last_hidden(found)
-    ratio = found["participation_ratio"].sel(layer=layer)
-    low = int(np.nan_to_num(ratio.values, nan=np.inf).argmin())
-    title = (
-        f"{layer} is narrowest at step {int(found['step'][low]):,}, {float(ratio[low]):.1f} "
-        f"dimensions, and ends with {float(ratio[-1]):.1f}; {found.sizes['token']} tokens need "
-        f"{found.sizes['token'] - 1}"
-    )
-    within = found["participation_ratio_within"].sel(layer=layer)
-    return Section(
-        "dimension", title, figure,
-        f"Within tokens {layer} has {float(within[0]):.1f} dimensions at the start and "
-        f"{float(within[-1]):.1f} at the end.",
-        "Participation ratio: tr(S)^2 / tr(S^2) of the covariance S of held-out exemplars, both "
-        "without small-sample bias: how many directions share the variance. TwoNN: dimension from "
-        "the ratio of the distances to the two nearest neighbours of other groups, biased "
-        "downwards where it is high.",
-        "The dashed line is that of the images themselves, step 0 that of untrained weights. So "
-        "many tokens at the corners of a simplex fill one dimension less than there are.",
-    )  # fmt: skip
-
-
-def _relabel(ax: Axes, layers: list[str]) -> None:
-    """Write the layers' names anew where the axis has changed."""
-    colours = draw.layer_colours(layers)
-    ends = [(float(np.asarray(line.get_ydata())[-1]), name, colours[name])
-            for line, name in zip(ax.lines, layers, strict=False)]  # fmt: skip
-    for text in list(ax.texts):
-        text.remove()
-    style.label_ends(ax, ends, gap=0.08)
-
-
-def likeness(material: Material) -> Section:
-    """Draw how alike a layer's responses are at any two snapshots."""
-    found = material.structure
-    layers = [n for n in _some_layers(found) if n != PIXELS]
-    figure = Figure(figsize=(9.6, 2.6), layout="constrained")
-    axes = figure.subplots(1, len(layers), squeeze=False)[0]
-    draw.cka_grid(found["cka"].sel(layer=layers).transpose("layer", "step", "step_b"), axes)
-    hidden = [n for n in found["layer"].values.tolist() if n not in {PIXELS, "logits"}]
-    kept = found["cka"].sel(layer=hidden).isel(step=0, step_b=-1)
-    most, least = str(kept.idxmax("layer").values), str(kept.idxmin("layer").values)
-    columns = (found[name].values for name in ("step", "agreeing", "agreeing_p"))
-    sure = [f"step {s:,} ({c:.0f} measures)" for s, c, p in zip(*columns, strict=True) if p <= 0.05]
-    phases = (
-        f"Measures of {hidden[-1]} and the loss change their course together at "
-        f"{words.listed(sure)}." if sure else
-        f"The changes of course of {found.sizes['phase_measure']} measures of {hidden[-1]} and the "
-        "loss coincide no more often than shifted ones would: no phase can be told from them."
-    )  # fmt: skip
-    return Section(
-        "likeness",
-        f"{most} keeps most of its untrained responses ({float(kept.max()):.2f} at the end), "
-        f"{least} least ({float(kept.min()):.2f})", figure, phases,
-        "Debiased linear CKA of a layer's responses to the held-out exemplars between any two "
-        "snapshots: from 0 (dark, unrelated) to 1 (bright, the same up to rotation and scale). "
-        "Bright squares along the diagonal are times of little change.",
-        "Its expectation is 0 for unrelated responses, whatever the layer's width. Agreement of "
-        "changes of course: each measure's changes shifted 999 times along the snapshots.",
-    )  # fmt: skip
-
-
-def late_exemplars(material: Material) -> Section:
-    """Draw the exemplars that are learnt last and forgotten most."""
-    record = material.record
-    require(record, "image")
-    found, count = material.structure, 9
-    by = found["kept_by"].values
-    last = np.argsort(-np.nan_to_num(by, nan=np.inf), kind="stable")[:count]
-    often = np.argsort(-np.nan_to_num(found["forgotten"].values, nan=-1), kind="stable")[:count]
-    index = {int(e): k for k, e in enumerate(record["exemplar"].values)}
-    place = [index[int(e)] for e in found["exemplar"].values]
-    images = record["image"].values[place]
-    token = tokens_of(material, found)
-    figure = Figure(figsize=(9.6, 3.1), layout="constrained")
-    axes = figure.subplots(2, count)
-    late = [f"{by[k]:,.0f}" if np.isfinite(by[k]) else "never" for k in last]
-    times = [f"{found['forgotten'].values[k]:.0f} times" for k in often]
-    draw.captioned_images(images[last], late, token[last], axes[0])
-    draw.captioned_images(images[often], times, token[often], axes[1])
-    for row, title in zip(axes, ("right for good from step", "forgotten"), strict=True):
-        row[0].set_title(title, loc="left", fontsize=style.TEXT)
-    wrong = int(np.isnan(by).sum())
-    median = float(np.nanmedian(by)) if np.isfinite(by).any() else float("nan")
-    typical = found["typicality"].isel(step=-1).values
-    seen = f"Typicality of those drawn above: {np.nanmean(typical[last]):.2f}, of all: "
-    seen += f"{np.nanmean(typical):.2f} (distance from the token's centre, large is untypical)."
-    return Section(
-        "lives",
-        f"Half of the exemplars are right for good by step {median:,.0f}; {wrong} of {len(by)} are "
-        "wrong at the end", figure, seen,
-        "Above: the held-out exemplars that are named rightly for good latest, and the step of the "
-        "snapshot from which on they are (never: wrong at the last). Below: those that most often "
-        "go from named rightly to named wrongly between snapshots, a lower bound. Frames have the "
-        "tokens' colours.",
-        "None. Exemplars that are right by chance while the network gives one answer to all count "
-        "as learnt and forgotten too.",
-    )  # fmt: skip
-
-
-def tokens_of(material: Material, found: xr.Dataset) -> np.ndarray:
-    """Return the token's index of each held-out exemplar."""
-    record, names = material.record, material.tokens
-    of = dict(zip(record["exemplar"].values.tolist(), record["exemplar_token"].values.tolist(),
-                  strict=True))  # fmt: skip
-    return np.array([names.index(str(of[int(e)])) for e in found["exemplar"].values])
-
-
-def _some(values: np.ndarray, count: int) -> list[int]:
-    """Return a few of the values, evenly spaced along their order, the ends among them."""
-    places = np.unique(np.linspace(0, len(values) - 1, min(count, len(values))).round().astype(int))
-    return [int(values[k]) for k in places]
-
-
-def _some_layers(found: xr.Dataset, count: int = 5) -> list[str]:
-    """Return pixels and a few layers up to the last hidden one, evenly spaced."""
-    names = found["layer"].values.tolist()
-    hidden = [n for n in names if n not in {PIXELS, "logits"}] or names
-    places = np.unique(np.linspace(0, len(hidden) - 1, min(count, len(hidden))).round().astype(int))
-    return [hidden[k] for k in places]
-
-
 SECTIONS: dict[str, Callable[[Material], Section]] = {
     "tokens becoming things": separation,
     "differentiation": differentiation,
-    "maps of exemplars": maps,
-    "linear read-out": readout,
-    "neural collapse": collapse,
-    "distances of tokens": distances,
-    "dimension": dimension,
-    "likeness over steps": likeness,
-    "late exemplars": late_exemplars,
+    "token trees": trees,
+    "clusters of layers and steps": clusters,
+    "distinctions beside a linear network": modes,
+    "Gaussian clones": clones,
+    "maps of exemplars": representation.maps,
+    "linear read-out": representation.readout,
+    "neural collapse": representation.collapse,
+    "distances of tokens": representation.distances,
+    "dimension": representation.dimension,
+    "likeness over steps": representation.likeness,
+    "late exemplars": representation.late_exemplars,
 }

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+MOST_PAIRS = 4
+"""Pairs of tokens that a sentence names; the others it counts."""
+
 
 @dataclass(frozen=True)
 class Onset:
@@ -76,6 +79,21 @@ def listed(names: list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def listed_pairs(names: list[str]) -> str:
+    """Join names that hold an "and" themselves: ada and bo; ada and cy; and 3 more pairs."""
+    if len(names) <= MOST_PAIRS:
+        return "; ".join(names)
+    return f"{'; '.join(names[: MOST_PAIRS - 1])}; and {len(names) - MOST_PAIRS + 1} more pairs"
+
+
+def share_interval(count: int, of: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share."""
+    z, share = 1.959964, count / of
+    centre = (share + z**2 / (2 * of)) / (1 + z**2 / of)
+    reach = z / (1 + z**2 / of) * math.sqrt(share * (1 - share) / of + z**2 / (4 * of**2))
+    return max(centre - reach, 0.0), min(centre + reach, 1.0)
+
+
 def spans(layers: list[str], all_layers: list[str]) -> str:
     """Name layers, neighbours as a span: conv1 to conv4 and fc1."""
     groups: list[list[str]] = []
@@ -106,12 +124,12 @@ def layers_rise(measures: xr.Dataset) -> str:
     names = [str(name) for name in measures["layer"].values]
     if not found:
         return "Untrained weights were not recorded, so no rise beyond them can be dated"
-    if not earliest(found):
+    first, last = earliest(found), latest(found)
+    if not first:
         return "In no layer does token signal rise for good beyond what untrained weights give"
     never = [o.name for o in found if not o.is_found and not o.from_start]
     rest = f"; never in {spans(never, names)}" if never else ""
-    first, last = earliest(found), latest(found)
-    words = f"Tokens come apart first in {join(first)}"
+    words = f"Token signal rises first in {join(first)}"
     if {o.name for o in last} != {o.name for o in first}:
         words += f", last in {join(last)}"
     return words + rest
@@ -147,19 +165,21 @@ def untrained_signal(measures: xr.Dataset) -> str:
 
 
 def tokens_told(measures: xr.Dataset) -> str:
-    """Say which token is told first and last, ties as ties."""
+    """Say which token is named first and last beyond chance, ties as ties."""
     found = onsets_of(measures, "token")
     first, last = earliest(found), latest(found)
+    start = [o.name for o in found if o.from_start]
     never = [o.name for o in found if not o.is_found and not o.from_start]
-    tail = f"; {listed(never)} not by the end" if never else ""
-    if not first:
-        start = [o.name for o in found if o.from_start]
-        if not start:
-            return "No token is told for good by the end"
-        return f"{listed(start)} told from the first snapshot on{tail}"
-    if {o.name for o in first} == {o.name for o in last}:
-        return f"Told at once as far as snapshots can say: {join(first)}{tail}"
-    return f"Told first: {join(first)}; last: {join(last)}{tail}"
+    if not start and not first:
+        return "No token is named rightly beyond chance by the end"
+    parts = [f"{listed(start)} from the first snapshot on"] if start else []
+    if first and {o.name for o in first} == {o.name for o in last}:
+        parts.append(f"{'' if start or len(first) == 1 else 'at once '}{join(first)}")
+    elif first:
+        parts += [f"{'then' if start else 'first'} {join(first)}", f"last {join(last)}"]
+    if never:
+        parts.append(f"{listed(never)} not by the end")
+    return f"Named rightly beyond chance: {'; '.join(parts)}"
 
 
 def most_confused(measures: xr.Dataset) -> str:

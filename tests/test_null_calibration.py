@@ -1,0 +1,233 @@
+"""Where tokens mean nothing, each statement of the report is made in at most 5 % of runs.
+
+Nulls: a network that was really trained, whose tokens are then dealt anew over its held-out
+exemplars, so that activations wander as those of a trained network do; untrained networks that
+look at noise; and, for what is said of change, untrained networks that look at faces and whose
+weights are drawn anew. Of n runs in which a statement is made with 5 %, the number that make it is
+at most the 99 % quantile of the binomial. Each statement is also seen to be made where it is true.
+"""
+
+import functools
+from collections import Counter
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.stats import binom
+
+torch = pytest.importorskip("torch")
+
+from ontogeny.measure import Chance, onsets  # noqa: E402
+from ontogeny.measure.categories import clusters, token_signal  # noqa: E402
+from ontogeny.measure.clones import clones  # noqa: E402
+from ontogeny.measure.compactness import COLLAPSE, collapse_of  # noqa: E402
+from ontogeny.measure.geometry import (  # noqa: E402
+    CKA,
+    DIMENSION,
+    RDM,
+    dimension_of,
+    distances_of,
+    similarity_of,
+)
+from ontogeny.measure.layers import over_layers  # noqa: E402
+from ontogeny.measure.readout import READOUT, readout_of  # noqa: E402
+from ontogeny.measure.structure import BOUNDS, phases, split_bound_of  # noqa: E402
+from ontogeny.model import prepare, vgg  # noqa: E402
+from ontogeny.report import answers  # noqa: E402
+from ontogeny.tasks import load_task  # noqa: E402
+
+pytestmark = [pytest.mark.slow, pytest.mark.torch]
+CHANCE = Chance(n_shuffles=59, n_resamples=40)
+TOKENS, EXEMPLARS, RUNS, POOL = 4, 20, 60, 60
+STEPS = (0, 1, 2, 4, 7, 12, 20, 33, 55, 90)
+
+
+def network(seed):
+    return vgg(tokens=TOKENS, widths=(8, 8, 16, 16), dense=16, depth=1, seed=seed).eval()
+
+
+def responses(net, images):
+    """Spatial means of every rectified layer, and the logits."""
+    seen, x = [], images
+    with torch.no_grad():
+        for module in net:
+            x = module(x)
+            if isinstance(module, torch.nn.ReLU):
+                seen.append(x.mean(dim=(2, 3)) if x.ndim == 4 else x)
+    return [*(each.numpy() for each in seen), x.numpy()]
+
+
+@functools.cache
+def faces():
+    """Images and tokens: for training, and held out."""
+    task = load_task("faces", density=30, tokens=TOKENS, size=16, probe=2 * EXEMPLARS)
+    return tuple((prepare(task.images[part]), task.token[part].astype(np.int64))
+                 for part in (task.train, task.probe))  # fmt: skip
+
+
+@functools.cache
+def trained():
+    """Responses of a trained network to held-out faces at every snapshot."""
+    (images, token), (held, _) = faces()
+    net, rng = network(0), np.random.default_rng(0)
+    optimiser = torch.optim.Adam(net.parameters(), lr=5e-3)
+    snapshots = []
+    for step in range(STEPS[-1] + 1):
+        if step in STEPS:
+            snapshots.append(responses(net, held))
+        chosen = rng.choice(len(token), 40, replace=False)
+        loss = torch.nn.functional.cross_entropy(net(images[chosen]), torch.tensor(token[chosen]))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return snapshots
+
+
+def record_of(snapshots, token, steps=STEPS):
+    """Records of these responses; each exemplar is a group of its own."""
+    names = [*(f"conv{k + 1}" for k in range(len(snapshots[0]) - 2)), "fc1", "logits"]
+    layer = [name for name, part in zip(names, snapshots[0], strict=True)
+             for _ in range(part.shape[1])]  # fmt: skip
+    activation = np.stack([np.concatenate(parts, axis=1) for parts in snapshots])
+    logit = activation[:, :, -TOKENS:]
+    peak = logit - np.log(np.exp(logit).sum(axis=2, keepdims=True))
+    loss = -peak[:, np.arange(len(token)), token].mean(axis=1)
+    words = np.array([f"token {k}" for k in range(TOKENS)])
+    return xr.Dataset(
+        {"activation": (("step", "exemplar", "unit"), activation.astype(np.float32)),
+         "logit": (("step", "exemplar", "token"), logit.astype(np.float32)),
+         "loss": (("step", "split"), loss[:, None])},
+        {"step": np.array(steps), "exemplar": np.arange(len(token)), "token": words,
+         "exemplar_token": ("exemplar", words[token]), "split": ["probe"],
+         "exemplar_split": ("exemplar", np.full(len(token), "probe")),
+         "group": ("exemplar", np.arange(len(token))),
+         "unit": [f"{name}:{k}" for k, name in enumerate(layer)], "layer": ("unit", layer)},
+    )  # fmt: skip
+
+
+def said(record):
+    """Which statements the report would make of a record."""
+    chance = CHANCE
+    made = set()
+    found = onsets(record, chance=chance)
+    for kind in ("layer signal", "token"):
+        by = found["by"].values[found["kind"].values == kind]
+        if np.isfinite(by).any():
+            made.add(f"onset of {kind}")
+    seen = clusters(record, chance=chance)
+    if (seen["cluster_p"].sel(cluster_map="signal") <= answers.SURE).any():
+        made.add("cluster of signal")
+    data = over_layers(record, [(collapse_of, COLLAPSE), (readout_of, READOUT)], chance=chance)
+    top = record.isel(unit=record["layer"].isin(["fc1", "logits"]).values)
+    tree = over_layers(top, [(distances_of, RDM), (split_bound_of, BOUNDS)], chance=chance)
+    if any(o.is_found or o.from_start for o in answers.things(data)):
+        made.add("things")
+    if any(o.is_found or o.from_start for o in answers.pairs(data, "fc1")):
+        made.add("pairs apart")
+    if answers.splits(tree, "fc1"):
+        made.add("branches of the tree")
+    if answers.above_controls(data):
+        made.add("read-out")
+    return made
+
+
+def at_most(runs, level=0.05):
+    return binom.ppf(0.99, runs, level)
+
+
+def deals(seed):
+    rng = np.random.default_rng(seed)
+    token = np.repeat(np.arange(TOKENS), EXEMPLARS)
+    chosen = np.sort(rng.permutation(2 * len(token))[: len(token)])
+    return [[part[chosen] for part in parts] for parts in trained()], rng.permutation(token)
+
+
+@functools.cache
+def untrained(kind):
+    """Responses of untrained networks to faces, or to noise."""
+    images = faces()[1][0]
+    if kind == "noise":
+        images = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
+    return [responses(network(seed + 1), images) for seed in range(POOL)]
+
+
+def noise(seed):
+    """Untrained networks that look at noise, another draw of weights at every snapshot."""
+    rng = np.random.default_rng([seed, 7])
+    token = np.repeat(np.arange(TOKENS), EXEMPLARS)
+    chosen = rng.permutation(2 * len(token))[: len(token)]
+    draws = rng.permutation(POOL)[: len(STEPS)]
+    return [[part[chosen] for part in untrained("noise")[k]] for k in draws], token
+
+
+@pytest.mark.parametrize("null", [deals, noise])
+def test_no_statement_on_tokens_is_made_too_often(null):
+    times = Counter()
+    for seed in range(RUNS):
+        times.update(said(record_of(*null(seed))))
+    assert max(times.values(), default=0) <= at_most(RUNS), times
+
+
+def test_every_statement_is_made_of_the_trained_network():
+    token = faces()[1][1]
+    made = said(record_of(trained(), token))
+    assert made >= {"onset of layer signal", "onset of token", "cluster of signal", "pairs apart",
+                    "branches of the tree", "read-out"}  # fmt: skip
+
+
+def test_units_pass_their_bound_in_one_per_cent():
+    shares = []
+    for seed in range(20):
+        data = token_signal(record_of(*deals(seed)), chance=CHANCE)
+        there = np.isfinite(data["token_signal"].values)
+        beyond = data["token_signal"].values > data["token_signal_upper"].values
+        shares.append(beyond[there].mean())
+    assert np.mean(shares) < 0.01 + 2.5 * np.std(shares) / np.sqrt(len(shares))
+
+
+def test_weights_drawn_anew_are_no_change():
+    token, times, rng = faces()[1][1], Counter(), np.random.default_rng(0)
+    for _ in range(RUNS):
+        first, other = (untrained("faces")[k] for k in rng.permutation(POOL)[:2])
+        record = record_of([first, *[other] * (len(STEPS) - 1)], token)
+        seen = clusters(record, chance=CHANCE)["cluster_p"].sel(cluster_map="change")
+        rise = onsets(record, chance=CHANCE)
+        rise = rise["by"].values[rise["kind"].values == "layer rise"]
+        times.update({"change": bool((seen <= answers.SURE).any()),
+                      "layer rise": bool(np.isfinite(rise).any())})  # fmt: skip
+    assert max(times.values()) <= at_most(RUNS), times
+
+
+def test_other_exemplars_are_no_gap_to_clones():
+    token = faces()[1][1]
+    fired = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        order = np.argsort(token + 0.9 * rng.random(len(token)), kind="stable")
+        real, clone = order[0::2], order[1::2]
+        record = record_of([[p[real] for p in parts] for parts in trained()], token[real])
+        right = [np.mean(parts[-1][clone].argmax(axis=1) == token[clone]) for parts in trained()]
+        record["clone_accuracy"] = ("step", np.array(right))
+        fired += bool(np.isfinite(clones(record, chance=CHANCE)["clone_gap_by"]))
+    assert fired <= at_most(200)
+
+
+def test_weights_that_wander_have_no_phases():
+    held, token = faces()[1]
+    images, token, steps, fired = held[::2], token[::2], np.arange(20), 0
+    parts = [(collapse_of, COLLAPSE), (readout_of, READOUT), (dimension_of, DIMENSION),
+             (similarity_of, CKA)]  # fmt: skip
+    runs = 30
+    for seed in range(runs):
+        net, snapshots = network(seed), []
+        torch.manual_seed(seed)
+        for _ in steps:
+            snapshots.append(responses(net, images))
+            with torch.no_grad():
+                for weight in net.parameters():
+                    weight.add_(0.1 * weight.std() * torch.randn_like(weight))
+        record = record_of(snapshots, token, steps)
+        few = record.isel(unit=record["layer"].isin(["fc1", "logits"]).values)
+        data = over_layers(few, parts, chance=CHANCE)
+        fired += float(phases(few, data)["phase_p"]) <= answers.SURE
+    assert fired <= at_most(runs)

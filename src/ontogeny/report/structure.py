@@ -106,8 +106,8 @@ def trees(material: Material) -> Section:
         seen or "No branch to date.",
         f"Average linkage of cross-validated squared Mahalanobis distances (crossnobis) of {layer};"
         " drawn are their roots, per unit, in standard deviations within tokens. All trees "
-        "have the order of the last step's leaves: lines that cross mark tokens that were grouped otherwise "
-        "then.",
+        "have the order of the last step's leaves: lines that cross mark tokens that were "
+        "grouped otherwise then.",
         f"Tokens dealt anew over what exemplars differ by from their token's mean: with 95 % no "
         f"branch anywhere in the tree is longer than {np.sqrt(max(bound, 0)):.2g} by chance."
         if np.isfinite(bound) else

@@ -27,10 +27,10 @@ export async function serve(data) {
 }
 
 /** Open a browser; `trouble` gathers what the console says. */
-export async function browser({ width = 1440, height = 900, scheme = "light" } = {}) {
+export async function browser({ width = 1440, height = 900, scheme = "light", extra = [] } = {}) {
   const own = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", ...extra],
   });
   const context = await own.newContext({ viewport: { width, height }, colorScheme: scheme });
   const page = await context.newPage();

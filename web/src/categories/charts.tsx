@@ -1,5 +1,6 @@
 /** How categories separate over training, one small chart a measure: every layer, one in front. */
 import { useMemo } from "preact/hooks";
+import type { Field } from "../data/field";
 import { linear, show, type Scale } from "../draw/canvas";
 import { band, drawEnds, drawLine, type Chart } from "../draw/curve";
 import type { App } from "../shell/app";
@@ -53,7 +54,7 @@ function Small({ measure, layer }: { measure: Measure; layer: number }) {
   const app = useApp();
   const { store } = app;
   const acts = useMemo(() => interaction(app, measure, layer), [measure, layer]);
-  const value = store.bundle.value.array(measure.of)?.at(store.state.value.step, layer);
+  const value = store.bundle.value.array(measure.of)?.at(store.still.value.step, layer);
   return (
     <figure class="chart">
       <figcaption>
@@ -71,12 +72,25 @@ function scale(isLog: boolean, [low, high]: [number, number], from: number, to: 
   return (value) => place(Math.log(Math.max(low, value)));
 }
 
+const columns = new WeakMap<Field, Map<number, number[]>>();
+
+/** A layer's values over steps. */
+function columnOf(field: Field | null, layer: number): readonly number[] {
+  if (!field) return [];
+  let own = columns.get(field);
+  if (!own) columns.set(field, (own = new Map()));
+  let known = own.get(layer);
+  if (!known) {
+    known = Array.from({ length: field.size("step") }, (_, k) => field.at(k, layer));
+    own.set(layer, known);
+  }
+  return known;
+}
+
 function interaction(app: App, measure: Measure, layer: number) {
-  const column = (name: string | undefined, k: number): number[] => {
-    const own = name === undefined ? null : app.bundle.array(name);
-    return own ? app.store.steps.map((_, s) => own.at(s, k)) : [];
-  };
-  const prepare = (size: Size): Chart & { lines: number[][] } => {
+  const column = (name: string | undefined, k: number): readonly number[] =>
+    columnOf(name === undefined ? null : app.bundle.array(name), k);
+  const prepare = (size: Size): Chart & { lines: (readonly number[])[] } => {
     const steps = app.store.steps;
     const lines = app.bundle.layersAll().map((_, k) => column(measure.of, k));
     const known = lines.flat().filter((v) => Number.isFinite(v) && (!measure.isLog || v > 0));

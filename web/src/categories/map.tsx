@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { drawPicture, exemplarPicture } from "../data/pictures";
-import { trace } from "../draw/shapes";
+import { add } from "../draw/shapes";
 import type { App, Tip } from "../shell/app";
 import { useApp } from "../shell/app";
 import { Drawing, type Size } from "../shell/drawing";
@@ -127,31 +127,64 @@ export function paintMap(
   { hovered, pictures, radius = 4.2 }: Look,
 ): void {
   const { bundle, store, palette } = app;
-  const { token: chosen, exemplar } = store.state.value;
-  const colours = palette.value.tokens;
+  const { exemplar } = store.state.value;
   const tokens = bundle.array("exemplar_token");
+  const groups = new Map<number, Spot[]>();
   for (const spot of places) {
-    const token = tokens?.at(spot.exemplar) ?? 0;
-    const isMarked = spot.exemplar === hovered || spot.exemplar === exemplar;
-    pen.globalAlpha = chosen === null || chosen === token || isMarked ? 0.85 : 0.14;
-    const colour = colours[token] ?? palette.value.quiet;
-    const picture = pictures || isMarked ? exemplarPicture(bundle, spot.exemplar) : null;
-    if (picture) {
-      const side = isMarked ? PICTURE * 2.2 : PICTURE;
-      drawPicture(pen, picture, spot.x - side / 2, spot.y - side / 2, side);
-      pen.strokeStyle = isMarked ? palette.value.focus : colour;
-      pen.lineWidth = 2;
-      pen.strokeRect(spot.x - side / 2, spot.y - side / 2, side, side);
-    } else {
-      trace(pen, token, spot.x, spot.y, radius);
-      pen.fillStyle = colour;
-      pen.fill();
-      if (radius > 3) {
-        pen.strokeStyle = palette.value.ground;
-        pen.lineWidth = 0.8;
-        pen.stroke();
-      }
-    }
+    const token = tokens?.flat(spot.exemplar) ?? 0;
+    const list = groups.get(token);
+    if (list) list.push(spot);
+    else groups.set(token, [spot]);
+  }
+  for (const [token, list] of groups) {
+    const look = { token, colour: palette.value.tokens[token] ?? palette.value.quiet };
+    pen.globalAlpha = isDimmed(app, token) ? 0.14 : 0.85;
+    if (!pictures) paintMarks(pen, app, list, radius, look);
+    else for (const spot of list) paintSpot(pen, app, spot, look.colour, PICTURE);
   }
   pen.globalAlpha = 1;
+  for (const spot of places) {
+    if (spot.exemplar !== hovered && spot.exemplar !== exemplar) continue;
+    paintSpot(pen, app, spot, palette.value.focus, PICTURE * 2.2);
+  }
+}
+
+function isDimmed(app: App, token: number): boolean {
+  const { token: chosen } = app.store.state.value;
+  return chosen !== null && chosen !== token;
+}
+
+/** All marks of a token as one path. */
+function paintMarks(
+  pen: CanvasRenderingContext2D,
+  app: App,
+  spots: readonly Spot[],
+  radius: number,
+  { token, colour }: { token: number; colour: string },
+): void {
+  pen.fillStyle = colour;
+  if (radius < 3) {
+    for (const { x, y } of spots) pen.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+    return;
+  }
+  pen.beginPath();
+  for (const { x, y } of spots) add(pen, token, x, y, radius);
+  pen.fill("nonzero");
+  pen.strokeStyle = app.palette.value.ground;
+  pen.lineWidth = 0.8;
+  pen.stroke();
+}
+
+function paintSpot(
+  pen: CanvasRenderingContext2D,
+  app: App,
+  spot: Spot,
+  colour: string,
+  side: number,
+): void {
+  const picture = exemplarPicture(app.bundle, spot.exemplar);
+  if (picture) drawPicture(pen, picture, spot.x - side / 2, spot.y - side / 2, side);
+  pen.strokeStyle = colour;
+  pen.lineWidth = 2;
+  pen.strokeRect(spot.x - side / 2, spot.y - side / 2, side, side);
 }

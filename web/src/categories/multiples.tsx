@@ -33,10 +33,10 @@ function Small({ layer }: { layer: number }) {
   const app = useApp();
   const paint = useMemo(
     () => (pen: CanvasRenderingContext2D, size: Size) =>
-      paintMap(pen, app, spotsOn(app, layer, app.store.position.value, size, STILL), {
+      paintMap(pen, app, spotsOn(app, layer, app.store.still.value.step, size, STILL), {
         hovered: null,
         pictures: false,
-        radius: 1.5,
+        radius: 1.2,
       }),
     [layer],
   );
@@ -47,7 +47,7 @@ function Small({ layer }: { layer: number }) {
 export function trust(app: ReturnType<typeof useApp>, layer: number): string {
   const places = placesOf(app.bundle);
   if (!places) return "";
-  const step = Math.round(mapPosition(places, stepAt(app.store.state.value.step, app.store.steps)));
+  const step = Math.round(mapPosition(places, stepAt(app.store.still.value.step, app.store.steps)));
   const own = places.layer(layer);
   const at = (name: string) => show(app.bundle.array(name)?.at(step, own));
   return `trustworthiness ${at("trustworthiness")}, jitter between maps ${at("jitter")}, maps at ${places.steps.length} steps`;

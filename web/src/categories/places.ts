@@ -35,29 +35,45 @@ export interface Frame {
   half: number;
 }
 
-const frames = new WeakMap<Field, Map<number, Frame>>();
+/** A layer's places at every step of the maps, [step x exemplar x 2], in a frame from 0 to 1. */
+interface Track {
+  frame: Frame;
+  values: Float32Array;
+}
 
-/** The square that holds nearly all exemplars of a layer at every step, so that axes never move. */
-export function frameOf(places: Places, layer: number): Frame {
-  let own = frames.get(places.field);
-  if (!own) frames.set(places.field, (own = new Map()));
+const tracks = new WeakMap<Field, Map<number, Track>>();
+
+function trackOf(places: Places, layer: number): Track {
+  let own = tracks.get(places.field);
+  if (!own) tracks.set(places.field, (own = new Map()));
   const known = own.get(layer);
   if (known) return known;
-  const [xs, ys]: number[][] = [[], []];
+  const n = places.count * 2;
+  const values = new Float32Array(places.steps.length * n);
   for (let k = 0; k < places.steps.length; k++) {
     for (let e = 0; e < places.count; e++) {
-      const [x, y] = [places.field.at(k, layer, e, 0), places.field.at(k, layer, e, 1)];
-      if (Number.isNaN(x + y)) continue;
-      xs?.push(x);
-      ys?.push(y);
+      values[k * n + 2 * e] = places.field.at(k, layer, e, 0);
+      values[k * n + 2 * e + 1] = places.field.at(k, layer, e, 1);
     }
   }
-  const [left, right] = ends(xs ?? []);
-  const [top, bottom] = ends(ys ?? []);
-  const half = Math.max(right - left, bottom - top, 1e-9) / 2;
-  const made = { x: (left + right) / 2, y: (top + bottom) / 2, half: half * 1.06 };
+  const frame = frameOf(values);
+  for (let i = 0; i < values.length; i++) {
+    const middle = i % 2 === 0 ? frame.x : frame.y;
+    values[i] = (((values[i] ?? 0) - middle) / frame.half + 1) / 2;
+  }
+  const made = { frame, values };
   own.set(layer, made);
   return made;
+}
+
+/** The square that holds nearly all places at every step, so that axes never move. */
+export function frameOf(values: Float32Array): Frame {
+  const along = (axis: number) =>
+    ends(Array.from(values).filter((v, i) => i % 2 === axis && !Number.isNaN(v)));
+  const [left, right] = along(0);
+  const [top, bottom] = along(1);
+  const half = (Math.max(right - left, bottom - top, 1e-9) / 2) * 1.06;
+  return { x: (left + right) / 2, y: (top + bottom) / 2, half };
 }
 
 /** The smallest and largest of nearly all values. */
@@ -73,19 +89,19 @@ export interface Spot {
   y: number;
 }
 
-/** Places of all exemplars in a square of so many pixels. */
+/** Places of all exemplars in a square of so many pixels; who has none is left out. */
 export function spots(places: Places, layer: number, position: number, side: number): Spot[] {
-  const { x, y, half } = frameOf(places, layer);
+  const { values } = trackOf(places, layer);
+  const n = places.count * 2;
+  const k = Math.max(0, Math.min(places.steps.length - 1, Math.floor(position)));
+  const next = Math.min(places.steps.length - 1, k + 1);
+  const share = position - k;
   const found: Spot[] = [];
   for (let exemplar = 0; exemplar < places.count; exemplar++) {
-    const px = places.field.between(position, layer, exemplar, 0);
-    const py = places.field.between(position, layer, exemplar, 1);
-    if (Number.isNaN(px + py)) continue;
-    found.push({
-      exemplar,
-      x: ((px - x) / half + 1) * 0.5 * side,
-      y: ((py - y) / half + 1) * 0.5 * side,
-    });
+    const [a, b] = [k * n + 2 * exemplar, next * n + 2 * exemplar];
+    const x = (values[a] ?? 0) + share * ((values[b] ?? 0) - (values[a] ?? 0));
+    const y = (values[a + 1] ?? 0) + share * ((values[b + 1] ?? 0) - (values[a + 1] ?? 0));
+    if (!Number.isNaN(x + y)) found.push({ exemplar, x: x * side, y: y * side });
   }
   return found;
 }

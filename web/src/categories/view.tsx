@@ -23,12 +23,12 @@ export function Categories() {
   const { store } = app;
   const bundle = store.bundle.value;
   const pictures = useMemo(() => signal(false), []);
-  const layer = layerOf(bundle, store.state.value.layer);
+  const layer = layerOf(bundle, store.still.value.layer);
   const hasMap = placesOf(bundle) !== null;
   return (
     <Frame
       name="categories"
-      title={titleOf(bundle, layer, store.state.value.step)}
+      title={titleOf(bundle, layer, store.still.value.step)}
       how="Each mark is one image the network never trained on. Images that the chosen layer takes for alike lie close together; axes have no meaning of their own and stay the same over time. Zoom in, or rest on a mark, to see the image."
       table={() => tableOf(app, layer)}
       tools={
@@ -41,14 +41,16 @@ export function Categories() {
           >
             pictures
           </button>
-          <span class="quiet">{hasMap && trust(app, layer)}</span>
         </>
       }
     >
       <div class="categories">
         <div class="left">
           {hasMap ? (
-            <LayerMap layer={layer} withPictures={pictures.value} />
+            <div class="map-holder">
+              <LayerMap layer={layer} withPictures={pictures.value} />
+              <p class="trust">{trust(app, layer)}</p>
+            </div>
           ) : (
             <Missing what="maps of category structure" names={["map"]} />
           )}
@@ -153,7 +155,7 @@ function tableOf(app: App, layer: number): Table {
   const { bundle, store } = app;
   const places = placesOf(bundle);
   const own = places?.layer(layer) ?? -1;
-  const step = store.steps[store.state.value.step] ?? 0;
+  const step = store.steps[store.still.value.step] ?? 0;
   const at = places ? mapPosition(places, step) : 0;
   const rows = Array.from({ length: places?.count ?? 0 }, (_, e) => [
     step,

@@ -17,7 +17,7 @@ export function Compare() {
   const app = useApp();
   const { store } = app;
   const { manifest } = store.bundle.value;
-  const { step, pair } = store.state.value;
+  const { step, pair } = store.still.value;
   const other = otherOf(app);
   const at = (k: number) => (manifest.steps[k] ?? 0).toLocaleString("en");
   const accuracy = store.bundle.value.array("accuracy");
@@ -68,7 +68,7 @@ function Side({ which, step }: { which: "left" | "right"; step: number }) {
   const app = useApp();
   const { store } = app;
   const { steps } = store.bundle.value.manifest;
-  const { pair } = store.state.value;
+  const { pair } = store.still.value;
   return (
     <div class="side">
       <p>
@@ -115,7 +115,7 @@ function MapSide({ which }: { which: "left" | "right" }) {
   const bundle = app.store.bundle.value;
   if (placesOf(bundle) === null)
     return <Missing what="maps of category structure" names={["map"]} />;
-  return <LayerMap layer={layerOf(bundle, app.store.state.value.layer)} position={position} />;
+  return <LayerMap layer={layerOf(bundle, app.store.still.value.layer)} position={position} />;
 }
 
 function GraphSide({ which }: { which: "left" | "right" }) {

@@ -8,7 +8,7 @@ import { counted } from "./scene";
 export function Legend({ made }: { made: Model }) {
   const { store, palette } = useApp();
   const { positive, negative, quiet } = palette.value;
-  const { step } = store.state.value;
+  const { step } = store.still.value;
   const { run } = store.bundle.value.manifest;
   const { drawn } = counted(made.scene, step);
   const all = run.edges?.all ?? made.couplings.count;

@@ -227,19 +227,22 @@ function paintColumns(
   pen: CanvasRenderingContext2D,
   camera: Camera,
   { layout, palette }: Picturing,
-) {
-  pen.globalAlpha = 1;
+): void {
+  const [a, b] = [layout.columns[0], layout.columns[1]];
+  const pitch = a && b ? (b.x - a.x) * camera.zoom : 60;
+  const isTight = pitch < 58;
   pen.textAlign = "center";
   pen.textBaseline = "alphabetic";
   for (const { name, x, shown, all } of layout.columns) {
     const place = x * camera.zoom + camera.x;
     pen.fillStyle = palette.ground;
     pen.globalAlpha = 0.85;
-    pen.fillRect(place - 30, 0, 60, 26);
+    pen.fillRect(place - pitch * 0.48, 0, pitch * 0.96, 26);
     pen.globalAlpha = 1;
     pen.fillStyle = palette.ink;
-    pen.font = `600 11.5px ${FONT}`;
+    pen.font = `600 ${isTight ? Math.max(8, pitch * 0.24) : 11.5}px ${FONT}`;
     pen.fillText(name === "logits" ? "tokens" : name, place, 12);
+    if (isTight) continue;
     pen.fillStyle = palette.quiet;
     pen.font = `10px ${FONT}`;
     pen.fillText(shown === all ? `${all}` : `${shown} of ${all}`, place, 24);

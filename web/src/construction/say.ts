@@ -54,11 +54,11 @@ function overview(bundle: Bundle, model: Model, step: number, at: string): strin
   const isKnown = shown.some(({ unit }) => isBeyond(bundle, unit, step) !== null);
   const accuracy = bundle.array("accuracy")?.at(step, 1) ?? Number.NaN;
   const right = Number.isFinite(accuracy)
-    ? ` and ${Math.round(accuracy * 100)}% of the probe is told right`
+    ? `; ${Math.round(accuracy * 100)}% of the probe is told right`
     : "";
   if (!isKnown)
     return `${at} ${counted(model.scene, step).drawn} couplings lead from pixels to tokens${right}`;
-  return `${at} ${beyond} of these ${shown.length} detectors tell tokens apart beyond chance${right}`;
+  return `${at} ${beyond} of these ${shown.length} detectors tell tokens apart${right}`;
 }
 
 export function nodeTip(bundle: Bundle, unit: number, step: number): Tip {

@@ -1,5 +1,5 @@
 /** Construction: how detectors are built from simpler ones, from pixels to tokens, step by step. */
-import { computed, effect, signal, type Signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import type { Bundle } from "../data/bundle";
 import { isBeyond, isDead, preferredToken } from "../data/facts";
@@ -8,9 +8,9 @@ import { useApp, type App } from "../shell/app";
 import { Drawing, type Size } from "../shell/drawing";
 import { Frame, Missing } from "../shell/frame";
 import { TokenPicker } from "../shell/token";
-import { prefersStill } from "../state/play";
 import type { Weights } from "../state/state";
 import { edgeAt, nodeAt, toWorld } from "./hit";
+import { glider } from "./glide";
 import { onTheWay, type Layout, type Node } from "./layout";
 import { Legend } from "./legend";
 import { model, type Amount, type Model } from "./model";
@@ -19,6 +19,7 @@ import { edgeTip, nodeTip, titleOf } from "./say";
 import { tableOf } from "./table";
 
 const LEAST_WIDTH = 720;
+const UNSEEN = { width: LEAST_WIDTH, height: 400 };
 const FEW: Amount = { perLayer: 12, perGap: 26 };
 const MANY: Amount = { perLayer: 24, perGap: 60 };
 const AT_FIRST: Camera = { zoom: 1, x: 0, y: 0 };
@@ -38,51 +39,19 @@ export function useConstruction(app: App, step?: () => number) {
     const made = computed((): Model | null => {
       void asked.value;
       const { width, height } = size.value;
-      const bundle = store.bundle.value;
-      if (width < 2)
-        return bundle.status("coupling") === "missing"
-          ? null
-          : model(bundle, store.state.peek(), amount.value, { width: LEAST_WIDTH, height: 400 });
-      return model(bundle, store.state.peek(), amount.value, {
-        width: Math.max(LEAST_WIDTH, width),
-        height,
-      });
+      const fit = Math.min(1, width / LEAST_WIDTH) || 1;
+      const room = width < 2 ? UNSEEN : { width: width / fit, height: height / fit };
+      return model(store.bundle.value, store.state.peek(), amount.value, room);
     });
     const position = step ?? (() => store.position.value);
     const way = signal<{ from: Layout | null; share: number }>({ from: null, share: 1 });
+    const glide = glider(way);
     effect(() => {
       const to = made.value?.layout ?? null;
-      if (to) ease(way, to);
+      if (to) glide(to);
     });
     return { size, camera, hovered, amount, made, position, way };
   }, []);
-}
-
-const EASE = 260;
-let before: Layout | null = null;
-
-/** Let nodes glide to the places that a selection gives them. */
-function ease(way: Signal<{ from: Layout | null; share: number }>, to: Layout): void {
-  const from = before;
-  before = to;
-  const isSame =
-    from !== null &&
-    from.width === to.width &&
-    from.height === to.height &&
-    from.guestsFrom !== to.guestsFrom;
-  if (!isSame || prefersStill()) {
-    way.value = { from: null, share: 1 };
-    return;
-  }
-  const start = performance.now();
-  way.value = { from, share: 0 };
-  const tick = (now: number) => {
-    if (before !== to) return;
-    const t = Math.min(1, (now - start) / EASE);
-    way.value = { from, share: t * t * (3 - 2 * t) };
-    if (t < 1) requestAnimationFrame(tick);
-  };
-  requestAnimationFrame(tick);
 }
 
 type Own = ReturnType<typeof useConstruction>;
@@ -207,7 +176,7 @@ export function Construction() {
   const app = useApp();
   const own = useConstruction(app);
   const made = own.made.value;
-  const { state } = app.store;
+  const state = app.store.still;
   const ready = made !== null;
   return (
     <Frame
@@ -234,7 +203,7 @@ const READINGS: readonly (readonly [Weights, string, string])[] = [
 
 function Tools({ own }: { own: Own }) {
   const { store } = useApp();
-  const { token, weights } = store.state.value;
+  const { token, weights } = store.still.value;
   const isMany = own.amount.value === MANY;
   return (
     <>

@@ -40,7 +40,7 @@ export function paintCard(pen: CanvasRenderingContext2D, size: Size, card: Card)
   const hasPicture = paintPictures(pen, card, isQuiet);
   const top = hasPicture ? HEAD + PICTURE + 6 : HEAD;
   paintTuning(pen, size, card, top);
-  paintLife(pen, size, card, Math.max(top + 38, size.height - 50));
+  paintLife(pen, size, card, top + (bundle.array("token_response") ? 42 : 6));
   if (isDead(bundle, unit, step)) {
     pen.fillStyle = palette.quiet;
     pen.font = `11px ${FONT}`;
@@ -157,7 +157,7 @@ function paintLife(
   pen.fillRect(at.x(stepAt(position, steps)) - 0.5, top, 1, bottom - top);
   pen.fillStyle = palette.quiet;
   pen.font = `9px ${FONT}`;
-  pen.textAlign = "right";
+  pen.textAlign = "left";
   pen.textBaseline = "top";
-  pen.fillText(show(most), right, top - 2);
+  pen.fillText(show(most), left, top - 3);
 }

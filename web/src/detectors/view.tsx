@@ -25,8 +25,8 @@ export function Detectors() {
   const { store } = app;
   const bundle = store.bundle.value;
   const order = useMemo(() => signal<Order>("selectivity"), []);
-  const { token, step } = store.state.value;
-  const layer = unitLayer(bundle, store.state.value.layer);
+  const { token, step } = store.still.value;
+  const layer = unitLayer(bundle, store.still.value.layer);
   const ready = bundle.array("unit_mean") !== null || bundle.array("token_signal") !== null;
   const units = ready ? ordered(bundle, layer, { token, step, order: order.value }) : [];
   return (
@@ -146,11 +146,11 @@ function One({ unit, style }: { unit: number; style: Record<string, string> }) {
           unit,
           position: store.position.value,
         }),
-      hover: () => nodeTip(app.bundle, unit, store.state.value.step),
+      hover: () => nodeTip(app.bundle, unit, store.still.value.step),
     }),
     [unit],
   );
-  const isChosen = store.state.value.unit === unit;
+  const isChosen = store.still.value.unit === unit;
   const name = app.bundle.units.name(unit);
   return (
     <button
@@ -178,7 +178,7 @@ function titleOf(bundle: Bundle, layer: number, step: number): string {
 }
 
 function tableOf({ bundle, store }: App, units: readonly number[]): Table {
-  const { step } = store.state.value;
+  const { step } = store.still.value;
   const { tokens, steps } = bundle.manifest;
   const response = bundle.array("token_response");
   return {

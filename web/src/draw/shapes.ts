@@ -17,8 +17,14 @@ const POLYGONS: readonly (readonly (readonly [number, number])[])[] = [
 /** Trace the token's shape: disc, square, triangle, diamond, ... */
 export function trace(pen: Pen, token: number, x: number, y: number, radius: number): void {
   pen.beginPath();
+  add(pen, token, x, y, radius);
+}
+
+/** Add the token's shape to the path that is being traced. */
+export function add(pen: Pen, token: number, x: number, y: number, radius: number): void {
   const corners = POLYGONS[((token % 8) + 8) % 8] ?? [];
   if (corners.length === 0) {
+    pen.moveTo(x + radius, y);
     pen.arc(x, y, radius, 0, 2 * Math.PI);
     return;
   }

@@ -48,7 +48,7 @@ export function Observations() {
       })}
     >
       <div class="observations" tabIndex={0} role="region" aria-label="Observations">
-        {texts.answers.length > 0 && (
+        {texts.answers.length > 0 && observations.length === 0 && (
           <ul class="answers">
             {texts.answers.map((line) => (
               <li key={line}>{line}</li>

@@ -17,7 +17,7 @@ export function softmax(logits: readonly number[]): number[] {
 export function ExemplarCard({ exemplar }: { exemplar: number }) {
   const { store, palette } = useApp();
   const bundle = store.bundle.value;
-  const { step } = store.state.value;
+  const { step } = store.still.value;
   const token = bundle.array("exemplar_token")?.at(exemplar) ?? Number.NaN;
   const logit = bundle.array("logit");
   const logits = bundle.manifest.tokens.map((_, k) => logit?.at(step, exemplar, k) ?? Number.NaN);

@@ -26,7 +26,7 @@ export function Frame({ title, how, name, table, tools, children }: FrameProps) 
     <section class="frame" aria-label={`${name} view`}>
       <header>
         <div class="said">
-          <h2>{title}</h2>
+          <h2 title={typeof title === "string" ? title : ""}>{title}</h2>
           <p class="how">{how}</p>
         </div>
         <div class="files">

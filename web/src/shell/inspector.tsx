@@ -7,7 +7,7 @@ import { UnitCard } from "./unit-card";
 
 export function Inspector() {
   const { store } = useApp();
-  const { unit, token, exemplar } = store.state.value;
+  const { unit, token, exemplar } = store.still.value;
   const isEmpty = unit === null && token === null && exemplar === null;
   return (
     <aside class="inspector" aria-label="Inspector" tabIndex={0}>

@@ -19,7 +19,7 @@ export function PairCard() {
   const pair = useMemo(() => signal<[number, number]>(hardest(tokens.length)), []);
   const [a, b] = pair.value;
   if (tokens.length < 2) return null;
-  const { step } = store.state.value;
+  const { step } = store.still.value;
   const layers = apart(bundle, a, b);
   const first = layers.reduce<(typeof layers)[number] | null>(
     (best, one) => (best && best.by <= one.by ? best : one),
@@ -155,7 +155,7 @@ function Confused({ a, b }: { a: number; b: number }) {
   const { store } = useApp();
   const bundle = store.bundle.value;
   const confusion = bundle.array("confusion");
-  const { step } = store.state.value;
+  const { step } = store.still.value;
   const { tokens } = bundle.manifest;
   if (!confusion) return null;
   return (

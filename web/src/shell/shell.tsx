@@ -46,7 +46,7 @@ export function Shell() {
   useEffect(() => {
     document.documentElement.dataset["theme"] = isDark ? "dark" : "light";
   }, [isDark]);
-  const { view } = store.state.value;
+  const { view } = store.still.value;
   const Current = VIEW[view];
   return (
     <div class="page">

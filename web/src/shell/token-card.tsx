@@ -12,7 +12,7 @@ const SHOWN = 8;
 export function TokenCard({ token }: { token: number }) {
   const { store, palette } = useApp();
   const bundle = store.bundle.value;
-  const { step } = store.state.value;
+  const { step } = store.still.value;
   const name = bundle.manifest.tokens[token] ?? "";
   const own = bundle.array("exemplar_token");
   const exemplars = own

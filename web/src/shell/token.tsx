@@ -24,7 +24,7 @@ export function TokenName({ token }: { token: number }) {
 /** Buttons that choose a token, and let it go. */
 export function TokenPicker({ label = "Token" }: { label?: string }) {
   const { store } = useApp();
-  const { token } = store.state.value;
+  const { token } = store.still.value;
   return (
     <div class="picker" role="group" aria-label={label}>
       {store.bundle.value.manifest.tokens.map((name, k) => (

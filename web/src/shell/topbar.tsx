@@ -16,8 +16,8 @@ const NAMES: Record<View, string> = {
 export function TopBar({ help }: { help(): void }) {
   const { store, palette, live } = useApp();
   const bundle = store.bundle.value;
-  const { run, steps } = bundle.manifest;
-  const { view, step } = store.state.value;
+  const { run } = bundle.manifest;
+  const { view, step } = store.still.value;
   const accuracy = bundle.array("accuracy")?.at(step, 1) ?? null;
   const isDark = palette.value.isDark;
   return (
@@ -27,9 +27,6 @@ export function TopBar({ help }: { help(): void }) {
         {run.task !== "" && run.task !== run.name && <span>{run.task}</span>}
       </h1>
       <p class="now" aria-live="off">
-        <span>
-          step <b>{(steps[step] ?? 0).toLocaleString("en")}</b>
-        </span>
         <span>
           accuracy{" "}
           <b>

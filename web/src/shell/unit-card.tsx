@@ -15,7 +15,7 @@ export function UnitCard({ unit }: { unit: number }) {
   const app = useApp();
   const { store } = app;
   const bundle = store.bundle.value;
-  const { step } = store.state.value;
+  const { step } = store.still.value;
   const at = bundle.manifest.steps[step] ?? 0;
   const name = bundle.units.name(unit);
   const token = preferredToken(bundle, unit, step);
@@ -132,7 +132,7 @@ function Tuning({ unit }: { unit: number }) {
   const app = useApp();
   const bundle = app.store.bundle.value;
   const response = bundle.array("token_response");
-  const { step } = app.store.state.value;
+  const { step } = app.store.still.value;
   if (!response) return null;
   const values = bundle.manifest.tokens.map((_, token) => response.at(step, unit, token));
   const most = Math.max(0.5, ...values.map((v) => Math.abs(v) || 0));
@@ -187,7 +187,7 @@ function Links({
   const app = useApp();
   const { store, palette } = app;
   const bundle = store.bundle.value;
-  const { step, token, weights } = store.state.value;
+  const { step, token, weights } = store.still.value;
   const couplings = couplingsOf(bundle);
   if (!couplings) return null;
   const found = neighbours(couplings, unit, direction, step, { weights, token }, 6);
@@ -209,10 +209,10 @@ function Links({
         </span>
       </h3>
       <ul class="rows">
-        {found.map(({ unit: other, weight }) => {
+        {found.map(({ unit: other, weight, edge }) => {
           const [r, g, b] = weight < 0 ? palette.value.negative : palette.value.positive;
           return (
-            <li key={other}>
+            <li key={edge}>
               <button
                 type="button"
                 disabled={bundle.units.isPixel(other)}

@@ -1,5 +1,5 @@
 /** The page's one state, kept in its address; and where the film is just now. */
-import { batch, signal } from "@preact/signals";
+import { batch, computed, effect, signal, type ReadonlySignal } from "@preact/signals";
 import type { Bundle } from "../data/bundle";
 import { formatState, initialState, isPlace, parseState, type Names, type State } from "./state";
 
@@ -11,7 +11,11 @@ export class Store {
   readonly state;
   /** Position among the recorded steps, also between two of them while the film plays. */
   readonly position;
+  /** The state as words and tables show it: while the slider moves, its step follows calmly. */
+  readonly still: ReadonlySignal<State>;
+  readonly token: ReadonlySignal<number | null>;
   readonly playing = signal(false);
+  private readonly calmStep;
   private names: Names;
   private timer: number | undefined;
 
@@ -20,6 +24,10 @@ export class Store {
     this.bundle = signal(bundle);
     this.state = signal(parseState(location.hash, this.names));
     this.position = signal(this.state.value.step);
+    this.token = computed(() => this.state.value.token);
+    this.calmStep = signal(this.state.value.step);
+    this.still = stillOf(this.state, this.calmStep);
+    follow(this.state, this.calmStep);
     addEventListener("popstate", () => this.read());
     addEventListener("hashchange", () => this.read());
   }
@@ -91,6 +99,37 @@ export class Store {
       // A frame without an address of its own, as in a notebook: the state lives without one.
     }
   }
+}
+
+/** At most so often, in milliseconds, do words follow the moving slider. */
+const CALM = 90;
+
+/** Let one step follow the state's, not more often than is calm. */
+function follow(state: ReadonlySignal<State>, calm: { value: number }): void {
+  let timer: number | undefined;
+  let last = 0;
+  effect(() => {
+    const { step } = state.value;
+    clearTimeout(timer);
+    const wait = CALM - (performance.now() - last);
+    const now = () => {
+      last = performance.now();
+      calm.value = step;
+    };
+    if (wait <= 0) now();
+    else timer = window.setTimeout(now, wait);
+  });
+}
+
+/** The state with the calm step; the same object while neither has changed. */
+function stillOf(state: ReadonlySignal<State>, calm: ReadonlySignal<number>) {
+  let kept = state.peek();
+  return computed(() => {
+    const next = { ...state.value, step: calm.value };
+    const keys = Object.keys(next) as (keyof State)[];
+    if (keys.some((key) => next[key] !== kept[key])) kept = next;
+    return kept;
+  });
 }
 
 function namesOf(bundle: Bundle): Names {

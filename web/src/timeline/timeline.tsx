@@ -86,7 +86,7 @@ function Track({ shown }: { shown: readonly Row[] }) {
         axis: axisOf(bundle, now),
         parts: parts(now, nRows),
         rows: shown,
-        token: tokenOf(app),
+        token: store.token.value,
       });
     },
     [nRows],
@@ -179,11 +179,6 @@ function positionX({ x }: Axis, steps: readonly number[], position: number): num
   const [a, b] = [x(steps[k] ?? 0), x(steps[k + 1] ?? steps[k] ?? 0)];
   return a + (b - a) * (position - k);
 }
-
-const tokenOf = (app: App): number | null => {
-  const { token } = app.store.state.value;
-  return token;
-};
 
 function tipAt(app: App, x: number, y: number, size: Size, shown: readonly Row[]): Tip | null {
   const { bundle } = app;

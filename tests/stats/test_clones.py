@@ -91,3 +91,12 @@ def test_limits_that_do_not_ascend_are_refused() -> None:
     images, token = images_of(12, 4)
     with pytest.raises(InputError, match=r"ascending limits, got \(255, 0\)"):
         gaussian_clones(images, token, token, rng=np.random.default_rng(0), limits=(255, 0))
+
+
+def test_columns_that_are_drawn_apart_keep_their_covariance(monkeypatch):
+    rng = np.random.default_rng(3)
+    images, token = rng.normal(size=(12, 5, 2)), np.arange(12) % 3
+    whole = gaussian_clones(images, token, token, rng=np.random.default_rng(0))
+    monkeypatch.setattr("ontogeny.stats.clones._COLUMNS", 3)
+    parts = gaussian_clones(images, token, token, rng=np.random.default_rng(0))
+    assert_allclose(parts, whole, rtol=1e-10)

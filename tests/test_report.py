@@ -64,7 +64,8 @@ def test_every_figure_has_what_is_seen_a_definition_and_a_null(written):
     keys = [a["id"] for tag, a in page.tags if tag == "section"]
     assert keys == ["learning", "tokens", "things", "differentiation", "trees", "clusters",
                     "modes", "clones", "maps", "readout", "collapse",
-                    "distances", "dimension", "likeness", "lives", "signal", "onsets", "units", "couplings", "ancestry", "filters", "exemplars"]  # fmt: skip
+                    "distances", "dimension", "likeness", "lives", "signal",
+                    "onsets", "units", "couplings", "ancestry", "filters", "exemplars"]  # fmt: skip
     assert page.text.count("Definition.") == len(keys)
     assert page.text.count("Null.") == len(keys)
     assert "Not shown" not in page.text

@@ -1,0 +1,150 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { Bundle } from "../src/data/bundle";
+import { isBeyond, onsets, preferredToken } from "../src/data/facts";
+import { readState } from "../src/data/live";
+import { readManifest } from "../src/data/manifest";
+import { nearest } from "../src/data/pictures";
+import { fromBase64, gunzip } from "../src/data/source";
+import { PIXEL, Units } from "../src/data/units";
+import { find } from "../src/state/find";
+import { made } from "./helpers";
+
+describe("a bundle", () => {
+  it("fetches a blob once, when first asked, and then has its arrays", async () => {
+    const asked: string[] = [];
+    const manifest = readManifest({
+      steps: [0], arrays: { loss: { blob: "base", offset: 0, dtype: "float32", shape: [1], dims: ["step"] } },
+    }); // prettier-ignore
+    const bundle = new Bundle(manifest, {
+      isLive: false, address: () => null, manifest: async () => manifest,
+      blob: async (name) => { asked.push(name); return new Float32Array([0.5]).buffer; },
+    }); // prettier-ignore
+    expect(bundle.array("loss")).toBeNull();
+    expect(bundle.status("loss")).toBe("loading");
+    await bundle.load("base");
+    expect(bundle.array("loss")?.at(0)).toBe(0.5);
+    expect(asked).toEqual(["base"]);
+    expect(bundle.status("nothing")).toBe("missing");
+  });
+
+  it("says so, and does not throw, where a blob cannot be had", async () => {
+    const manifest = readManifest({
+      arrays: { loss: { blob: "base", offset: 0, dtype: "float32", shape: [1], dims: ["step"] } },
+    });
+    const bundle = new Bundle(manifest, {
+      isLive: false, address: () => null, manifest: async () => manifest, blob: () => Promise.reject(new Error("gone")),
+    }); // prettier-ignore
+    await bundle.load("base");
+    expect(bundle.array("loss")).toBeNull();
+    expect(bundle.status("loss")).toBe("missing");
+    expect(bundle.why("nothing of the kind")).toBe("gone");
+  });
+
+  it("keeps blobs that have not changed when the run grows", async () => {
+    let count = 0;
+    const manifest = (hash: string) =>
+      readManifest({
+        blobs: { base: { bytes: 4, hash } },
+        arrays: { a: { blob: "base", offset: 0, dtype: "float32", shape: [1], dims: ["x"] } },
+      });
+    const source = {
+      isLive: true,
+      address: () => null,
+      manifest: async () => manifest("1"),
+      blob: async () => new Float32Array([++count]).buffer,
+    };
+    const first = new Bundle(manifest("1"), source);
+    await first.load("base");
+    const same = new Bundle(manifest("1"), source, first);
+    await same.load("base");
+    const other = new Bundle(manifest("2"), source, first);
+    await other.load("base");
+    expect([same.array("a")?.at(0), other.array("a")?.at(0)]).toEqual([1, 2]);
+  });
+
+  it("survives any manifest", () => {
+    for (const given of [
+      null,
+      3,
+      [],
+      {},
+      {
+        steps: "x",
+        layers: [null],
+        arrays: { a: 1, b: { shape: [-1] } },
+        sheets: { s: {} },
+        observations: [{}],
+      },
+    ]) {
+      const manifest = readManifest(given);
+      expect(manifest.steps).toEqual([]);
+      expect(Object.keys(manifest.arrays)).toEqual([]);
+    }
+  });
+
+  it("does not take names of an object's own for arrays", () => {
+    expect(readManifest({}).arrays["constructor"]).toBeUndefined();
+  });
+});
+
+describe("embedded blobs", () => {
+  it("are had back from base64 and gzip", async () => {
+    const packed = gzipSync(Buffer.from([1, 2, 250]));
+    const plain = await gunzip(fromBase64(packed.toString("base64")));
+    expect([...new Uint8Array(plain)]).toEqual([1, 2, 250]);
+  });
+});
+
+describe("units", () => {
+  const units = new Units([
+    { name: "conv1", kind: "conv", first: 0, count: 4 },
+    { name: "conv10", kind: "conv", first: 4, count: 2 },
+  ]);
+  it.each([["conv1:3", 3], ["conv10:0", 4], ["conv1:4", null], ["conv:1", null], ["conv1:-1", null], ["", null]])(
+    "have the index of their name: %s", (name, index) => expect(units.index(name)).toBe(index)); // prettier-ignore
+  it("have names back, and pixels theirs", () => {
+    expect([units.name(5), units.name(PIXEL - 2), units.name(99)]).toEqual([
+      "conv10:1",
+      "pixels:2",
+      "–",
+    ]);
+    expect(units.layer(PIXEL)).toBe(-1);
+  });
+});
+
+describe("facts", () => {
+  it("know a unit's token, null and onset", async () => {
+    const bundle = await made();
+    const last = bundle.manifest.steps.length - 1;
+    expect(preferredToken(bundle, 1216 + 2, 0)).toBe(2);
+    expect(preferredToken(bundle, 0, 0)).toBeNull();
+    expect(isBeyond(bundle, 1000, last)).toBe(true);
+    expect(onsets(bundle).find((one) => one.name === "roses")?.kind).toBe("token");
+  });
+  it("take the film's step that is nearest on the log scale", () => {
+    expect(nearest([0, 10, 100], 40)).toBe(2);
+    expect(nearest([0, 10, 100], 2)).toBe(0);
+  });
+  it("read what the server says, and nothing from nonsense", () => {
+    expect(readState('{"state":"training","step":3,"of":9}')).toEqual({
+      state: "training",
+      step: 3,
+      of: 9,
+    });
+    expect(readState("x")).toBeNull();
+    expect(readState('{"state":3}')).toBeNull();
+  });
+});
+
+describe("search", () => {
+  it("finds units, tokens, steps and layers", async () => {
+    const bundle = await made();
+    expect(find("conv5:17", bundle)[0]?.change).toEqual({ unit: 209 });
+    expect(find("conv5 17", bundle)[0]?.name).toBe("conv5:17");
+    expect(find("tul", bundle)[0]?.change.token).toBe(4);
+    expect(find("1200", bundle)[0]?.kind).toBe("step");
+    expect(find("fc1", bundle).some((one) => one.kind === "layer")).toBe(true);
+    expect(find("zzz", bundle)).toEqual([]);
+  });
+});

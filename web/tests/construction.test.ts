@@ -1,0 +1,176 @@
+import { describe, expect, it } from "vitest";
+import { follow, lineage } from "../src/construction/ancestry";
+import { couplingsOf, edgesOf, listEdges, weightAt } from "../src/construction/couplings";
+import { nodeAt } from "../src/construction/hit";
+import { layout, order } from "../src/construction/layout";
+import { model } from "../src/construction/model";
+import { presence, weightIn } from "../src/construction/scene";
+import { chooseUnits, flows } from "../src/construction/shown";
+import { PIXEL } from "../src/data/units";
+import { made } from "./helpers";
+
+const ROOM = { width: 1000, height: 500 };
+const AMOUNT = { perLayer: 12, perGap: 26 };
+const ASKED = { unit: null, token: null, weights: "total" as const };
+
+async function parts() {
+  const bundle = await made();
+  const couplings = couplingsOf(bundle);
+  if (!couplings) throw new Error("the sample has couplings");
+  return { bundle, couplings };
+}
+
+describe("edges", () => {
+  it("are listed by their ends, each once", () => {
+    const lists = listEdges(Int32Array.from([2, 0, 2, PIXEL, 1]), 3);
+    expect([0, 1, 2].map((unit) => [...edgesOf(lists, unit)])).toEqual([[1], [4], [0, 2]]);
+    expect([...edgesOf(lists, PIXEL)]).toEqual([]);
+  });
+
+  it("weigh by the token's contrast where there is a token", async () => {
+    const { couplings } = await parts();
+    const total = weightAt(couplings, 40, 11, { weights: "total", token: null });
+    expect(total).toBe(couplings.fields.total.at(11, 40));
+    expect(weightAt(couplings, 40, 11, { weights: "total", token: 3 })).toBe(
+      couplings.fields.contrast?.at(11, 40, 3),
+    );
+  });
+});
+
+describe("who is shown", () => {
+  it("is at most so many a layer, all of a small layer, and some for every token", async () => {
+    const { bundle, couplings } = await parts();
+    const all = flows(couplings, bundle.units, 5);
+    const shown = chooseUnits(all, bundle.units, 12);
+    expect(shown.map((layer) => layer.length)).toEqual([12, 12, 12, 12, 12, 12, 12, 12, 12, 5]);
+    const fc1 = shown[8] ?? [];
+    for (const flow of all.slice(0, 5)) {
+      const best = [...flow.keys()]
+        .filter((u) => u >= 960 && u < 1216)
+        .sort((a, b) => (flow[b] ?? 0) - (flow[a] ?? 0))[0];
+      expect(fc1).toContain(best);
+    }
+  });
+});
+
+describe("the layout", () => {
+  it("gives every node its own place, tokens in their order, none over another", async () => {
+    const { bundle } = await parts();
+    const { layout: placed } = model(bundle, ASKED, AMOUNT, ROOM) ?? {};
+    const nodes = placed?.nodes ?? [];
+    for (const a of nodes) {
+      for (const b of nodes) {
+        if (a === b || a.column !== b.column) continue;
+        expect(Math.abs(a.y - b.y)).toBeGreaterThan(Math.min(a.size, b.size) * 0.99);
+      }
+      expect(a.y).toBeGreaterThan(0);
+      expect(a.y).toBeLessThan(ROOM.height);
+    }
+    expect(nodes.filter((n) => n.column === 10).map((n) => n.unit)).toEqual([
+      1216, 1217, 1218, 1219, 1220,
+    ]);
+  });
+
+  it("does not depend on the step, and is the same each time", async () => {
+    const { bundle } = await parts();
+    const again = await made();
+    const place = (b: typeof bundle) =>
+      model(b, ASKED, AMOUNT, ROOM)?.layout.nodes.map((n) => [n.unit, n.x, n.y]);
+    expect(place(bundle)).toEqual(place(again));
+  });
+
+  it("keeps each column's order when a selection brings others in below", async () => {
+    const { bundle } = await parts();
+    const before = model(bundle, ASKED, AMOUNT, ROOM)?.layout;
+    const after = model(bundle, { ...ASKED, token: 2 }, AMOUNT, ROOM)?.layout;
+    const rows = (l: typeof before, column: number) =>
+      l?.nodes
+        .filter((n) => n.column === column && !n.isGuest)
+        .sort((a, b) => a.y - b.y)
+        .map((n) => n.unit);
+    for (let column = 0; column <= 10; column++)
+      expect(rows(after, column)).toEqual(rows(before, column));
+    for (const guest of after?.nodes.filter((n) => n.isGuest) ?? []) {
+      expect(guest.y).toBeGreaterThan(after?.guestsFrom ?? Infinity);
+      expect(guest.y + guest.size / 2).toBeLessThanOrEqual(ROOM.height);
+    }
+  });
+
+  it("puts coupled units beside each other", async () => {
+    const { couplings } = await parts();
+    const shown = [
+      [0, 1, 2, 3],
+      [32, 33, 34, 35],
+    ];
+    const sorted = order(couplings, shown);
+    expect(sorted.map((column) => [...column].sort((a, b) => a - b))).toEqual(shown);
+  });
+
+  it("is hit where its nodes are", async () => {
+    const { bundle } = await parts();
+    const placed = layout([[0, 1]], [], bundle.units, 3, ROOM);
+    const node = placed.byUnit.get(1);
+    expect(nodeAt(placed.nodes, (node?.x ?? 0) + 2, node?.y ?? 0)?.unit).toBe(1);
+    expect(nodeAt(placed.nodes, 500, -20)).toBeNull();
+  });
+});
+
+describe("ancestry", () => {
+  const size = (couplings: NonNullable<ReturnType<typeof couplingsOf>>) => (edge: number) =>
+    Math.abs(weightAt(couplings, edge, 11, { weights: "total", token: null }));
+
+  it("leads down to the pixels and up to the tokens, never sideways", async () => {
+    const { bundle, couplings } = await parts();
+    const found = lineage(couplings, bundle.units, 209, size(couplings));
+    const layers = new Set([...found.units.keys()].map((unit) => bundle.units.layer(unit)));
+    expect([...layers].sort((a, b) => a - b)).toEqual([-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect([...found.units.keys()].filter((unit) => bundle.units.layer(unit) === 4)).toEqual([209]);
+  });
+
+  it("follows the strongest edges, so many from each and so many a layer", async () => {
+    const { bundle, couplings } = await parts();
+    const weigh = size(couplings);
+    const found = follow(couplings, bundle.units, 209, "down", weigh, { each: 2, layer: 3 });
+    const own = [...edgesOf(couplings.into, 209)].sort((a, b) => weigh(b) - weigh(a));
+    expect([...found.edges.keys()].filter((edge) => couplings.target[edge] === 209).sort()).toEqual(
+      own.slice(0, 2).sort(),
+    );
+    for (let layer = 0; layer < 4; layer++) {
+      expect(
+        [...found.units.keys()].filter((u) => bundle.units.layer(u) === layer).length,
+      ).toBeLessThanOrEqual(3);
+    }
+  });
+
+  it("multiplies sizes along a path", async () => {
+    const { bundle, couplings } = await parts();
+    const found = follow(couplings, bundle.units, 209, "down", () => 0.5, { each: 1, layer: 1 });
+    expect([...found.edges.values()]).toEqual([0.5, 0.25, 0.125, 0.0625, 0.03125]);
+  });
+});
+
+describe("the scene", () => {
+  it("lets edges fade in above their threshold", () => {
+    expect(presence(0.1, 0.2)).toBe(0);
+    expect(presence(0.3, 0.2)).toBe(1);
+    expect(presence(0.2, 0.2)).toBeGreaterThan(0.3);
+    expect(presence(Number.NaN, 0.2)).toBe(0);
+    expect(presence(0, 0)).toBe(0);
+  });
+
+  it("holds the weights of every step, and those between", async () => {
+    const { bundle } = await parts();
+    const found = model(bundle, ASKED, AMOUNT, ROOM);
+    if (!found) throw new Error("the sample has couplings");
+    const { scene, couplings } = found;
+    const [a, b] = [weightIn(scene, 5, 3), weightIn(scene, 5, 4)];
+    expect(a).toBeCloseTo(couplings.fields.total.at(3, scene.edges[5] ?? -1), 6);
+    expect(weightIn(scene, 5, 3.5)).toBeCloseTo((a + b) / 2, 6);
+  });
+
+  it("is empty-handed, not wrong, where there are no couplings", async () => {
+    const bundle = await made();
+    delete bundle.manifest.arrays["coupling"];
+    expect(model(bundle, ASKED, AMOUNT, ROOM)).toBeNull();
+  });
+});

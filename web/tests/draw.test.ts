@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import { ends, mapPosition, placesOf, spots } from "../src/categories/places";
+import { inSight, ordered } from "../src/detectors/order";
+import { interval, percent, show } from "../src/draw/canvas";
+import { diverging, palette, tokenColours, viridis } from "../src/draw/colour";
+import { csv } from "../src/draw/download";
+import { path } from "../src/draw/shapes";
+import { softmax } from "../src/shell/exemplar-card";
+import { apart, tellers } from "../src/shell/pair";
+import { axis, ticks } from "../src/timeline/axis";
+import { rows } from "../src/timeline/rows";
+import { made } from "./helpers";
+
+describe("colours", () => {
+  it("of tokens are the run's own where they are colours, else Okabe-Ito's; black is the ink", () => {
+    expect(tokenColours(3, ["#112233", "url(x)", "#000000"], "#eeeeee")).toEqual([
+      "#112233",
+      "#E69F00",
+      "#eeeeee",
+    ]);
+  });
+  it("run from dark to light, and from one sign to the other through the ground", () => {
+    expect(viridis(0)).toEqual([68, 1, 84]);
+    expect(viridis(2)).toEqual([253, 231, 37]);
+    expect(diverging(0)).toEqual([250, 250, 250]);
+    expect(diverging(1)).not.toEqual(diverging(-1));
+    expect(palette(true, 5, []).tokens).toHaveLength(5);
+  });
+  it("go with a shape of their own", () => {
+    expect(new Set([0, 1, 2, 3, 4, 5, 6, 7].map((token) => path(token, 5))).size).toBe(8);
+  });
+});
+
+describe("numbers as text", () => {
+  it.each([[Number.NaN, "–"], [null, "–"], [Infinity, "–"], [0, "0"], [-0.5, "−0.50"], [1234, "1,234"], [0.0004, "4.0e-4"], [12.34, "12.3"]])(
+    "%s is %s", (value, text) => expect(show(value)).toBe(text)); // prettier-ignore
+  it("say shares and intervals", () => {
+    expect(percent(0.456)).toBe("46%");
+    expect(percent(Number.NaN)).toBe("–");
+    expect(interval(3, 8)).toBe("between steps 3 and 8");
+    expect(interval(3, Infinity)).toBe("not within this run");
+    expect(interval(Number.NaN, 8)).toBe("by step 8");
+  });
+  it("are safe in a table", () => {
+    const table = csv({
+      columns: ["a", "b"],
+      rows: [
+        ["=1+1", Number.NaN],
+        ['x,"y"', 2],
+      ],
+    });
+    expect(table).toBe('a,b\n\'=1+1,\n"x,""y""",2\n');
+  });
+  it("are shares of one after softmax", () => {
+    expect(softmax([1000, 1000]).map((v) => v)).toEqual([0.5, 0.5]);
+  });
+});
+
+describe("the axis of steps", () => {
+  const steps = [0, 1, 3, 10, 100];
+  it("goes to and fro", () => {
+    const own = axis(steps, 50, 550);
+    expect([own.x(0), own.x(100)]).toEqual([50, 550]);
+    steps.forEach((step, k) => expect(own.position(own.x(step))).toBeCloseTo(k, 8));
+    expect([own.position(-10), own.position(9999)]).toEqual([0, 4]);
+  });
+  it("has room between its numbers, and ends with the last step", () => {
+    expect(ticks(1200, 600).at(-1)).toBe(1200);
+    expect(ticks(1200, 120).length).toBeLessThan(5);
+  });
+});
+
+describe("the map", () => {
+  it("puts exemplars where they are at a map's step, and half-way between", async () => {
+    const bundle = await made();
+    const places = placesOf(bundle);
+    if (!places) throw new Error("the sample has maps");
+    expect(mapPosition(places, places.steps[1] ?? 0)).toBeCloseTo(1, 8);
+    const at = (position: number) => spots(places, 9, position, 100)[3];
+    expect(at(0.5)?.x).toBeCloseTo(((at(0)?.x ?? 0) + (at(1)?.x ?? 0)) / 2, 3);
+    expect(spots(places, 9, 0, 100)).toHaveLength(40);
+  });
+  it("leaves a few far ones out of its frame", () => {
+    expect(ends(Array.from({ length: 1001 }, (_, k) => k))).toEqual([4, 996]);
+  });
+});
+
+describe("detectors", () => {
+  it("are filtered by token and ordered", async () => {
+    const bundle = await made();
+    const last = bundle.manifest.steps.length - 1;
+    const all = ordered(bundle, 4, { token: null, step: last, order: "index" });
+    expect(all).toHaveLength(128);
+    const own = ordered(bundle, 4, { token: 1, step: last, order: "selectivity" });
+    const signal = bundle.array("token_signal");
+    const values = own.map((unit) => signal?.at(last, unit) ?? 0);
+    expect(values).toEqual([...values].sort((a, b) => b - a));
+    expect(own.length).toBeLessThan(128);
+  });
+  it("are drawn only where they are in sight", () => {
+    expect(inSight(1000, 500, 100, 40)).toEqual({ from: 9, to: 16 });
+    expect(inSight(0, 500, 100, 2)).toEqual({ from: 0, to: 2 });
+  });
+});
+
+describe("telling two tokens apart", () => {
+  it("names the layers where it came, and the units that do it", async () => {
+    const bundle = await made();
+    const found = apart(bundle, 4, 2);
+    expect(found.map((one) => one.layer)).toContain("fc1");
+    expect(found.map((one) => one.layer)).not.toContain("pixels");
+    const units = tellers(bundle, 4, 2, bundle.manifest.steps.length - 1, 5);
+    expect(units).toHaveLength(5);
+    expect(Math.abs(units[0]?.difference ?? 0)).toBeGreaterThanOrEqual(
+      Math.abs(units[4]?.difference ?? 0),
+    );
+  });
+  it("has a row for each token and layer in the raster", async () => {
+    const bundle = await made();
+    expect(
+      rows(bundle)
+        .map((row) => row.name)
+        .slice(0, 6),
+    ).toEqual(["daisy", "dandelion", "roses", "sunflowers", "tulips", "pixels"]);
+  });
+});

@@ -15,7 +15,7 @@ def planted(*, after=4):
     rng = np.random.default_rng(0)
     third = {}
     for name in record["unit"].values:
-        layer, _, channel = name.partition(":")
+        channel = name.partition(":")[2]
         third[name] = int(channel) % 3
     for edge, (s, t) in enumerate(
         zip(record["source"].values, record["target"].values, strict=True)

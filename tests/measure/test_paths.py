@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -19,7 +21,7 @@ def planted(*, after=6):
     contrast = record["coupling_contrast"].values
     contrast[:] = np.abs(contrast) * 0.1
     for strength, chain in zip((0.9, 0.7), CHAINS, strict=True):
-        for source, target in zip(chain[:-1], chain[1:], strict=True):
+        for source, target in pairwise(chain):
             contrast[after:, edge_index(record, source, target), 1] = strength
     return record
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
@@ -38,21 +39,69 @@ def coupling_graph(
         Where to draw.
     """
     ax = _layered(ax, couplings.attrs["layers"])
-    ends = _pairs(couplings)
-    strength = couplings["strength"].values
+    _draw(ax, couplings, _common_places([couplings]), tokens=tokens, unit_token=unit_token or {})
+    return ax
+
+
+def coupling_graphs(
+    couplings: Sequence[xr.Dataset],
+    *,
+    tokens: Sequence[str] = (),
+    unit_token: Mapping[str, int] | None = None,
+) -> list[Axes]:
+    """Draw the strongest couplings at several steps, one below the other.
+
+    A unit keeps its place over the steps, so that what comes and goes is what has changed; it is
+    drawn where it is among the strongest.
+
+    Parameters
+    ----------
+    couplings
+        `ontogeny.measure.strongest_couplings`, one per step.
+    tokens
+        Names of the logits, in their order.
+    unit_token
+        Units to be drawn in a token's colour, with the token's index.
+    """
+    places = _common_places(couplings)
+    size = (9.0, 3.6 * len(couplings))
+    _, grid = plt.subplots(len(couplings), figsize=size, layout="constrained", squeeze=False)
+    axes = [_layered(ax, couplings[0].attrs["layers"]) for ax in grid[:, 0]]
+    for ax, found in zip(axes, couplings, strict=True):
+        _draw(ax, found, places, tokens=tokens, unit_token=unit_token or {})
+        ax.set_title(f"step {found.attrs['step']:,}", fontsize=style.TEXT, loc="left")
+    return axes
+
+
+def _common_places(couplings: Sequence[xr.Dataset]) -> dict[str, Place]:
+    """Return places that serve all graphs."""
+    ends = [pair for found in couplings for pair in _pairs(found)]
+    sizes = np.abs(np.concatenate([found["strength"].values for found in couplings]))
+    nodes = list(dict.fromkeys(str(n) for found in couplings for n in found["node"].values))
+    return _places(nodes, couplings[0].attrs["layers"], ends, sizes)
+
+
+def _draw(
+    ax: Axes,
+    couplings: xr.Dataset,
+    places: dict[str, Place],
+    *,
+    tokens: Sequence[str],
+    unit_token: Mapping[str, int],
+) -> None:
+    """Draw one graph's curves, weak ones first, and its nodes."""
+    ends, strength = _pairs(couplings), couplings["strength"].values
     nodes = [str(name) for name in couplings["node"].values]
-    places = _places(nodes, couplings.attrs["layers"], ends, np.abs(strength))
     relative = _relative(ends, np.abs(strength))
     for k in np.argsort(relative):
         colour = style.POSITIVE if strength[k] > 0 else style.NEGATIVE
         _edge(ax, places[ends[k][0]], places[ends[k][1]], colour=colour, share=float(relative[k]))
     flow = dict(zip(nodes, (couplings["flow"] / couplings["flow"].max()).values, strict=True))
     for name in nodes:
-        index = (unit_token or {}).get(name, -1)
+        index = unit_token.get(name, -1)
         colour = style.token_colour(index) if index >= 0 else _NODE
         _node(ax, name, places[name], size=40 + 220 * flow[name], colour=colour)
         _node_label(ax, name, places[name], tokens)
-    return ax
 
 
 def ancestry_graph(

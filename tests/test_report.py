@@ -100,7 +100,7 @@ def test_same_run_gives_the_same_bytes(written):
     report(file.parent, progress=said.append)
     assert file.read_bytes() == first
     assert not list(file.parent.glob(".*.tmp"))
-    assert said == ["measures are fresh", *(f"drawing {name}" for name in SECTIONS)]
+    assert said == ["measures: fresh", *(f"drawing {name}" for name in SECTIONS)]
 
 
 def test_missing_pieces_are_named_with_their_reason(tmp_path):

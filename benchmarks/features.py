@@ -24,9 +24,15 @@ UNITS = 16
 """Of each of these layers, in one batch."""
 COMPARED = {"conv4": 4, "conv6": 4, "conv8": 4, "fc1": 4, "logits": 4}
 PEER_RATES = {"its own rate": 0.009, "its best rate": 0.2}
-"""Learning rates of dreamlens: its default, and the best of .009, .02, .05, .1 and .2 for 64 steps."""
+"""Learning rates of dreamlens: its default, and the best of .009, .02, .05, .1, .2 in 64 steps."""
 UNPENALISED = Recipe(
-    steps=STEPS, variation_weight=0, prior_weight=0, jitter=1 / 16, zoom=0.1, learning_rate=1.0
+    steps=STEPS,
+    variation_weight=0,
+    prior_weight=0,
+    jitter=1 / 16,
+    zoom=0.1,
+    decay=0.7,
+    learning_rate=1.0,
 )
 """Ours without what trades activation for readability; dreamlens has no such penalty. The one that
 keeps pixels within 0 ... 1 stays: dreamlens cannot leave that range."""

@@ -72,7 +72,7 @@ describe("a bundle", () => {
       {
         steps: "x",
         layers: [null],
-        arrays: { a: 1, b: { shape: [-1] } },
+        arrays: { a: 1, b: { dtype: "int8", shape: [-1], dims: ["x"] } },
         sheets: { s: {} },
         observations: [{}],
       },

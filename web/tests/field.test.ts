@@ -14,6 +14,17 @@ describe("an array of the bundle", () => {
     expect([own?.at(0, 0), own?.at(0, 2), own?.at(1, 0), own?.at(1, 2)]).toEqual([1, 3, 4, 6]);
   });
 
+  it("is read so with three dims too, and has nothing beyond the end of a row", () => {
+    const own = field(
+      "a",
+      entry("uint8", [2, 2, 3]),
+      Uint8Array.from({ length: 12 }, (_, k) => k).buffer,
+    );
+    expect([own?.at(1, 0, 0), own?.at(1, 1, 2), own?.at(0, 1, 1)]).toEqual([6, 11, 4]);
+    expect(own?.at(0, 0, 3)).toBeNaN();
+    expect(own?.size("d2")).toBe(3);
+  });
+
   it("is had back from its packing: raw times scale plus add", () => {
     const own = field(
       "a",

@@ -85,7 +85,7 @@ export interface Room {
 const MARGIN = { left: 46, right: 104, top: 36, bottom: 12 };
 const LARGEST = 46;
 /** Share of the height that each row of units brought in by a selection takes. */
-const GUESTS = 0.078;
+const GUESTS = 0.066;
 const SLOTS = 3;
 
 /** Places of the pixels' channels, of the units shown, and of guests below them. */

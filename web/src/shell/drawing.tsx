@@ -88,8 +88,9 @@ export function Drawing(props: DrawingProps) {
     <div ref={holder} class={`drawing ${props.class ?? ""}`}>
       <canvas
         ref={canvas}
-        role="img"
-        aria-label={props.label}
+        {...(props.label === ""
+          ? { "aria-hidden": true as const }
+          : { role: "img" as const, "aria-label": props.label })}
         onPointerMove={move}
         onPointerDown={press}
         onPointerUp={release}

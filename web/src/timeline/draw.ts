@@ -155,7 +155,7 @@ function drawAccuracies(pen: CanvasRenderingContext2D, size: Size, shown: Shown)
   pen.font = `600 10px ${FONT}`;
   pen.textAlign = "left";
   pen.textBaseline = "middle";
-  pen.fillText("mean of tokens", size.width - RIGHT + 6, y(all.at(steps.length - 1, 1)));
+  pen.fillText("all tokens", size.width - RIGHT + 6, y(all.at(steps.length - 1, 1)));
 }
 
 /** Steps at which several measures change together beyond chance. */

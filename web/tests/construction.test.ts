@@ -53,6 +53,18 @@ describe("who is shown", () => {
   });
 });
 
+describe("the choice of units", () => {
+  it("takes from each flow in turn, and all of a layer that is small", async () => {
+    const { bundle } = await parts();
+    const [a, b] = [new Float64Array(1221), new Float64Array(1221)];
+    for (let k = 0; k < 32; k++) [a[k], b[k]] = [k + 1, 100 - k];
+    const shown = chooseUnits([a, b], bundle.units, 6);
+    expect(shown[0]).toEqual([0, 1, 2, 29, 30, 31]);
+    expect(shown[1]).toEqual([]);
+    expect(shown[9]).toEqual([1216, 1217, 1218, 1219, 1220]);
+  });
+});
+
 describe("the layout", () => {
   it("gives every node its own place, tokens in their order, none over another", async () => {
     const { bundle } = await parts();

@@ -34,6 +34,16 @@ describe("an array of the bundle", () => {
     expect([own?.at(0), own?.at(1), own?.at(2)]).toEqual([9, 10, 12]);
   });
 
+  it("is 0 where it is 0 within the packing's error", () => {
+    const own = field(
+      "a",
+      entry("uint8", [2], { scale: 0.1, add: -0.501, error: 0.05 }),
+      new Uint8Array([5, 6]).buffer,
+    );
+    expect(own?.at(0)).toBe(0);
+    expect(own?.at(1)).toBeCloseTo(0.099);
+  });
+
   it("has NaN, never a number, where the raw integer stands for missing", () => {
     const own = field(
       "a",

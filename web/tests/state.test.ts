@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  edgeCode,
   formatState,
   initialState,
   isPlace,
@@ -14,7 +15,8 @@ const names: Names = {
   layers: ["pixels", "conv1", "logits"],
   tokens: ["daisy", "<img src=x onerror=alert(1)>", "a&b=c#d"],
   unitIndex: (name) => (name === "conv1:3" ? 3 : null),
-  unitName: (unit) => `conv1:${unit}`,
+  endIndex: (name) => (name === "pixels:2" ? 65533 : null),
+  unitName: (unit) => (unit === 65533 ? "pixels:2" : `conv1:${unit}`),
   exemplars: [7, 19],
 };
 
@@ -30,6 +32,7 @@ describe("the state in the address", () => {
         token,
         exemplar: 1,
         compare: 0,
+        edge: edgeCode(65533, 3),
         pair: "construction" as const,
         weights: "signal" as const,
         theme: "dark" as const,
@@ -53,6 +56,8 @@ describe("the state in the address", () => {
     "exemplar=8",
     "%%%",
     "compare=3",
+    "edge=conv1:3-conv9:1",
+    "edge=x",
   ])("drops what is unknown: %s", (fragment) =>
     expect(parseState(`#${fragment}`, names)).toEqual(initialState(names)),
   );

@@ -97,3 +97,8 @@ export function typicalSize(couplings: Couplings, edge: number, reading: Reading
   }
   return mass > 0 ? sum / mass : 0;
 }
+
+/** Index of the edge between two units; null if the page was not given it. */
+export function edgeBetween(couplings: Couplings, source: number, target: number): number | null {
+  return edgesOf(couplings.into, target).find((edge) => couplings.source[edge] === source) ?? null;
+}

@@ -1,6 +1,6 @@
 /** The construction view's picture for a bundle and a selection: who is drawn, where, how lit. */
 import type { Bundle } from "../data/bundle";
-import type { State } from "../state/state";
+import { endsOf, type State } from "../state/state";
 import { lineage, type Ancestry } from "./ancestry";
 import { couplingsOf, typicalSize, type Couplings, type Reading } from "./couplings";
 import { GUESTS_PER_COLUMN, layout, order, type Layout, type Room } from "./layout";
@@ -15,7 +15,7 @@ export interface Model {
   reading: Reading;
 }
 
-export type Asked = Pick<State, "unit" | "token" | "weights">;
+export type Asked = Pick<State, "unit" | "token" | "weights"> & { edge?: number | null };
 
 export interface Amount {
   perLayer: number;
@@ -46,7 +46,7 @@ export function model(bundle: Bundle, asked: Asked, amount: Amount, room: Room):
   const nChannels = bundle.manifest.run.image[2] ?? 3;
   const placed = layout(
     ordered,
-    guestsOf(bundle, focus, shown, asked.unit),
+    guestsOf(bundle, focus, shown, asked),
     bundle.units,
     nChannels,
     room,
@@ -78,11 +78,12 @@ function guestsOf(
   bundle: Bundle,
   focus: Ancestry | null,
   shown: ReadonlySet<number>,
-  unit: number | null,
+  { unit, edge = null }: Asked,
 ): number[] {
   const found: number[] = [];
   const filled = new Map<number, number>();
   const wanted = [...(focus?.units ?? [])].sort((a, b) => b[1] - a[1]).map(([one]) => one);
+  if (edge !== null) wanted.unshift(...endsOf(edge));
   if (unit !== null) wanted.unshift(unit);
   for (const one of new Set(wanted)) {
     const layer = bundle.units.layer(one);

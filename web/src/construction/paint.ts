@@ -33,6 +33,7 @@ export interface Picturing {
   position: number;
   focus: Ancestry | null;
   chosen: number | null;
+  chosenEdge: number | null;
   hovered: { unit: number | null; edge: number | null };
   look(node: Node): NodeLook;
 }
@@ -102,11 +103,12 @@ function paintEdges(pen: CanvasRenderingContext2D, what: Picturing, wantsLit: bo
     const edge = scene.edges[e] ?? 0;
     if ((focus?.edges.has(edge) ?? false) !== wantsLit) continue;
     const { alpha, width, value } = edgeLook(what, e);
-    const isHovered = hovered.edge === edge;
+    const isHovered = hovered.edge === edge || what.chosenEdge === edge;
     const touches =
       hovered.unit !== null &&
       (couplings.source[edge] === hovered.unit || couplings.target[edge] === hovered.unit);
-    const shown = touches || isHovered ? Math.max(alpha, 0.9 * Math.sign(alpha)) : alpha;
+    const isSeen = touches ? alpha > 0 : what.chosenEdge === edge;
+    const shown = isSeen || isHovered ? Math.max(alpha, 0.9) : alpha;
     if (shown < 0.02) continue;
     const from = layout.byUnit.get(couplings.source[edge] ?? -1);
     const to = layout.byUnit.get(couplings.target[edge] ?? -1);

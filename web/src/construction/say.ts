@@ -33,7 +33,14 @@ export function titleOf(bundle: Bundle, model: Model, state: State): string {
   const last = manifest.layers.at(-1);
   const chosen = state.unit ?? (state.token !== null && last ? last.first + state.token : null);
   if (chosen !== null) {
-    const parents = neighbours(model.couplings, chosen, "down", state.step, model.reading, 3);
+    const parents = neighbours(
+      model.couplings,
+      chosen,
+      "down",
+      state.step,
+      model.reading,
+      state.unit !== null && token !== null ? 2 : 3,
+    );
     const name = state.unit === null ? (token ?? "") : units.name(chosen);
     const said = parents.map(
       ({ unit, weight }) => `${units.name(unit)} (${weight > 0 ? "+" : ""}${show(weight)})`,
@@ -41,7 +48,7 @@ export function titleOf(bundle: Bundle, model: Model, state: State): string {
     if (said.length === 0) return `${at} nothing known couples into ${name}`;
     return state.unit === null || token === null
       ? `${at} ${name} is built mostly from ${listed(said)}`
-      : `${at} what ${name} says of ${token} comes mostly through ${listed(said)}`;
+      : `${at} ${name} tells ${token} mostly through ${listed(said)}`;
   }
   return overview(bundle, model, state.step, at);
 }

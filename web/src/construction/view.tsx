@@ -8,7 +8,8 @@ import { useApp, type App } from "../shell/app";
 import { Drawing, type Size } from "../shell/drawing";
 import { Frame, Missing } from "../shell/frame";
 import { TokenPicker } from "../shell/token";
-import type { Weights } from "../state/state";
+import { edgeCode, endsOf, type Weights } from "../state/state";
+import { edgeBetween } from "./couplings";
 import { edgeAt, nodeAt, toWorld } from "./hit";
 import { glider } from "./glide";
 import { onTheWay, type Layout, type Node } from "./layout";
@@ -33,8 +34,8 @@ export function useConstruction(app: App, step?: () => number) {
     const hovered = signal<Picturing["hovered"]>({ unit: null, edge: null });
     const amount = signal(FEW);
     const asked = computed(() => {
-      const { unit, token, weights } = store.state.value;
-      return `${unit} ${token} ${weights}`;
+      const { unit, token, weights, edge } = store.state.value;
+      return `${unit} ${token} ${weights} ${edge}`;
     });
     const made = computed((): Model | null => {
       void asked.value;
@@ -83,7 +84,7 @@ export function lookOf(bundle: Bundle, node: Node, step: number, isNamed: boolea
 }
 
 function picturing(app: App, own: Own, made: Model): Picturing {
-  const { unit } = app.store.state.value;
+  const { unit, edge } = app.store.state.value;
   const position = own.position();
   return {
     ...made,
@@ -91,6 +92,7 @@ function picturing(app: App, own: Own, made: Model): Picturing {
     palette: app.palette.value,
     position,
     chosen: unit,
+    chosenEdge: edge === null ? null : edgeBetween(made.couplings, ...endsOf(edge)),
     hovered: own.hovered.value,
     look: (node) => lookOf(app.bundle, node, position, false),
   };
@@ -142,7 +144,9 @@ function interaction(app: App, own: Own) {
     click: (x: number, y: number, size: Size) => {
       const found = at(x, y, size);
       const { node } = found ?? {};
-      if (!node) store.set({ unit: null, token: null });
+      const { edge, made } = found ?? {};
+      if (made && edge !== null && edge !== undefined) store.set({ edge: codeOf(made, edge) });
+      else if (!node) store.set({ unit: null, token: null, edge: null });
       else if (node.column > 0) select(app, node.unit);
     },
     wheel: (event: WheelEvent, x: number, y: number) => {
@@ -158,6 +162,9 @@ function interaction(app: App, own: Own) {
     doubleClick: () => (own.camera.value = AT_FIRST),
   };
 }
+
+const codeOf = ({ couplings }: Model, edge: number): number =>
+  edgeCode(couplings.source[edge] ?? 0, couplings.target[edge] ?? 0);
 
 /** A unit of the last layer is its token; another one is looked at as a unit. */
 export function select(app: App, unit: number): void {

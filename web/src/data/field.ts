@@ -21,6 +21,8 @@ export class Field {
   readonly scale: number;
   readonly add: number;
   readonly missing: number;
+  /** Sizes up to this one are 0 within the packing's error, and are 0. */
+  private readonly least: number;
 
   constructor(
     readonly name: string,
@@ -33,6 +35,7 @@ export class Field {
     this.scale = entry.scale;
     this.add = entry.add;
     this.missing = entry.missing ?? Number.NaN;
+    this.least = entry.add === 0 ? 0 : entry.error;
   }
 
   /** Length of a dim; 0 where there is none of that name. */
@@ -54,7 +57,9 @@ export class Field {
   /** Value at a flat place. */
   flat(place: number): number {
     const raw = this.raw[place];
-    return raw === undefined || raw === this.missing ? Number.NaN : raw * this.scale + this.add;
+    if (raw === undefined || raw === this.missing) return Number.NaN;
+    const value = raw * this.scale + this.add;
+    return Math.abs(value) <= this.least ? 0 : value;
   }
 
   /** Value along the first dim between two of its indices; of the one that is there if one is NaN. */

@@ -41,4 +41,10 @@ export class Units {
     const layer = this.layers.find((one) => one.name === match[1]);
     return layer && channel < layer.count ? layer.first + channel : null;
   }
+
+  /** Index of one end of a coupling: a unit, or a channel of the image. */
+  end(name: string): number | null {
+    const channel = /^pixels:(\d)$/.exec(name);
+    return channel ? PIXEL - Number(channel[1]) : this.index(name);
+  }
 }

@@ -30,7 +30,7 @@ export function show(value: number | null | undefined, digits = 2): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e6) return value.toLocaleString("en");
-  if (size !== 0 && (size < 10 ** -digits || size >= 1e5)) return value.toExponential(1);
+  if (size !== 0 && (size < 10 ** -digits || size >= 1e4)) return value.toExponential(1);
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : digits).replace("-", "−");
 }
 

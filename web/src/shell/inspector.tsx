@@ -1,5 +1,6 @@
 /** The inspector: what is selected, its pictures and its numbers; else what this run did. */
 import { useApp } from "./app";
+import { EdgeCard } from "./edge-card";
 import { ExemplarCard } from "./exemplar-card";
 import { PairCard } from "./pair-card";
 import { TokenCard } from "./token-card";
@@ -7,8 +8,8 @@ import { UnitCard } from "./unit-card";
 
 export function Inspector() {
   const { store } = useApp();
-  const { unit, token, exemplar } = store.still.value;
-  const isEmpty = unit === null && token === null && exemplar === null;
+  const { unit, token, exemplar, edge } = store.still.value;
+  const isEmpty = unit === null && token === null && exemplar === null && edge === null;
   return (
     <aside class="inspector" aria-label="Inspector" tabIndex={0}>
       {!isEmpty && (
@@ -16,6 +17,7 @@ export function Inspector() {
           ✕ clear <small>(esc)</small>
         </button>
       )}
+      {edge !== null && <EdgeCard edge={edge} />}
       {unit !== null && <UnitCard unit={unit} />}
       {exemplar !== null && <ExemplarCard exemplar={exemplar} />}
       {token !== null && <TokenCard token={token} />}

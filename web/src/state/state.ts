@@ -19,6 +19,8 @@ export interface State {
   unit: number | null;
   token: number | null;
   exemplar: number | null;
+  /** A coupling, by its two ends: see `edgeCode`. */
+  edge: number | null;
   /** The other recorded step of the compare view. */
   compare: number | null;
   /** What the compare view shows twice. */
@@ -35,6 +37,8 @@ export interface Names {
   /** Index of a unit's name, null if there is no such unit, and back. */
   unitIndex(name: string): number | null;
   unitName(unit: number): string;
+  /** Like `unitIndex`, for ends of couplings: image channels too. */
+  endIndex(name: string): number | null;
   exemplars: readonly number[];
 }
 
@@ -46,6 +50,7 @@ export function initialState(names: Names): State {
     unit: null,
     token: null,
     exemplar: null,
+    edge: null,
     compare: null,
     pair: "categories",
     weights: "total",
@@ -76,6 +81,10 @@ export function parseState(fragment: string, names: Names): State {
   state.exemplar = place("exemplar", names.exemplars);
   const unit = said.get("unit");
   state.unit = unit === null ? null : names.unitIndex(unit);
+  const ends = /^(.+:\d+)-(.+:\d+)$/.exec(said.get("edge") ?? "");
+  const source = names.endIndex(ends?.[1] ?? "");
+  const target = names.unitIndex(ends?.[2] ?? "");
+  state.edge = source === null || target === null ? null : edgeCode(source, target);
   return state;
 }
 
@@ -91,12 +100,26 @@ export function formatState(state: State, names: Names): string {
   put("unit", state.unit === null ? null : names.unitName(state.unit));
   put("token", state.token === null ? null : names.tokens[state.token]);
   put("exemplar", state.exemplar === null ? null : names.exemplars[state.exemplar]);
+  if (state.edge !== null) {
+    put(
+      "edge",
+      endsOf(state.edge)
+        .map((unit) => names.unitName(unit))
+        .join("-"),
+    );
+  }
   put("compare", state.compare === null ? null : names.steps[state.compare]);
   if (state.pair !== "categories") put("pair", state.pair);
   if (state.weights !== "total") put("weights", state.weights);
   put("theme", state.theme);
   return `#${said.toString()}`;
 }
+
+const ENDS = 65536;
+
+/** One number for the two ends of a coupling, source and target, and back. */
+export const edgeCode = (source: number, target: number): number => source * ENDS + target;
+export const endsOf = (code: number): [number, number] => [Math.floor(code / ENDS), code % ENDS];
 
 /** Index of the recorded step nearest to a step that was asked for. */
 function nearestStep(asked: string | null, steps: readonly number[]): number | null {
@@ -126,7 +149,7 @@ export function stepAt(position: number, steps: readonly number[]): number {
 
 /** Whether a change is a place to come back to, or only the slider's move. */
 export function isPlace(before: State, after: State): boolean {
-  return (["view", "layer", "unit", "token", "exemplar", "pair", "weights"] as const).some(
+  return (["view", "layer", "unit", "token", "exemplar", "edge", "pair", "weights"] as const).some(
     (key) => before[key] !== after[key],
   );
 }

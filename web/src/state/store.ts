@@ -69,8 +69,8 @@ export class Store {
   }
 
   clear(): void {
-    const { unit, token, exemplar } = initialState(this.names);
-    this.set({ unit, token, exemplar });
+    const { unit, token, exemplar, edge } = initialState(this.names);
+    this.set({ unit, token, exemplar, edge });
   }
 
   /** The names that an address is written with, once the exemplars' are there. */
@@ -139,6 +139,7 @@ function namesOf(bundle: Bundle): Names {
     layers: bundle.layersAll(),
     tokens: bundle.manifest.tokens,
     unitIndex: (name) => bundle.units.index(name),
+    endIndex: (name) => bundle.units.end(name),
     unitName: (unit) => bundle.units.name(unit),
     exemplars: ids ? Array.from(ids.values()) : [],
   };

@@ -3,7 +3,7 @@ import { batch, effect, signal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Bundle } from "../data/bundle";
 import { percent, show } from "../draw/canvas";
-import { saveTable } from "../draw/download";
+import { savePicture, saveTable } from "../draw/download";
 import { togglePlay } from "../state/play";
 import { useApp, type App, type Tip } from "../shell/app";
 import { Drawing, type Size } from "../shell/drawing";
@@ -38,6 +38,22 @@ export function Timeline() {
           onClick={() => (open.value = !open.value)}
         >
           layers
+        </button>
+        <button
+          type="button"
+          class="small"
+          aria-label="Save the timeline as PNG"
+          onClick={() => {
+            const track = document.querySelector<HTMLElement>(".track");
+            if (track)
+              void savePicture(
+                `${bundle.manifest.run.name}-timeline`,
+                track,
+                app.palette.value.ground,
+              );
+          }}
+        >
+          PNG
         </button>
         <button
           type="button"

@@ -75,7 +75,8 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     run = _trained(options, observed=True)
     _observed(run, options)
     _measured(run, options)
-    return _summary(run) | {"report": _reported(run, options)}
+    _pictured(run, options)
+    return _summary(run) | {"report": _reported(run, options), "page": _exported(run, options)}
 
 
 def _train(options: argparse.Namespace) -> dict[str, Any]:
@@ -94,6 +95,12 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     return _summary(run)
 
 
+def _pictures(options: argparse.Namespace) -> dict[str, Any]:
+    run = ontogeny.Run.open(options.run)
+    _pictured(run, options)
+    return _summary(run)
+
+
 def _report(options: argparse.Namespace) -> dict[str, Any]:
     run = ontogeny.RunFolder.open(options.run)
     return _summary(run) | {"report": _reported(run, options)}
@@ -101,9 +108,7 @@ def _report(options: argparse.Namespace) -> dict[str, Any]:
 
 def _export(options: argparse.Namespace) -> dict[str, Any]:
     run = ontogeny.RunFolder.open(options.run)
-    with _Bar(options, "export the page"):
-        path = _page_module("export").export(run, options.out)
-    return _summary(run) | {"page": str(path)}
+    return _summary(run) | {"page": _exported(run, options, options.out)}
 
 
 def _view(options: argparse.Namespace) -> dict[str, Any]:
@@ -180,13 +185,24 @@ def _observed(run: Any, options: argparse.Namespace) -> None:
 
 def _measured(run: Any, options: argparse.Namespace) -> None:
     with _Bar(options, "measure") as bar:
-        ontogeny.measure.measure_run(run, progress=bar.say)
-        ontogeny.measure.structure_run(run, progress=bar.say)
+        for measure in ("measure_run", "structure_run", "detectors_run", "graph_run"):
+            getattr(ontogeny.measure, measure)(run, progress=bar.say)
+
+
+def _pictured(run: Any, options: argparse.Namespace) -> None:
+    with _Bar(options, "pictures") as bar:
+        import_module("ontogeny.features.store").picture_run(run, progress=bar.say)
 
 
 def _reported(run: Any, options: argparse.Namespace) -> str:
     with _Bar(options, "report") as bar:
         return str(ontogeny.report(run, progress=bar.say))
+
+
+def _exported(run: Any, options: argparse.Namespace, out: str | None = None) -> str:
+    path = run.path / "page.html" if out is None else out
+    with _Bar(options, "page"):
+        return str(_page_module("export").export(run, path))
 
 
 # What the user sees ---------------------------------------------------------------------------
@@ -273,6 +289,8 @@ def _lines(summary: dict[str, Any]) -> list[str]:
         lines.append(f"  twin of {summary['parent']} from step {summary['forked_at']}")
     if "report" in summary:
         lines.append(f"  look at {summary['report']}")
+    if "page" in summary:
+        lines.append(f"  play through {summary['page']}")
     return lines
 
 
@@ -296,11 +314,12 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     training = [_task_options(), _training_options()]
-    command("run", _run, "train, observe, measure and report", *training)
+    command("run", _run, "train, observe, measure, picture, report and export the page", *training)
     command("train", _train, "train a network and keep its snapshots, no more", *training)
     folder = _folder()
     command("observe", _observe, "bring a run's record up to its snapshots", folder)
     command("measure", _measure, "measure a run's record, where it is not fresh", folder)
+    command("pictures", _pictures, "make the pictures of a run's detectors", folder)
     command("report", _report, "write a run's report.html", folder)
     export = command("export", _export, "write a run's page as one file", folder)
     export.add_argument("out", metavar="OUT.html", help="the file")

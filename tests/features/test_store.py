@@ -3,6 +3,7 @@ import pytest
 import torch
 
 import ontogeny as ont
+from ontogeny.datasets import stored_dataset
 from ontogeny.errors import InputError, RunError
 from ontogeny.features import store
 from ontogeny.features.album import crop, open_album
@@ -63,7 +64,7 @@ def test_fresh_pictures_are_not_made_again(run, pictures):
     said = []
     again = picture_run(run.path, choice=QUICK, progress=said.append)
     assert said == ["pictures: fresh"]
-    assert again.identical(store.stored_measures(run.path / store.FILE))
+    assert again.identical(stored_dataset(run.path / store.FILE))
     assert np.array_equal(again["picture"], pictures["picture"])
 
 

@@ -4,11 +4,11 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from graph_records import edge_index, quiet_record, without_nulls
+from ontogeny.datasets import stored_dataset
 from ontogeny.errors import InputError
 from ontogeny.measure.categories import Chance
 from ontogeny.measure.graph import graph
 from ontogeny.measure.graphs import graph_nodes, graph_run, graphs
-from ontogeny.measure.store import stored_measures
 from records import make_run
 
 CHANCE = Chance(n_shuffles=99, n_resamples=20)
@@ -55,7 +55,7 @@ def test_a_run_keeps_its_graph(tmp_path):
     assert said[-1] == "graph: fresh"
     for name in ("edge_births", "flow", "assembly", "born_by"):
         assert_allclose(again[name], found[name])
-    assert isinstance(stored_measures(run.path / "graph.zarr"), xr.Dataset)
+    assert isinstance(stored_dataset(run.path / "graph.zarr"), xr.Dataset)
 
 
 def test_a_record_without_nulls_is_refused(tmp_path):

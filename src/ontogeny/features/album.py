@@ -1,6 +1,6 @@
 """The album of a run: pictures.zarr as pictures that can be drawn. Needs no network, no torch.
 
-May import numpy, xarray, ontogeny.measure.store, ontogeny.run and ontogeny.errors only.
+May import numpy, xarray, ontogeny.datasets, ontogeny.run and ontogeny.errors only.
 """
 
 import os
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from ontogeny.datasets import stored_dataset
 from ontogeny.errors import InputError, RunError
-from ontogeny.measure.store import stored_measures
 from ontogeny.run import RunFolder
 
 FILE = "pictures.zarr"
@@ -91,7 +91,7 @@ def open_album(run: RunFolder | str | os.PathLike[str], record: xr.Dataset) -> A
         If the record holds no images.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    pictures = stored_measures(folder.path / FILE)
+    pictures = stored_dataset(folder.path / FILE)
     if pictures is None:
         msg = f"expected pictures in {folder.path / FILE}, got none: run `ontogeny pictures`"
         raise RunError(msg)

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from ontogeny.datasets import replace_dataset, stored_dataset
 from ontogeny.errors import InputError
 from ontogeny.features.album import FILE
 from ontogeny.features.dissection import dissect
@@ -25,7 +26,7 @@ from ontogeny.features.fields import all_units, columns
 from ontogeny.features.filters import first_filters
 from ontogeny.features.preferred import PreferredImages, Recipe
 from ontogeny.measure.ancestry import shown_units
-from ontogeny.measure.store import KEY, replace_measures, stored_measures
+from ontogeny.measure.store import KEY
 from ontogeny.model import prepare
 from ontogeny.record import NAME as RECORD
 from ontogeny.record import open_record
@@ -90,14 +91,14 @@ def picture_run(
     folder, settled, say = Run.open(_path(run)), choice or Choice(), progress or _silent
     with open_record(folder.path / RECORD) as record:
         key = _key(folder, record, settled)
-        found = stored_measures(folder.path / FILE)
+        found = stored_dataset(folder.path / FILE)
         if found is not None and found.attrs.get(KEY) == key:
             say("pictures: fresh")
             return found
         say("pictures: stale, made anew" if found is not None else "pictures: none yet")
         data = _Sitting(folder, record, settled, say).dataset()
     data.attrs = {**asdict(settled.recipe), KEY: key}
-    replace_measures(data, folder.path / FILE)
+    replace_dataset(data, folder.path / FILE)
     return data
 
 

@@ -4,46 +4,97 @@ May import numpy, scipy, xarray, ontogeny.stats, ontogeny.record, ontogeny.run, 
 ontogeny.errors only.
 """
 
+from ontogeny.measure.ancestry import construction, describe, shown_units
+from ontogeny.measure.assemblies import assemblies, assembly_scan
 from ontogeny.measure.categories import (
     Chance,
+    clusters,
     confusion,
     layer_token_signal,
     preferred_token,
     token_margins,
     token_signal,
 )
+from ontogeny.measure.clones import clones
 from ontogeny.measure.compactness import neural_collapse
+from ontogeny.measure.complexity import complexity
 from ontogeny.measure.coupling import strongest_couplings
+from ontogeny.measure.detectors import detectors, detectors_run
+from ontogeny.measure.dimension import dimension_scales
+from ontogeny.measure.directions import directions
 from ontogeny.measure.dynamics import learning_curves, onsets
+from ontogeny.measure.edges import edge_lives, token_edge_lives
 from ontogeny.measure.geometry import cka, differentiation, dimension, rdm
+from ontogeny.measure.graph import graph, to_networkx, write_graphml, write_parquet
+from ontogeny.measure.graphs import graph_nodes, graph_run, graphs
 from ontogeny.measure.lives import lives
 from ontogeny.measure.maps import maps
+from ontogeny.measure.matching import match_units
+from ontogeny.measure.models import model_comparison
+from ontogeny.measure.modes import modes
+from ontogeny.measure.noise import noise_correlations, noise_likeness
+from ontogeny.measure.paths import paths, token_paths
 from ontogeny.measure.readout import readout
+from ontogeny.measure.runs import noise_ceiling, run_similarity
 from ontogeny.measure.store import measure_record, measure_run, open_measures
 from ontogeny.measure.structure import phases, structure, structure_run
+from ontogeny.measure.tuning import tuning
+from ontogeny.measure.unitlives import unit_lives
 
 __all__ = [
     "Chance",
+    "assemblies",
+    "assembly_scan",
     "cka",
+    "clones",
+    "clusters",
+    "complexity",
     "confusion",
+    "construction",
+    "describe",
+    "detectors",
+    "detectors_run",
     "differentiation",
     "dimension",
+    "dimension_scales",
+    "directions",
+    "edge_lives",
+    "graph",
+    "graph_nodes",
+    "graph_run",
+    "graphs",
     "layer_token_signal",
     "learning_curves",
     "lives",
     "maps",
+    "match_units",
     "measure_record",
     "measure_run",
+    "model_comparison",
+    "modes",
     "neural_collapse",
+    "noise_ceiling",
+    "noise_correlations",
+    "noise_likeness",
     "onsets",
     "open_measures",
+    "paths",
     "phases",
     "preferred_token",
     "rdm",
     "readout",
+    "run_similarity",
+    "shown_units",
     "strongest_couplings",
     "structure",
     "structure_run",
+    "to_networkx",
+    "token_edge_lives",
     "token_margins",
+    "token_paths",
     "token_signal",
+    "tuning",
+    "unit_lives",
+    "write_graphml",
+    "write_parquet",
 ]

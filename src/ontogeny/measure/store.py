@@ -17,8 +17,7 @@ from importlib import resources
 
 import xarray as xr
 
-from ontogeny.datasets import replace_dataset as replace_measures
-from ontogeny.datasets import stored_dataset as stored_measures
+from ontogeny.datasets import replace_dataset, stored_dataset
 from ontogeny.errors import RunError
 from ontogeny.measure.categories import (
     Chance,
@@ -108,14 +107,14 @@ def kept(
     say, name = progress or _silent, file.partition(".")[0]
     with open_record(folder.path / RECORD) as record:
         key = record_key(record, chance)
-        found = stored_measures(folder.path / file)
+        found = stored_dataset(folder.path / file)
         if found is not None and found.attrs.get(KEY) == key:
             say(f"{name}: fresh")
             return found
         say(f"{name}: stale, measured anew" if found is not None else f"{name}: none yet")
         data = measure(record, folder)
     data.attrs = {**data.attrs, **asdict(chance), KEY: key}
-    replace_measures(data, folder.path / file)
+    replace_dataset(data, folder.path / file)
     return data
 
 
@@ -128,7 +127,7 @@ def open_measures(run: RunFolder | str | os.PathLike[str]) -> xr.Dataset:
         If there are none, or they are of another state of the record or of another version.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    data = stored_measures(folder.path / FILE)
+    data = stored_dataset(folder.path / FILE)
     if data is None:
         msg = f"expected measures in {folder.path / FILE}, got none: run `ontogeny measure`"
         raise RunError(msg)

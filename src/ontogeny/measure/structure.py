@@ -11,20 +11,12 @@ import xarray as xr
 from ontogeny.measure.categories import FEWEST_DRAWS, Chance, Progress
 from ontogeny.measure.clones import clones
 from ontogeny.measure.compactness import COLLAPSE, collapse_extras, collapse_of
-from ontogeny.measure.geometry import (
-    CKA,
-    DIMENSION,
-    RDM,
-    RSA,
-    dimension_of,
-    distances_of,
-    layer_similarity,
-    pixel_models,
-    similarity_of,
-)
+from ontogeny.measure.dimension import DIMENSION, dimension_of, dimension_scales
+from ontogeny.measure.geometry import RDM, distances_of
 from ontogeny.measure.layers import Layer, Part, Quantity, last_hidden, over_layers
 from ontogeny.measure.lives import lives
 from ontogeny.measure.maps import maps
+from ontogeny.measure.models import RSA, Comparison, pixel_models
 from ontogeny.measure.modes import MODES, modes_of
 from ontogeny.measure.readout import (
     FACTORS,
@@ -34,6 +26,7 @@ from ontogeny.measure.readout import (
     label_factors,
     readout_of,
 )
+from ontogeny.measure.similarity import CKA, layer_similarity, similarity_of
 from ontogeny.measure.store import kept
 from ontogeny.run import RunFolder
 from ontogeny.stats.changepoints import change_points, phase_test
@@ -62,10 +55,10 @@ def structure(
 ) -> xr.Dataset:
     """Measure category structure: when and where tokens come apart, how compact, how certain.
 
-    The union of `neural_collapse`, `rdm`, `differentiation`, `modes`, `readout`, `dimension`,
-    `cka`, `lives`, `maps`, `phases` and, where the record has clones, `clones`, each layer being
-    read once; and `split_bound` (layer), beyond which a branch of the token tree is more than
-    chance.
+    The union of `neural_collapse`, `rdm`, `model_comparison`, `differentiation`, `modes`,
+    `readout`, `dimension`, `dimension_scales`, `cka`, `lives`, `maps`, `phases` and, where the
+    record has clones, `clones`, each layer being read once; and `split_bound` (layer), beyond
+    which a branch of the token tree is more than chance.
 
     Parameters
     ----------
@@ -83,10 +76,11 @@ def structure(
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
     """
+    comparison = Comparison(record, chance or Chance())
     kernels: list[Part] = [
         (collapse_of, COLLAPSE), (distances_of, RDM), (pixel_models(), RSA),
         (readout_of, READOUT), (dimension_of, DIMENSION), (similarity_of, CKA),
-        (modes_of, MODES), (split_bound_of, BOUNDS),
+        (modes_of, MODES), (split_bound_of, BOUNDS), (comparison.collect, {}),
     ]  # fmt: skip
     if factor_names(record):
         kernels.append((factors_of(record), FACTORS))
@@ -97,6 +91,7 @@ def structure(
     parts = [
         data, collapse_extras(record, data, run=run), layer_similarity(record, chance=chance),
         lives(record), maps(record, chance=chance), phases(record, data),
+        comparison.result(), dimension_scales(record, chance=chance),
     ]  # fmt: skip
     if "clone_accuracy" in record:
         parts.append(clones(record, chance=chance))

@@ -8,9 +8,10 @@ from functools import cached_property
 
 import xarray as xr
 
+from ontogeny.datasets import stored_dataset
 from ontogeny.errors import OntogenyError
 from ontogeny.measure import Chance
-from ontogeny.measure.store import KEY, record_key, stored_measures
+from ontogeny.measure.store import KEY, record_key
 from ontogeny.record import NAME as RECORD
 from ontogeny.record import open_record
 from ontogeny.run import RunFolder
@@ -60,7 +61,7 @@ class Sources:
         return {}
 
     def _measures(self, name: str) -> xr.Dataset | None:
-        data = stored_measures(self.run.path / f"{name}.zarr")
+        data = stored_dataset(self.run.path / f"{name}.zarr")
         if data is None:
             self.missing[MEASURES[name]] = "not measured yet: run `ontogeny measure`"
             return None
@@ -81,7 +82,7 @@ class Sources:
         return data.attrs.get(KEY) == record_key(self.record, chance)
 
     def _pictures(self) -> xr.Dataset | None:
-        data = stored_measures(self.run.path / f"{PICTURES}.zarr")
+        data = stored_dataset(self.run.path / f"{PICTURES}.zarr")
         if data is None:
-            self.missing["pictures of detectors"] = "none were made: run `ontogeny picture`"
+            self.missing["pictures of detectors"] = "none were made: run `ontogeny pictures`"
         return data

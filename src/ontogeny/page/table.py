@@ -43,8 +43,9 @@ ENTRIES: tuple[Entry, ...] = (
         answer_share | float32 | step token
     """),
     *_entries("base", "structure", """
-        agreeing | float32 | step
-        agreeing_p | float32 | step
+        phase | float32 | step
+        phase_first | float32 | step
+        phase_last | float32 | step
         separation_worst | float32 | step layer_all
         separation_low | float32 | step layer_all
         separation_high | float32 | step layer_all

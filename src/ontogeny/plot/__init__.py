@@ -3,24 +3,42 @@
 May import matplotlib, numpy, xarray and ontogeny.errors only.
 """
 
+from ontogeny.plot.ancestry import ancestry_pictures
+from ontogeny.plot.assemblies import assembly_quality, assembly_raster, edge_births, token_sharing
 from ontogeny.plot.curves import accuracy, loss, token_accuracy
-from ontogeny.plot.graph import ancestry_graph, coupling_graph
+from ontogeny.plot.detectors import life_lines, score_distribution, tuning_curves
+from ontogeny.plot.graph import ancestry_graph, coupling_graph, coupling_graphs
 from ontogeny.plot.images import confusion, contact_sheet, filter_strip
+from ontogeny.plot.sheets import detector_sheet, film, filter_strips, layer_sheet, tuning_curve
 from ontogeny.plot.signals import onset_intervals, token_signal_map, unit_signals
 from ontogeny.plot.style import plain, token_colour
 
 __all__ = [
     "accuracy",
     "ancestry_graph",
+    "ancestry_pictures",
+    "assembly_quality",
+    "assembly_raster",
     "confusion",
     "contact_sheet",
     "coupling_graph",
+    "coupling_graphs",
+    "detector_sheet",
+    "edge_births",
+    "film",
     "filter_strip",
+    "filter_strips",
+    "layer_sheet",
+    "life_lines",
     "loss",
     "onset_intervals",
     "plain",
+    "score_distribution",
     "token_accuracy",
     "token_colour",
+    "token_sharing",
     "token_signal_map",
+    "tuning_curve",
+    "tuning_curves",
     "unit_signals",
 ]

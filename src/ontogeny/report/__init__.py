@@ -14,7 +14,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.files import plain_words, write_atomically
 from ontogeny.measure import measure_run
 from ontogeny.record import open_record
-from ontogeny.report import figures, structure, words
+from ontogeny.report import detectors, figures, geometry, structure, words
 from ontogeny.report.figures import Material, Section
 from ontogeny.report.page import page, svg
 from ontogeny.run import RunFolder
@@ -22,7 +22,10 @@ from ontogeny.run import RunFolder
 __all__ = ["SECTIONS", "report"]
 
 _FIRST = ("learning curves", "tokens' learning curves")
-SECTIONS = {name: figures.SECTIONS[name] for name in _FIRST} | structure.SECTIONS | figures.SECTIONS
+SECTIONS = {
+    **{name: figures.SECTIONS[name] for name in _FIRST},
+    **structure.SECTIONS, **geometry.SECTIONS, **detectors.SECTIONS, **figures.SECTIONS,
+}  # fmt: skip
 """All figures in the order of the report."""
 
 

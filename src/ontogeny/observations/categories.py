@@ -1,0 +1,258 @@
+"""Rules on learning curves, layers and tokens. May import numpy, scipy, ontogeny.measure, stats."""
+
+import math
+from itertools import combinations
+
+import numpy as np
+import xarray as xr
+from scipy.special import logsumexp
+from scipy.stats import binom
+
+from ontogeny.measure.compactness import APART
+from ontogeny.measure.layers import last_hidden
+from ontogeny.measure.probe import held_out
+from ontogeny.observations.findings import Findings, Rule
+from ontogeny.observations.observation import Observation, Where
+from ontogeny.stats.permutation import group_resamples
+
+N_RESAMPLES = 999
+SEED = 0
+RARELY = 0.05
+
+
+def span(after: float | xr.DataArray, by: float | xr.DataArray) -> str:
+    """Say the interval between two snapshots."""
+    return f"between steps {float(after):,.0f} and {float(by):,.0f}"
+
+
+def _onset_rows(measures: xr.Dataset, kind: str) -> list[xr.Dataset]:
+    """Return the onsets of a kind that lie between two snapshots."""
+    rows = [measures.isel(onset=k) for k in np.flatnonzero(measures["kind"].values == kind)]
+    return [r for r in rows if math.isfinite(float(r["after"])) and math.isfinite(float(r["by"]))]
+
+
+def layers_that_stand_out(findings: Findings) -> list[Observation]:
+    """Say of each layer when its token signal rose beyond shuffled tokens and untrained weights."""
+    if findings.measures is None:
+        return []
+    found = []
+    for row in _onset_rows(findings.measures, "layer rise"):
+        layer = str(row["name"].values)
+        at = findings.measures.sel(layer=layer).isel(step=-1)
+        bound = max(float(at["layer_threshold"]), float(at["untrained_threshold"]))
+        effect = float(at["layer_token_signal"])
+        found.append(Observation(
+            "a layer stands out", layer,
+            f"Tokens begin to come apart in {layer} {span(row['after'], row['by'])}: its token "
+            f"signal rises beyond what shuffled tokens and untrained weights give, to {effect:.2f} "
+            "at the end.",
+            effect, "token signal", float(row["confidence_after"]), float(row["confidence_by"]),
+            "steps of the onset, 95 %, groups of exemplars resampled",
+            "shuffled tokens, corrected over layers and steps, and untrained weights", bound,
+            Where("timeline", int(row["by"]), layer),
+        ))  # fmt: skip
+    return found
+
+
+def tokens_that_are_told(findings: Findings) -> list[Observation]:
+    """Say of each token when it came to be told from the others."""
+    if findings.measures is None:
+        return []
+    found = []
+    for row in _onset_rows(findings.measures, "token"):
+        token = str(row["name"].values)
+        at = findings.measures.sel(token=token).isel(step=-1)
+        accuracy = float(at["token_accuracy"].sel(split="probe"))
+        found.append(Observation(
+            "a token is told", token,
+            f"{token} is told from the other tokens for good {span(row['after'], row['by'])}; "
+            f"{accuracy:.0%} of its held-out exemplars are told right at the end.",
+            float(at["token_margin"]), "accuracy less share of answers",
+            float(row["confidence_after"]), float(row["confidence_by"]),
+            "steps of the onset, 95 %, groups of exemplars resampled",
+            "shuffled tokens, corrected over tokens and steps", float(at["margin_threshold"]),
+            Where("timeline", int(row["by"]), token=token),
+        ))  # fmt: skip
+    return found
+
+
+def order_of_tokens(findings: Findings) -> list[Observation]:
+    """Say which tokens are told before which, where their confidence intervals lie apart."""
+    if findings.measures is None:
+        return []
+    rows, found = _onset_rows(findings.measures, "token"), []
+    for first, second in [*combinations(rows, 2), *((b, a) for a, b in combinations(rows, 2))]:
+        end, start = float(first["confidence_by"]), float(second["confidence_after"])
+        if not (math.isfinite(end) and end <= start):
+            continue
+        a, b = str(first["name"].values), str(second["name"].values)
+        late = [(1 + float(second[s])) / (1 + float(first[f]))
+                for s, f in (("by", "by"), ("confidence_after", "confidence_by"),
+                             ("confidence_by", "confidence_after"))]  # fmt: skip
+        found.append(Observation(
+            "one token before another", f"{a} before {b}",
+            f"{a} is told before {b}: {span(first['after'], first['by'])} against "
+            f"{span(second['after'], second['by'])}, {late[0]:.1f} times as many steps.",
+            late[0], "ratio of steps", late[1], late[2],
+            "from the ends of both 95 % intervals",
+            "intervals that overlap are not ordered", 1.0,
+            Where("timeline", int(second["by"]), token=b),
+        ))  # fmt: skip
+    return found
+
+
+def tokens_that_became_things(findings: Findings) -> list[Observation]:
+    """Say in which layer all tokens first came to lie further apart than their exemplars spread."""
+    data = findings.structure
+    if data is None:
+        return []
+    by = data["things_by"].values.astype(float)
+    if not np.isfinite(by).any():
+        return []
+    place = int(np.nanargmin(np.where(np.isfinite(by), by, np.nan)))
+    at = data.isel(layer=place)
+    layer, last = str(at["layer"].values), at.isel(step=-1)
+    low, high = float(last["separation_low"]), float(last["separation_high"])
+    if not low > APART:
+        return []
+    return [Observation(
+        "tokens become things", layer,
+        f"All {data.sizes['token']} tokens become things of their own first in {layer}, "
+        f"{span(at['things_after'], at['things_by'])}: every two of them lie further apart than "
+        "their exemplars spread.",
+        float(last["separation_worst"]), "spreads between the closest two tokens at the end",
+        low, high, "95 %, groups of exemplars resampled",
+        "a separation of one spread", APART, Where("categories", int(at["things_by"]), layer),
+    )]  # fmt: skip
+
+
+def branches_of_the_tree(findings: Findings) -> list[Observation]:
+    """Say which branches of the tokens' tree parted before which, in the last hidden layer."""
+    data = findings.structure
+    if data is None or "split_by" not in data:
+        return []
+    layer = last_hidden(data)
+    at, found = data.sel(layer=layer), []
+    bound = float(at["split_bound"]) if "split_bound" in at else math.inf
+    nodes = [
+        k for k in range(at.sizes["split_node"])
+        if math.isfinite(float(at["split_by"][k]))
+        and float(at["split_separation"].isel(step=-1, split_node=k)) > bound
+    ]  # fmt: skip
+    for a in nodes:
+        for b in nodes:
+            end, start = (float(at["split_confidence_by"][a]),
+                          float(at["split_confidence_after"][b]))  # fmt: skip
+            if not end <= start:
+                continue
+            ratio = (1 + float(at["split_by"][b])) / (1 + float(at["split_by"][a]))
+            found.append(Observation(
+                "one branch before another", f"{_sides(at, a)} before {_sides(at, b)}",
+                f"In {layer} {_sides(at, a)} part "
+                f"{span(at['split_after'][a], at['split_by'][a])}, before {_sides(at, b)} "
+                f"({span(at['split_after'][b], at['split_by'][b])}).",
+                ratio, "ratio of steps", (1 + start) / (1 + end),
+                (1 + float(at["split_confidence_by"][b]))
+                / (1 + max(0.0, float(at["split_confidence_after"][a]))),
+                "from the ends of both 95 % intervals",
+                "branches that chance makes, and intervals that overlap, are not ordered", 1.0,
+                Where("categories", int(at["split_by"][b]), layer),
+            ))  # fmt: skip
+    return found
+
+
+def _sides(at: xr.Dataset, node: int) -> str:
+    """Name the two sides of a split."""
+    side, names = at["split_side"].values[node], at["token"].values.astype(str)
+    sides = [" and ".join(names[side == s].tolist()) for s in (1, -1)]
+    return " from ".join(sorted(sides, key=len))
+
+
+def tokens_confused(findings: Findings) -> list[Observation]:
+    """Say which two tokens are taken for each other more than evenly spread errors would be."""
+    if findings.structure is None:
+        return []
+    table = findings.structure["confusion_over_steps"].isel(step=-1).values.astype(float)
+    names, probe = findings.tokens, held_out(findings.record)
+    counts = np.bincount(probe.token, minlength=len(names))
+    if len(names) < 3 or not np.isfinite(table).all():
+        return []
+    errors = table * counts[:, None] * (1 - np.eye(len(names)))
+    spread = errors.sum(axis=1) / (len(names) - 1)
+    pairs, found = list(combinations(range(len(names)), 2)), []
+    for i, j in pairs:
+        n, effect = int(counts[i] + counts[j]), errors[i, j] + errors[j, i]
+        evenly = (spread[i] + spread[j]) / n
+        bound = float(binom.ppf(1 - RARELY / len(pairs), n, evenly)) / n
+        share = float(effect) / n
+        if not share > bound > 0:
+            continue
+        low, high = (float(binom.ppf(q, n, share)) / n for q in (0.025, 0.975))
+        found.append(Observation(
+            "two tokens stay confused", f"{names[i]} and {names[j]}",
+            f"{names[i]} and {names[j]} are taken for each other to the end: {share:.0%} of their "
+            f"held-out exemplars, where errors spread evenly would give {evenly:.0%}.",
+            share, "share of exemplars", low, high, "95 %, binomial",
+            "errors spread evenly over the other tokens, corrected over pairs", bound,
+            Where("categories", int(findings.record["step"][-1]), token=names[i]),
+        ))  # fmt: skip
+    return found
+
+
+def memorising(findings: Findings) -> list[Observation]:
+    """Say whether held-out loss rises again after its lowest step.
+
+    The lowest step is chosen on every other group of exemplars, the rise measured on the rest.
+    """
+    record = findings.record
+    if "logit" not in record:
+        return []
+    probe = held_out(record)
+    logit = record["logit"].values.astype(np.float64)[:, probe.position]
+    own = np.take_along_axis(logit, probe.token[None, :, None], axis=2)[..., 0]
+    loss = np.asarray(logsumexp(logit, axis=2)) - own
+    chooses = np.isin(probe.group, np.unique(probe.group)[::2])
+    lowest = int(np.argmin(loss[:, chooses].mean(axis=1)))
+    rise = (loss[-1] - loss[lowest])[~chooses]
+    token, group = probe.token[~chooses], probe.group[~chooses]
+    weights = group_resamples(
+        token, group, n_resamples=N_RESAMPLES, rng=np.random.default_rng(SEED)
+    )
+    again = weights @ rise / weights.sum(axis=1)
+    low, high = np.quantile(again, [0.025, 0.975])
+    if not low > 0:
+        return []
+    step = int(record["step"][lowest])
+    return [Observation(
+        "memorising", "held-out loss",
+        f"From step {step:,} on the network memorises: held-out loss rises by {rise.mean():.2f} "
+        "nat per exemplar until the end.",
+        float(rise.mean()), "nat", float(low), float(high),
+        "95 %, groups of exemplars resampled",
+        "no rise on exemplars that did not choose the step",
+        float(np.quantile(again - rise.mean(), 0.95)), Where("timeline", step),
+    )]  # fmt: skip
+
+
+def stages(findings: Findings) -> list[Observation]:
+    """Say where phases of the whole development begin, if it has phases at all."""
+    data = findings.structure
+    if data is None or "phase_p" not in data or not float(data["phase_p"]) <= RARELY:
+        return []
+    p, n = float(data["phase_p"]), data.sizes["phase_measure"]
+    return [Observation(
+        "a phase begins", f"phase {place + 2}",
+        f"A phase of the development begins at about step {int(data['step'][k]):,}: the courses "
+        f"of {n} measures together bend there.",
+        RARELY / p, "5 % over the p value of there being phases",
+        float(data["phase_first"][k]), float(data["phase_last"][k]),
+        "steps to which the beginning moves when one measure is left out",
+        "increments of all measures together dealt anew over the snapshots", 1.0,
+        Where("timeline", int(data["step"][k])),
+    ) for place, k in enumerate(np.flatnonzero(data["phase"].values == 1))]  # fmt: skip
+
+
+RULES: tuple[Rule, ...] = (
+    layers_that_stand_out, tokens_that_are_told, order_of_tokens, tokens_that_became_things,
+    branches_of_the_tree, tokens_confused, memorising, stages,
+)  # fmt: skip

@@ -1,0 +1,87 @@
+"""Harvesting: every rule looks at the measures of a run and says what survives."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from ontogeny.errors import RunError
+from ontogeny.files import write_atomically
+from ontogeny.measure import measure_run, structure_run
+from ontogeny.measure.store import KEY
+from ontogeny.observations import categories
+from ontogeny.observations.findings import Findings, Rule
+from ontogeny.observations.observation import Observation, Where, ranked
+from ontogeny.record import NAME as RECORD
+from ontogeny.record import open_record
+from ontogeny.run import RunFolder
+
+FILE = "observations.json"
+RULES: tuple[Rule, ...] = (*categories.RULES,)
+
+
+def harvest(findings: Findings) -> list[Observation]:
+    """Return what a run's measures support, strongest first, kinds taking turns.
+
+    Parameters
+    ----------
+    findings
+        The measures; a rule whose measures are not there says nothing.
+    """
+    return ranked([one for rule in RULES for one in rule(findings)])
+
+
+def observations_run(run: RunFolder | str | os.PathLike[str]) -> list[Observation]:
+    """Harvest a run's observations into its observations.json.
+
+    Measures that are not there or stale are made first.
+
+    Raises
+    ------
+    RunError
+        If there is no record, or no room.
+    InputError
+        If the record lacks what the measures need.
+    """
+    folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
+    with open_record(folder.path / RECORD) as record:
+        findings = Findings(record, measure_run(folder), structure_run(folder))
+        found = harvest(findings)
+    measures = findings.measures
+    content = {
+        "run": folder.path.name,
+        "measured": None if measures is None else measures.attrs.get(KEY),
+        "observations": [one.entry() for one in found],
+    }
+    write_atomically(folder.path / FILE, json.dumps(content, indent=1, allow_nan=False).encode())
+    return found
+
+
+def read(path: str | os.PathLike[str]) -> list[Observation]:
+    """Read observations.json of a run's folder.
+
+    Raises
+    ------
+    RunError
+        If it is not there or not readable.
+    """
+    file = Path(path) / FILE
+    try:
+        entries = json.loads(file.read_bytes())["observations"]
+        return [_observation(entry) for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"expected observations in {file}, got {error!r}: run `ontogeny report` on the run"
+        raise RunError(msg) from error
+
+
+def _observation(entry: dict[str, Any]) -> Observation:
+    open_ends = {"low": -math.inf, "high": math.inf}
+    values: dict[str, Any] = {
+        name: open_ends.get(name, math.nan) if entry[name] is None else entry[name]
+        for name in ("effect", "low", "high", "bound")
+    }
+    words: dict[str, Any] = {
+        name: entry[name] for name in ("kind", "subject", "text", "units", "interval", "null")
+    }
+    return Observation(**words, **values, where=Where(**entry["where"]))

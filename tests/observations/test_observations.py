@@ -1,0 +1,136 @@
+"""What is planted is said, with its place; what is noise is not said."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from ontogeny.errors import RunError
+from ontogeny.measure import Chance, measure_record, structure
+from ontogeny.observations import (
+    FILE,
+    Findings,
+    Observation,
+    Where,
+    harvest,
+    holding,
+    observations_run,
+    ranked,
+    read,
+)
+from ontogeny.observations import categories as rules
+from records import TOKENS, make_record, make_run
+
+FEW = Chance(n_shuffles=99, n_resamples=50)
+
+
+def findings(record):
+    return Findings(record, measure_record(record, chance=FEW), structure(record, chance=FEW))
+
+
+@pytest.fixture(scope="module")
+def planted():
+    return findings(make_record(strength=4.0))
+
+
+def observation(kind="a kind", subject="x", effect=2.0, bound=1.0, **more):
+    values = {
+        "text": f"{subject} has {effect}", "units": "1", "low": effect - 1, "high": effect + 1,
+        "interval": "95 %", "null": "shuffled", "where": Where("timeline", 3),
+    }  # fmt: skip
+    return Observation(kind, subject, effect=effect, bound=bound, **(values | more))
+
+
+def test_layers_and_tokens_are_said_where_they_were_planted(planted):
+    said = {(o.kind, o.subject): o for o in harvest(planted)}
+    steps = planted.record["step"].values.tolist()
+    logits = said["a layer stands out", "logits"]
+    assert logits.where.step == steps[4] and logits.where.layer == "logits"
+    assert "between steps 3 and 4" in logits.text
+    assert {subject for kind, subject in said if kind == "a token is told"} == set(TOKENS)
+    assert ("tokens become things", "fc1") in said or ("tokens become things", "logits") in said
+
+
+def test_every_statement_is_whole(planted):
+    for one in harvest(planted):
+        assert one.strength >= 1 and one.text.endswith(".") and one.null and one.interval
+        assert one.where.view in {"timeline", "categories", "detectors", "construction"}
+        assert one.where.step in planted.record["step"].values
+        assert one.low <= one.high
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_makes_no_statement(seed):
+    found = harvest(findings(make_record(rises={}, seed=seed)))
+    assert [o.kind for o in found if o.kind != "two tokens stay confused"] == []
+
+
+def test_nothing_measured_nothing_said():
+    record = make_record(rises={})
+    assert harvest(Findings(record.drop_vars("logit"))) == []
+
+
+def test_memorising_is_said_where_loss_rises_again():
+    record = make_record(strength=1.5)
+    logit = record["logit"].values
+    logit[8:] *= np.linspace(2, 6, len(logit) - 8)[:, None, None]
+    found = rules.memorising(Findings(record))
+    assert len(found) == 1 and found[0].where.step < record["step"].values[9]
+    assert found[0].low > 0
+    assert rules.memorising(Findings(make_record(rises={}))) == []
+
+
+def test_confused_tokens_are_a_pair_that_was_planted():
+    record = make_record(strength=6.0, exemplars=40)
+    found = findings(record)
+    table = found.structure["confusion_over_steps"]
+    table[-1] = [[0.6, 0.4, 0.0], [0.4, 0.6, 0.0], [0.0, 0.05, 0.95]]
+    said = rules.tokens_confused(found)
+    assert [o.subject for o in said] == ["ada and bo"]
+    assert said[0].effect == pytest.approx(0.4, abs=0.01) and said[0].low < 0.4 < said[0].high
+
+
+def test_tokens_are_ordered_only_by_intervals_that_lie_apart(planted):
+    measures = planted.measures.copy(deep=True)
+    rows = np.flatnonzero(measures["kind"].values == "token")
+    ends = {"after": (1, 10, 3), "by": (2, 12, 11),
+            "confidence_after": (1, 9, 1), "confidence_by": (3, 14, 20)}  # fmt: skip
+    for name, values in ends.items():
+        measures[name].values[rows] = values
+    said = rules.order_of_tokens(Findings(planted.record, measures))
+    assert [o.subject for o in said] == ["ada before bo"]
+    assert said[0].effect == pytest.approx(13 / 3) and said[0].low == pytest.approx(10 / 4)
+
+
+def test_what_does_not_survive_is_left_out_and_kinds_take_turns():
+    many = [observation("units", f"u{k}", effect=10.0 + k) for k in range(3)]
+    weak, other = observation("units", "weak", effect=0.5), observation("layers", "conv1")
+    order = [(o.kind, o.subject) for o in ranked([*many, weak, other])]
+    assert order == [("units", "u2"), ("layers", "conv1"), ("units", "u1"), ("units", "u0")]
+    assert ranked([observation(effect=math.nan)]) == []
+
+
+def test_observations_are_kept_in_the_run_and_read_back(tmp_path):
+    run = make_run(tmp_path / "run", make_record(strength=4.0))
+    found = observations_run(run)
+    assert found and read(run.path) == found
+    entry = json.loads((run.path / FILE).read_text())["observations"][0]
+    assert entry["where"]["view"] and entry["strength"] >= 1
+
+
+def test_no_observations_are_one_sentence(tmp_path):
+    with pytest.raises(RunError, match=r"expected observations in .*observations.json, got"):
+        read(tmp_path)
+
+
+def test_statements_of_several_runs_are_counted():
+    runs = {
+        "a": [observation(subject="x", effect=3.0), observation("other", "y")],
+        "b": [observation(subject="x", effect=2.0), observation(subject="x", effect=1.5)],
+        "c": [],
+    }
+    rows = holding(runs)
+    assert (rows[0].subject, rows[0].runs, rows[0].n_runs) == ("x", ("a", "b"), 3)
+    assert (rows[0].low, rows[0].high, rows[0].text) == (2.0, 3.0, "x has 3.0")
+    assert rows[1].runs == ("a",)

@@ -123,7 +123,8 @@ describe("the layout", () => {
     const placed = layout([[0, 1]], [], bundle.units, 3, ROOM);
     const node = placed.byUnit.get(1);
     expect(nodeAt(placed.nodes, (node?.x ?? 0) + 2, node?.y ?? 0)?.unit).toBe(1);
-    expect(nodeAt(placed.nodes, 500, -20)).toBeNull();
+    expect(nodeAt(placed.nodes, node?.x ?? 0, -20)).toBeNull();
+    expect(nodeAt(placed.nodes, (node?.x ?? 0) + 100, node?.y ?? 0)).toBeNull();
   });
 });
 

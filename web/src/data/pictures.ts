@@ -8,6 +8,10 @@ export interface Picture {
   y: number;
   width: number;
   height: number;
+  /** Where this box lies in the square that is drawn, and the square's side, in the same pixels. */
+  left: number;
+  top: number;
+  side: number;
   kind: "film" | "preferred" | "exemplar";
   /** Step at which the film's picture was made. */
   step?: number;
@@ -38,10 +42,32 @@ export function picturePlace(bundle: Bundle, unit: number): number | null {
   return placesAlong(bundle, "picture_unit", count).get(unit) ?? null;
 }
 
-function cell(sheet: Sheet, index: number, kind: Picture["kind"]): Picture {
-  const [width, height] = sheet.cell;
-  const x = (index % sheet.columns) * width;
-  return { sheet, x, y: Math.floor(index / sheet.columns) * height, width, height, kind };
+/** A box in cell k of a sheet, in the middle of the square that is drawn. */
+function box(
+  sheet: Sheet,
+  k: number,
+  [width, height]: [number, number],
+  kind: Picture["kind"],
+): Picture {
+  const [w, h] = sheet.cell;
+  const side = Math.max(width, height);
+  return {
+    sheet, kind, side, width, height,
+    x: (k % sheet.columns) * w,
+    y: Math.floor(k / sheet.columns) * h,
+    left: (side - width) / 2,
+    top: (side - height) / 2,
+  }; // prettier-ignore
+}
+
+/** Width and height of a unit's picture in its cell: as large as what the unit sees. */
+function sizeOf(bundle: Bundle, unit: number, sheet: Sheet): [number, number] {
+  const [w, h] = sheet.cell;
+  const place = picturePlace(bundle, unit);
+  const size = place === null ? null : bundle.array("picture_size");
+  if (!size || place === null) return [w, h];
+  const [height, width] = [size.at(place, 0), size.at(place, 1)];
+  return width >= 1 && height >= 1 && width <= w && height <= h ? [width, height] : [w, h];
 }
 
 /** The picture of a unit at a step; null if there is none (yet). */
@@ -56,7 +82,8 @@ function filmPicture(bundle: Bundle, unit: number, step: number): Picture | null
   const row = placesAlong(bundle, "film_unit", film.count).get(unit);
   if (row === undefined || steps.length === 0) return null;
   const column = nearest(steps, step);
-  return { ...cell(film, row * steps.length + column, "film"), step: steps[column] ?? 0 };
+  const own = box(film, row * steps.length + column, sizeOf(bundle, unit, film), "film");
+  return { ...own, step: steps[column] ?? 0 };
 }
 
 /** Index of the step nearest on a log scale. */
@@ -69,7 +96,7 @@ function preferred(bundle: Bundle, unit: number): Picture | null {
   const sheet = bundle.sheet("preferred");
   const index = sheet && picturePlace(bundle, unit);
   if (sheet === null || index === null) return null;
-  return cell(sheet, index, "preferred");
+  return box(sheet, index, sizeOf(bundle, unit, sheet), "preferred");
 }
 
 /** The part of a top exemplar that the unit answered to, cut from the probe's sheet. */
@@ -79,26 +106,29 @@ export function topExemplar(bundle: Bundle, unit: number, rank: number): Picture
   const exemplar =
     index === null ? Number.NaN : (bundle.array("top_exemplar")?.at(index, rank) ?? NaN);
   if (!sheet || index === null || !(exemplar >= 0 && exemplar < sheet.count)) return null;
-  const whole = cell(sheet, exemplar, "exemplar");
-  const [row, column, side] = ["top_row", "top_column", "top_size"].map(
-    (name) => bundle.array(name)?.at(index, rank) ?? Number.NaN,
-  );
-  if (row === undefined || column === undefined || side === undefined) return whole;
+  const whole = box(sheet, exemplar, sheet.cell, "exemplar");
+  const at = (name: string) => bundle.array(name)?.at(index, rank) ?? Number.NaN;
+  const [row, column, side] = [at("top_row"), at("top_column"), at("top_size")];
   if (!Number.isFinite(row + column + side) || side < 1) return whole;
   const [w, h] = sheet.cell;
-  const [left, top] = [Math.max(0, Math.min(column, w - 1)), Math.max(0, Math.min(row, h - 1))];
+  const [left, top] = [Math.max(0, column), Math.max(0, row)];
+  const [right, bottom] = [Math.min(w, column + side), Math.min(h, row + side)];
+  if (right <= left || bottom <= top) return whole;
   return {
     ...whole,
     x: whole.x + left,
     y: whole.y + top,
-    width: Math.min(side, w - left),
-    height: Math.min(side, h - top),
+    width: right - left,
+    height: bottom - top,
+    left: left - column,
+    top: top - row,
+    side,
   };
 }
 
 export function exemplarPicture(bundle: Bundle, exemplar: number): Picture | null {
   const sheet = bundle.sheet("probe");
-  return sheet && exemplar < sheet.count ? cell(sheet, exemplar, "exemplar") : null;
+  return sheet && exemplar < sheet.count ? box(sheet, exemplar, sheet.cell, "exemplar") : null;
 }
 
 export function drawPicture(
@@ -109,11 +139,10 @@ export function drawPicture(
   side: number,
 ): void {
   const { sheet, width, height } = picture;
-  const scale = side / Math.max(width, height);
-  const [w, h] = [width * scale, height * scale];
+  const scale = side / picture.side;
   pen.imageSmoothingEnabled = width > 14;
   pen.drawImage(
     sheet.image, picture.x, picture.y, width, height,
-    x + (side - w) / 2, y + (side - h) / 2, w, h,
+    x + picture.left * scale, y + picture.top * scale, width * scale, height * scale,
   ); // prettier-ignore
 }

@@ -122,6 +122,10 @@ export function sample({
   const kept = construction(world, taste);
   const blobs = pack.blobs();
   const sheets: Record<string, unknown> = {};
+  const filmed = Array.from({ length: Math.floor(first / 4) }, (_, k) => 4 * k);
+  const filmSteps = steps.filter(
+    (_, k) => k % Math.ceil(steps.length / 7) === 0 || k === steps.length - 1,
+  );
   if (pictures) {
     const add = (
       name: string,
@@ -143,6 +147,14 @@ export function sample({
     };
     add("probe", exemplars, 32, ["exemplar"], (k, x, y) => flower(k % 5, k, x, y));
     add("preferred", first, 20, ["picture_unit"], (k, x, y) => gabor(taste[k] ?? 0, k, x, y));
+    add("film", filmed.length * filmSteps.length, 20, ["film_unit", "film_step"], (k, x, y) => {
+      const unit = filmed[Math.floor(k / filmSteps.length)] ?? 0;
+      return young(
+        gabor(taste[unit] ?? 0, unit, x, y),
+        (k % filmSteps.length) / (filmSteps.length - 1),
+        k + 31 * x + 57 * y,
+      );
+    });
   }
   const manifest = {
     format: 1,
@@ -156,13 +168,13 @@ export function sample({
       split: ["train", "probe"], layer_all: ["pixels", ...layers.map((l) => l.name)],
       onset: [...TOKENS, ...layers.map((l) => l.name)],
       onset_kind: [...TOKENS.map(() => "token"), ...layers.map(() => "layer")],
-      map_step: mapSteps(steps),
+      map_step: mapSteps(steps), film_unit: filmed, film_step: filmSteps,
     },
     sheets,
     blobs: Object.fromEntries([...blobs].map(([name, data]) => [name, { bytes: data.length, hash: `${name}-${data.length}` }])),
     texts: { answers: curves, notices: [] },
     observations: observations(),
-    missing: [{ what: "film of preferred images", why: "no pictures were made at earlier steps: run `ontogeny report RUN`" }],
+    missing: [{ what: "assemblies", why: "the sample makes none up" }],
   }; // prettier-ignore
   return { manifest, blobs };
 }
@@ -747,6 +759,20 @@ function gabor(token: number, seed: number, x: number, y: number): [number, numb
     Math.sin(along * (0.4 + (seed % 5) * 0.15) + seed);
   const hue = HUES[token] ?? [0, 0, 0];
   return [0, 1, 2].map((c) => Math.max(0, Math.min(255, 125 + wave * ((hue[c] ?? 0) - 60)))) as [
+    number,
+    number,
+    number,
+  ];
+}
+
+/** A picture as it might have been earlier: more noise, less of itself. */
+function young(
+  colour: [number, number, number],
+  age: number,
+  seed: number,
+): [number, number, number] {
+  const noise = chance(seed);
+  return colour.map((v) => Math.round(age * v + (1 - age) * (70 + 110 * noise()))) as [
     number,
     number,
     number,

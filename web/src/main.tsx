@@ -10,15 +10,18 @@ import { player } from "./state/play";
 import { Store } from "./state/store";
 import "./style.css";
 
+/** Milliseconds until a run without a first snapshot is looked at again. */
+const AGAIN = 2000;
+
 async function start(root: HTMLElement): Promise<void> {
   const source = findSource(document, location);
   const manifest = await source.manifest();
   if (manifest.steps.length === 0) {
-    tell(
-      root,
-      `${manifest.run.name}: nothing was recorded yet`,
-      manifest.missing.map((one) => `${one.what}: ${one.why}`),
-    );
+    const isWaiting = source.isLive && manifest.run.state === "training";
+    const why = manifest.missing.map((one) => `${one.what}: ${one.why}`);
+    tell(root, `${manifest.run.name}: nothing is recorded yet`, isWaiting ? [] : why);
+    if (isWaiting) setTimeout(() => void start(root), AGAIN);
+    return;
   }
   const bundle = new Bundle(manifest, source);
   await bundle.load("base");

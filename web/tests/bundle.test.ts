@@ -63,6 +63,18 @@ describe("a bundle", () => {
     expect([same.array("a")?.at(0), other.array("a")?.at(0)]).toEqual([1, 2]);
   });
 
+  it("says why something is missing: what was said of it, else all that was said", async () => {
+    const bundle = await made();
+    bundle.manifest.missing = [
+      { what: "Pictures", why: "none made" },
+      { what: "couplings", why: "none kept" },
+    ];
+    expect(bundle.why("pictures")).toBe("Pictures: none made");
+    expect(bundle.why("graph")).toBe("Pictures: none made; couplings: none kept");
+    bundle.manifest.missing = [];
+    expect(bundle.why("graph")).toBe("this run holds none");
+  });
+
   it("survives any manifest", () => {
     for (const given of [
       null,

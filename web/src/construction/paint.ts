@@ -146,11 +146,7 @@ function paintNode(pen: CanvasRenderingContext2D, what: Picturing, node: Node): 
   if (!isLit) pen.globalAlpha = 0.13;
   else if (isQuiet) pen.globalAlpha = 0.42;
   if (look.picture && look.ring === null) {
-    pen.save();
-    box(pen, x, y, node.size);
-    pen.clip();
-    drawPicture(pen, look.picture, x, y, node.size);
-    pen.restore();
+    drawPicture(pen, look.picture, x + 1, y + 1, node.size - 2);
   } else paintMark(pen, palette, look, node);
   const colour =
     look.token === null || isQuiet ? palette.quiet : (palette.tokens[look.token] ?? palette.quiet);
@@ -253,5 +249,5 @@ function paintColumns(
 
 function box(pen: CanvasRenderingContext2D, x: number, y: number, side: number): void {
   pen.beginPath();
-  pen.roundRect(x, y, side, side, Math.min(6, side * 0.16));
+  pen.roundRect(x, y, side, side, Math.min(4, side * 0.12));
 }

@@ -86,11 +86,14 @@ export class Bundle {
 
   /** Why something is not there, in the words of the bundle. */
   why(...words: string[]): string {
-    const said = this.manifest.missing.find((one) =>
-      words.some((word) => one.what.toLowerCase().includes(word)),
+    const { missing } = this.manifest;
+    const said = missing.filter(({ what }) =>
+      words.some((word) => what.toLowerCase().includes(word.toLowerCase())),
     );
-    const failed = [...this.failures.values()][0];
-    return said ? `${said.what}: ${said.why}` : (failed ?? "this run does not hold it");
+    const failed = [...this.failures.values()];
+    const all = said.length > 0 ? said : failed.length > 0 ? [] : missing;
+    const sentences = [...all.map(({ what, why }) => `${what}: ${why}`), ...failed.slice(0, 1)];
+    return sentences.length > 0 ? sentences.join("; ") : "this run holds none";
   }
 
   load(blob: string): Promise<void> {

@@ -95,7 +95,8 @@ export function nearest(steps: readonly number[], step: number): number {
 function preferred(bundle: Bundle, unit: number): Picture | null {
   const sheet = bundle.sheet("preferred");
   const index = sheet && picturePlace(bundle, unit);
-  if (sheet === null || index === null) return null;
+  if (sheet === null || index === null || bundle.array("has_preferred")?.at(index) === 0)
+    return null;
   return box(sheet, index, sizeOf(bundle, unit, sheet), "preferred");
 }
 

@@ -33,7 +33,7 @@ export function Detectors() {
     <Frame
       name="detectors"
       title={titleOf(bundle, layer, step)}
-      how="Each card is one detector: what excites it most, its mean answer to each token (bars up: more than average), and its life: token signal over training with the grey null under it, ▲ onset, ■ locked in, ✚ died."
+      how="Each card is one detector: what excites it most, how it answers to each token (bars up: more than to the others), and its life: token signal over training with its null in grey; ▲ onset, ■ locked in, ✚ died."
       table={() => tableOf(app, units)}
       tools={<Tools layer={layer} order={order} />}
     >

@@ -65,7 +65,7 @@ export function Observations() {
           ))}
         </ol>
         {observations.length === 0 && (
-          <p class="absent">No observations here. {app.bundle.why("observations")}.</p>
+          <p class="absent">No observations here – {app.bundle.why("observations")}.</p>
         )}
       </div>
     </Frame>

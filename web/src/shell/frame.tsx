@@ -63,7 +63,7 @@ export function Missing({ what, names }: { what: string; names: readonly string[
     </p>
   ) : (
     <p class="absent">
-      No {what} here. <span>{bundle.why(...what.split(" ").slice(-1), ...names)}.</span>
+      No {what} here – {bundle.why(...what.split(" ").slice(-1), ...names)}.
     </p>
   );
 }

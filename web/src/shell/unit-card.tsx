@@ -139,7 +139,7 @@ function Tuning({ unit }: { unit: number }) {
   return (
     <>
       <h3>
-        Tuning at this step <span class="quiet">(standard deviations)</span>
+        Tuning at this step <span class="quiet">(in standard deviations)</span>
       </h3>
       <ul class="rows">
         {values.map((value, token) => (

@@ -185,8 +185,7 @@ def _observed(run: Any, options: argparse.Namespace) -> None:
 
 def _measured(run: Any, options: argparse.Namespace) -> None:
     with _Bar(options, "measure") as bar:
-        for measure in ("measure_run", "structure_run", "detectors_run", "graph_run"):
-            getattr(ontogeny.measure, measure)(run, progress=bar.say)
+        ontogeny.measure.measure_all(run, progress=bar.say)
 
 
 def _pictured(run: Any, options: argparse.Namespace) -> None:

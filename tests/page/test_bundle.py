@@ -5,13 +5,17 @@ import json
 
 import numpy as np
 import pytest
+import xarray as xr
 from PIL import Image
 
 from ontogeny.errors import RunError
 from ontogeny.measure import Chance, measure_run, structure_run
+from ontogeny.page import bundle as packing_module
 from ontogeny.page import edges
 from ontogeny.page.bundle import bundle_run
+from ontogeny.page.pictures import CELL, GROUND, fitted
 from ontogeny.page.sheets import sheet
+from ontogeny.page.sources import Sources
 from records import TOKENS, make_record, make_run
 
 FEW = Chance(n_shuffles=19, n_resamples=20)
@@ -47,7 +51,8 @@ def test_every_number_is_that_of_the_record(measured):
 
 def test_every_array_says_what_it_is_and_where_it_comes_from(measured):
     manifest = bundle_run(measured).manifest
-    assert manifest["missing"] and "pictures" in manifest["missing"][-1]["what"]
+    missing = {entry["what"] for entry in manifest["missing"]}
+    assert {"pictures of detectors", "observations"} <= missing
     for name, array in manifest["arrays"].items():
         assert array["definition"] and array["blob"] in manifest["blobs"], name
         if array["dims"][0] == "step":
@@ -137,3 +142,55 @@ def test_hostile_names_cannot_leave_their_script(tmp_path):
     text = bundle_run(run).text()
     assert not set("<>&\u2028") & set(text)
     assert tuple(json.loads(text)["tokens"]) == names
+
+
+def test_pictures_are_brought_to_one_size():
+    tiny = np.zeros((3, 3, 3), np.uint8)
+    tiny[1, 1] = 255
+    cell = fitted(tiny)
+    assert cell.shape == (CELL, CELL, 3) and (cell[20, 20] == 255).all() and cell[2, 2].max() == 0
+    wide = fitted(np.full((10, 20, 1), 9, np.uint8))
+    assert (wide[20] == 9).all() and (wide[0] == GROUND).all()
+    assert (fitted(np.zeros((0, 0, 3), np.uint8)) == GROUND).all()
+
+
+def test_pictures_lie_beside_their_units(measured):
+    record = make_record()
+    found = pictures(record, units=["conv2:1", "fc1:0", "conv1:5"])
+    packing = packing_of(measured)
+    packing.pictures(record, found)
+    units = record["unit"].values.tolist()
+    named = [units[k] for k in packing.coordinates["picture_unit"]]
+    assert named == ["conv2:1", "conv1:5"]  # fc1:0 has neither picture nor exemplar
+    assert packing.sheets["film"]["count"] == 2 and packing.sheets["film"]["dims"] == [
+        "film_unit", "film_step",
+    ]  # fmt: skip
+    bundle = packing.bundle()
+    assert values(bundle, "top_exemplar")[:, 0].tolist() == [7, 7]
+    assert values(bundle, "has_preferred").tolist() == [1, 0]
+
+
+def packing_of(run):
+    return packing_module._Packing(Sources(run))
+
+
+def pictures(record, units):
+    """Two units that can be shown, one of them without a preferred picture, and one that cannot."""
+    n, exemplar = len(units), int(record["exemplar"][7])
+    unit = ("unit",)
+    return xr.Dataset(
+        {
+            "picture": ((*unit, "y", "x", "channel"), np.full((n, 6, 6, 3), 200, np.uint8)),
+            "height": (unit, [6, 0, 0]), "width": (unit, [4, 0, 0]),
+            "has_picture": (unit, [True, False, False]),
+            "achieved": (unit, [2.0, np.nan, np.nan]), "best_exemplar": (unit, [1.0, 0.0, 1.0]),
+            "top_exemplar": ((*unit, "rank"), [[exemplar], [-1], [exemplar]]),
+            **{f"top_{name}": ((*unit, "rank"), np.ones((n, 1)))
+               for name in ("response", "top", "left", "height", "width")},
+            "film_picture": (("film_step", "film_unit", "y", "x", "channel"),
+                             np.zeros((2, 1, 6, 6, 3), np.uint8)),
+            "film_height": (("film_step", "film_unit"), [[6], [6]]),
+            "film_width": (("film_step", "film_unit"), [[6], [6]]),
+        },
+        coords={"unit": units, "film_unit": units[:1], "film_step": [0, 42]},
+    )  # fmt: skip

@@ -34,7 +34,7 @@ from ontogeny.run import RunFolder
 from ontogeny.train import Run
 
 Progress = Callable[[str], None]
-FRAMES = 10
+FRAMES = 8
 """Snapshots of a film."""
 TOP, TOP_OF_FRAME = 6, 3
 QUANTILES = (0.9, 0.5, 0.1)

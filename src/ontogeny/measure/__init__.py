@@ -38,6 +38,7 @@ from ontogeny.measure.readout import readout
 from ontogeny.measure.runs import noise_ceiling, run_similarity
 from ontogeny.measure.store import measure_record, measure_run, open_measures
 from ontogeny.measure.structure import phases, structure, structure_run
+from ontogeny.measure.together import measure_all
 from ontogeny.measure.tuning import tuning
 from ontogeny.measure.unitlives import unit_lives
 
@@ -68,6 +69,7 @@ __all__ = [
     "lives",
     "maps",
     "match_units",
+    "measure_all",
     "measure_record",
     "measure_run",
     "model_comparison",

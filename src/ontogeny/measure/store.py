@@ -16,6 +16,7 @@ from functools import cache
 from importlib import resources
 
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from ontogeny.datasets import replace_dataset, stored_dataset
 from ontogeny.errors import RunError
@@ -112,7 +113,8 @@ def kept(
             say(f"{name}: fresh")
             return found
         say(f"{name}: stale, measured anew" if found is not None else f"{name}: none yet")
-        data = measure(record, folder)
+        with threadpool_limits(1, "blas"):  # matrices are small: threads would wait on each other
+            data = measure(record, folder)
     data.attrs = {**data.attrs, **asdict(chance), KEY: key}
     replace_dataset(data, folder.path / file)
     return data

@@ -14,19 +14,29 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ontogeny import observations
 from ontogeny.errors import OntogenyError
 from ontogeny.page import edges
 from ontogeny.page.pack import Blob, pack
+from ontogeny.page.pictures import cells
 from ontogeny.page.sheets import sheet
 from ontogeny.page.sources import PICTURES, Sources
 from ontogeny.page.table import ENTRIES
 from ontogeny.plot.style import TOKEN_COLOURS
 from ontogeny.record import LAYER
+from ontogeny.report.answers import answers
 from ontogeny.run import RunFolder
 
 FORMAT = 1
 CURVE = 1200
 """Points of the training curve at most."""
+PICTURES_PACKED = {
+    "has_preferred": ("has_preferred", "uint8"), "picture_achieved": ("achieved", "float32"),
+    "picture_best": ("best_exemplar", "float32"), "top_exemplar": ("top_place", "int16"),
+    "top_row": ("top_top", "int16"), "top_column": ("top_left", "int16"),
+    "top_size": ("top_side", "int16"), "top_response": ("top_response", "float32"),
+}  # fmt: skip
+"""Arrays of the page out of pictures.zarr."""
 
 
 @dataclass
@@ -66,8 +76,12 @@ def bundle_run(run: RunFolder | str | os.PathLike[str]) -> Bundle:
         packing.table()
         packing.exemplars(packing.sources.record)
         packing.couplings(packing.sources.record)
-        packing.pictures(packing.sources[PICTURES])
+        packing.pictures(packing.sources.record, packing.sources[PICTURES])
     return packing.bundle()
+
+
+_KNOWN = {"step", "token", "unit", "exemplar", "layer", "edge", "picture_unit"}
+"""Dims whose coordinates the manifest holds elsewhere."""
 
 
 class _Packing:
@@ -94,7 +108,7 @@ class _Packing:
             "source": str(data.attrs.get("source", "")),
         }  # fmt: skip
         for page, own in zip(dims, data.dims, strict=True):
-            if own in data.coords and page not in {"step", "token", "unit", "exemplar", "layer"}:
+            if own in data.coords and page not in _KNOWN:
                 self.coordinates[page] = data[own].values.tolist()
 
     def table(self) -> None:
@@ -173,15 +187,53 @@ class _Packing:
                                     attrs=dict(record[variable].attrs))  # fmt: skip
                 data.attrs["source"] = f"record.zarr/{variable}"
                 self._edge_array(name, data, "int8")
+        self.graph(record, chosen)
         self.kept = {"kept": len(chosen), "all": record.sizes["edge"], "rule": edges.RULE}
 
     def _edge_array(self, name: str, data: xr.DataArray, dtype: str) -> None:
         self.add(name, data, "construction", dtype, [str(d) for d in data.dims])
 
-    def pictures(self, pictures: xr.Dataset | None) -> None:
-        """Pack the pictures of detectors."""
-        if pictures is None:
+    def graph(self, record: xr.Dataset, chosen: np.ndarray) -> None:
+        """Pack when the chosen couplings were born and died, and their nulls."""
+        for name in ("coupling_null", "coupling_contrast_null"):
+            if name in record:
+                first = [layer["first"] for layer in _layers(record)]
+                data = record[name].isel(level=edges.LEVEL, unit=first)
+                data.attrs["source"] = f"record.zarr/{name}"
+                page = name.replace("coupling_contrast", "contrast")
+                self.add(page, data, "construction", "float32", ["step", "layer"])
+        graph = self.sources["graph"]
+        for page, name in edges.LIVES.items():
+            if graph is not None and name in graph:
+                data = graph[name].isel(edge=chosen)
+                data.attrs["source"] = f"graph.zarr/{name}"
+                self.add(page, data, "construction", "float32", ["edge"])
+
+    def pictures(self, record: xr.Dataset, found: xr.Dataset | None) -> None:
+        """Pack the pictures of detectors and where their top exemplars answer."""
+        if found is None:
             return
+        index = {str(name): k for k, name in enumerate(record["unit"].values)}
+        there = found["has_picture"].values | (found["top_exemplar"].values[:, 0] >= 0)
+        found = found.isel(unit=np.flatnonzero(there))
+        self.coordinates["picture_unit"] = [index[str(n)] for n in found["unit"].values]
+        made = cells(found["picture"], found["height"], found["width"])
+        self.picture_sheet("preferred", made, ("picture_unit",))
+        film = found.transpose("film_unit", "film_step", ...)
+        self.coordinates["film_unit"] = [index[str(n)] for n in film["film_unit"].values]
+        self.coordinates["film_step"] = film["film_step"].values.tolist()
+        made = cells(film["film_picture"], film["film_height"], film["film_width"])
+        self.picture_sheet("film", made, ("film_unit", "film_step"))
+        place = {int(name): k for k, name in enumerate(record["exemplar"].values)}
+        shown = [[place.get(int(name), -1) for name in row] for row in found["top_exemplar"].values]
+        found["top_place"] = (("unit", "rank"), np.array(shown), {"long_name": "exemplar of the "
+                              "probe that the unit answers most, by rank; -1: none"})  # fmt: skip
+        found["top_side"] = np.maximum(found["top_height"], found["top_width"])
+        found["has_preferred"] = found["has_picture"].astype(np.int64)
+        for page, (name, dtype) in PICTURES_PACKED.items():
+            data = found[name]
+            data.attrs["source"] = f"pictures.zarr/{name}"
+            self.add(page, data, "detectors", dtype, ["picture_unit", *map(str, data.dims[1:])])
 
     def picture_sheet(self, name: str, pictures: np.ndarray, dims: tuple[str, ...]) -> None:
         """Pack one image sheet, a blob of its own."""
@@ -194,6 +246,7 @@ class _Packing:
     def bundle(self) -> Bundle:
         """Return what was packed."""
         record = self.sources.record
+        texts = {"texts": {"answers": self._answers()}, "observations": self._observations()}
         manifest = {
             "format": FORMAT,
             "run": self._run(),
@@ -205,11 +258,23 @@ class _Packing:
             "coordinates": self.coordinates,
             "sheets": self.sheets,
             "blobs": {name: blob.description() for name, blob in self.blobs.items()},
-            "texts": {"answers": [], "notices": []},
-            "observations": [],
+            **texts,
             "missing": [{"what": a, "why": b} for a, b in self.sources.missing.items()],
         }
         return Bundle(manifest, {name: bytes(blob.data) for name, blob in self.blobs.items()})
+
+    def _answers(self) -> list[str]:
+        """Return the sentences of the report's first screen."""
+        structure = self.sources["structure"] if self.sources.record is not None else None
+        return [] if structure is None else answers(structure)
+
+    def _observations(self) -> list[dict[str, Any]]:
+        """Return what was harvested of the run."""
+        try:
+            return [one.entry() for one in observations.read(self.sources.run.path)]
+        except OntogenyError as error:
+            self.sources.missing["observations"] = str(error)
+            return []
 
     def _run(self) -> dict[str, Any]:
         """Describe the run."""

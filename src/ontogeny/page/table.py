@@ -95,6 +95,24 @@ ENTRIES: tuple[Entry, ...] = (
         token_signal | uint8 | step unit
         token_signal_upper | float32 | step unit
         preferred_token | int8 | step unit
+        token_signal_null=layer_threshold | float32 | step layer
+    """),
+    *_entries("detectors", "detectors", """
+        token_response=d_prime | int8 | step unit token
+        auroc | uint8 | step unit token
+        score_threshold | float32 | layer
+        unit_onset_after=tuned_after | float32 | unit
+        unit_onset_by=tuned_by | float32 | unit
+        lockin=settled_by | float32 | unit
+        death=dormant_by | float32 | unit
+    """),
+    *_entries("construction", "record", """
+        interaction | int16 | step unit pair
+        interaction_first | int16 | step unit pair
+        interaction_second | int16 | step unit pair
+    """),
+    *_entries("construction", "graph", """
+        assembly | int16 | step unit
     """),
 )  # fmt: skip
 """Everything that is packed as it is; edges and pictures are chosen by `edges` and `sheets`."""

@@ -29,7 +29,7 @@ export function Categories() {
     <Frame
       name="categories"
       title={titleOf(bundle, layer, store.still.value.step)}
-      how="Each mark is one image the network never trained on. Images that the chosen layer takes for alike lie close together; axes have no meaning of their own and stay the same over time. Zoom in, or rest on a mark, to see the image."
+      how="Each mark is one image the network never trained on. Images that the chosen layer takes for alike lie close together; axes have no meaning of their own. Apart: centres more than one spread from each other, from here on. Zoom in, or rest on a mark, to see the image."
       table={() => tableOf(app, layer)}
       tools={
         <>
@@ -143,7 +143,7 @@ export function titleOf(bundle: Bundle, layer: number, step: number): string {
     let found = 0;
     for (let a = 0; a < tokens.length; a++)
       for (let b = 0; b < a; b++) if (by.at(layer, a, b) <= at) found++;
-    return `At step ${at.toLocaleString("en")} ${name} keeps ${found} of ${pairs} pairs of tokens apart beyond chance`;
+    return `At step ${at.toLocaleString("en")} ${name} holds ${found} of ${pairs} pairs of tokens apart`;
   }
   const readout = bundle.array("readout")?.at(step, layer) ?? Number.NaN;
   if (Number.isFinite(readout))

@@ -1,4 +1,6 @@
 /** What signs and widths mean, and how much is not drawn. */
+import type { Bundle } from "../data/bundle";
+import { pictureOf } from "../data/pictures";
 import { css } from "../draw/colour";
 import { show } from "../draw/canvas";
 import { useApp } from "../shell/app";
@@ -10,7 +12,8 @@ export function Legend({ made }: { made: Model }) {
   const { positive, negative, quiet } = palette.value;
   const { step } = store.still.value;
   const { run } = store.bundle.value.manifest;
-  const { drawn } = counted(made.scene, step);
+  const { drawn, above } = counted(made.scene, step);
+  const filmed = filmedNow(store.bundle.value, made);
   const all = run.edges?.all ?? made.couplings.count;
   const units = made.layout.columns.slice(1);
   const [shown, total] = [
@@ -43,15 +46,24 @@ export function Legend({ made }: { made: Model }) {
         width: size of the share, widest = {show(Math.min(...widest))} … {show(Math.max(...widest))}{" "}
         by layer
       </span>
+      {filmed !== null && (
+        <span>pictures: {filmed} follow the film, others as at the last step</span>
+      )}
       <span
         class="hidden-count"
         title={run.edges ? `The page was given ${run.edges.kept} of them: ${run.edges.rule}.` : ""}
       >
         shown: {shown} of {total.toLocaleString("en")} detectors, {drawn} of{" "}
-        {all.toLocaleString("en")} couplings
+        {all.toLocaleString("en")} couplings ({above} of them above their null)
       </span>
     </div>
   );
+}
+
+/** How many of the drawn units have pictures of several steps; null where none has. */
+function filmedNow(bundle: Bundle, made: Model): number | null {
+  if (!bundle.manifest.sheets["film"]) return null;
+  return made.layout.nodes.filter(({ unit }) => pictureOf(bundle, unit, 0)?.kind === "film").length;
 }
 
 function Line({ colour }: { colour: string }) {

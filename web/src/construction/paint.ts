@@ -21,6 +21,8 @@ export interface NodeLook {
   isBeyond: boolean | null;
   isDead: boolean;
   label: string | null;
+  /** Of image channels: their own. */
+  colour?: string;
   /** Share 0 ... 1 drawn as a ring: the token's accuracy. */
   ring: number | null;
 }
@@ -93,7 +95,9 @@ export function edgeLook(
       width,
       value,
     };
-  const alpha = presence(size, sizeIn(scene.full, scene, gap, position)) * (focus ? DIMMED : 0.62);
+  const isChance = size < sizeIn(scene.chance, scene, gap, position);
+  const most = focus ? DIMMED : isChance ? 0.26 : 0.66;
+  const alpha = presence(size, sizeIn(scene.full, scene, gap, position)) * most;
   return { alpha, width, value };
 }
 
@@ -187,8 +191,8 @@ function paintMark(
   node: Node,
 ): void {
   const radius = node.size * (look.ring === null ? 0.3 : 0.26);
-  pen.fillStyle =
-    look.token === null ? palette.quiet : (palette.tokens[look.token] ?? palette.quiet);
+  const own = look.token === null ? look.colour : palette.tokens[look.token];
+  pen.fillStyle = own ?? palette.quiet;
   if (look.ring !== null) {
     pen.lineWidth = 4;
     for (const [share, colour] of [

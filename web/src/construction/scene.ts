@@ -12,7 +12,7 @@ export interface Scene {
   /** [step x edge] weights; NaN where not known. */
   weights: Float32Array;
   nSteps: number;
-  /** [step x gap] size above which edges are drawn in full, and below which they fade. */
+  /** [step x gap] size of the weakest of the strongest edges: below it they fade. */
   full: Float32Array;
   /** [step x gap] the null: sizes below it are what permuted weights give; 0 where not known. */
   chance: Float32Array;
@@ -44,7 +44,7 @@ export function scene(
   }
   const made = { edges: Int32Array.from(edges), gap, weights, nSteps, nGaps: units.layers.length };
   const chance = nullSizes(nulls, nSteps, units.layers.length);
-  return { ...made, chance, ...thresholds(made, chance, perGap) };
+  return { ...made, chance, ...thresholds(made, perGap) };
 }
 
 /** The null of each layer at each step; 0 where there is none. */
@@ -59,7 +59,6 @@ export function nullSizes(nulls: Field | null, nSteps: number, nGaps: number): F
 
 function thresholds(
   { gap, weights, nSteps, nGaps, edges }: Omit<Scene, "full" | "chance" | "widest">,
-  chance: Float32Array,
   perGap: number,
 ): { full: Float32Array; widest: Float32Array } {
   const full = new Float32Array(nSteps * nGaps);
@@ -72,7 +71,7 @@ function thresholds(
         .filter((size) => !Number.isNaN(size))
         .sort((a, b) => b - a);
       const last = sizes[Math.min(perGap, sizes.length) - 1] ?? 0;
-      full[k * nGaps + g] = Math.max(last, chance[k * nGaps + g] ?? 0);
+      full[k * nGaps + g] = last;
       widest[g] = Math.max(widest[g] ?? 0, sizes[Math.min(2, sizes.length - 1)] ?? 0);
     }
   }
@@ -114,13 +113,14 @@ export function presence(size: number, threshold: number): number {
   return share * share * (3 - 2 * share);
 }
 
-/** Edges of the scene at full presence, and how many it leaves out. */
+/** Edges of the scene at full presence, and those of them that are above their null. */
 export function counted(scene: Scene, step: number): { drawn: number; above: number } {
   let [drawn, above] = [0, 0];
   scene.edges.forEach((_, e) => {
     const size = Math.abs(weightIn(scene, e, step));
     const gap = scene.gap[e] ?? 0;
-    if (size >= sizeIn(scene.full, scene, gap, step) && size > 0) drawn++;
+    if (!(size > 0 && size >= sizeIn(scene.full, scene, gap, step))) return;
+    drawn++;
     if (size > sizeIn(scene.chance, scene, gap, step)) above++;
   });
   return { drawn, above };

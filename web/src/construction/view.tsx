@@ -21,7 +21,7 @@ import { tableOf } from "./table";
 
 const LEAST_WIDTH = 720;
 const UNSEEN = { width: LEAST_WIDTH, height: 400 };
-const FEW: Amount = { perLayer: 12, perGap: 26 };
+const FEW: Amount = { perLayer: 12, perGap: 21 };
 const MANY: Amount = { perLayer: 24, perGap: 60 };
 const AT_FIRST: Camera = { zoom: 1, x: 0, y: 0 };
 
@@ -55,19 +55,23 @@ export function useConstruction(app: App, step?: () => number) {
   }, []);
 }
 
+const CHANNELS = ["#c8443c", "#4a9a4e", "#4a6fc4"];
+
 type Own = ReturnType<typeof useConstruction>;
 
 export function lookOf(bundle: Bundle, node: Node, step: number, isNamed: boolean): NodeLook {
   const { units, manifest } = bundle;
   const recorded = Math.round(step);
   if (node.column === 0) {
+    const isGrey = (manifest.run.image[2] ?? 3) === 1;
     const label = ["R", "G", "B"][units.channel(node.unit)] ?? `${units.channel(node.unit)}`;
     return {
       picture: null,
       token: null,
       isBeyond: null,
       isDead: false,
-      label: (manifest.run.image[2] ?? 3) === 1 ? "grey" : label,
+      label: isGrey ? "grey" : label,
+      ...(isGrey ? {} : { colour: CHANNELS[units.channel(node.unit)] ?? "#888888" }),
       ring: null,
     };
   }

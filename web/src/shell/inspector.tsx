@@ -42,6 +42,7 @@ function RunCard() {
           ))}
         </section>
       )}
+      <PairCard />
       {texts.answers.length > 0 && (
         <section>
           <h2>What this run did</h2>
@@ -52,7 +53,6 @@ function RunCard() {
           </ul>
         </section>
       )}
-      <PairCard />
       <section>
         <h3>The run</h3>
         <dl class="facts">

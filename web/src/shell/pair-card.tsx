@@ -77,7 +77,10 @@ export function PairCard() {
             </>
           ) : (
             bundle.status("apart_by") === "ready" && (
-              <p>In no layer beyond chance, within this run.</p>
+              <p>
+                Not by the end of this run: in no layer do their centres stay more than one spread
+                apart.
+              </p>
             )
           )}
         </>

@@ -70,6 +70,7 @@ export function UnitCard({ unit }: { unit: number }) {
       </dl>
       <Tuning unit={unit} />
       <Links unit={unit} direction="down" title="Built from" />
+      <Together unit={unit} />
       <Links unit={unit} direction="up" title="Used by" />
       <div class="links">
         <button type="button" onClick={() => store.set({ view: "construction", unit })}>
@@ -172,6 +173,40 @@ export function SignedBar({ value, colour }: { value: number; colour: string }) 
       <rect x={value < 0 ? 50 - size : 50} y="0.5" width={size} height="7" fill={colour} />
       <line x1="50" x2="50" y1="0" y2="8" stroke="currentColor" stroke-width="0.6" />
     </svg>
+  );
+}
+
+/** Pairs of its strongest sources that do more, or less, together than each alone. */
+function Together({ unit }: { unit: number }) {
+  const { store } = useApp();
+  const bundle = store.bundle.value;
+  const { step } = store.still.value;
+  const size = bundle.array("interaction");
+  const below = bundle.manifest.layers[bundle.units.layer(unit) - 1];
+  const at = (name: string, pair: number) => bundle.array(name)?.at(step, unit, pair) ?? Number.NaN;
+  const pairs = Array.from({ length: size?.size("pair") ?? 0 }, (_, pair) => pair).filter(
+    (pair) => Number.isFinite(at("interaction", pair)) && at("interaction_first", pair) >= 0,
+  );
+  if (pairs.length === 0 || !below) return null;
+  return (
+    <>
+      <h3>
+        Together <span class="quiet">(+ more than the sum of each alone)</span>
+      </h3>
+      <ul class="rows">
+        {pairs.map((pair) => (
+          <li key={pair}>
+            <span>
+              {below.name}:{at("interaction_first", pair)} with {below.name}:
+              {at("interaction_second", pair)}
+            </span>
+            <span class="value">
+              <Num of="interaction" value={at("interaction", pair)} />
+            </span>
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 

@@ -158,18 +158,21 @@ function drawAccuracies(pen: CanvasRenderingContext2D, size: Size, shown: Shown)
   pen.fillText("all tokens", size.width - RIGHT + 6, y(all.at(steps.length - 1, 1)));
 }
 
-/** Steps at which several measures change together beyond chance. */
+/** Beginnings of phases, in which several measures change course together. */
 function drawChanges(pen: CanvasRenderingContext2D, { bundle, palette, axis, parts }: Shown): void {
-  const p = bundle.array("agreeing_p");
-  if (!p) return;
+  const [phase, p] = [bundle.array("phase"), bundle.array("agreeing_p")];
+  const [first, last] = [bundle.array("phase_first"), bundle.array("phase_last")];
+  const y = parts.curves.top - 1;
   pen.fillStyle = palette.ink;
   bundle.manifest.steps.forEach((step, k) => {
-    if (!(p.at(k) <= 0.05)) return;
+    if (phase ? phase.at(k) !== 1 : !((p?.at(k) ?? 1) <= 0.05)) return;
     const x = axis.x(step);
+    const [from, to] = [axis.x(first?.at(k) ?? step), axis.x(last?.at(k) ?? step)];
+    if (Number.isFinite(from + to)) pen.fillRect(from, y - 4, to - from, 1.5);
     pen.beginPath();
-    pen.moveTo(x - 4, parts.curves.top - 5);
-    pen.lineTo(x + 4, parts.curves.top - 5);
-    pen.lineTo(x, parts.curves.top + 2);
+    pen.moveTo(x - 4, y - 4);
+    pen.lineTo(x + 4, y - 4);
+    pen.lineTo(x, y + 3);
     pen.fill();
   });
 }

@@ -38,7 +38,7 @@ function layerRows(bundle: Bundle): Row[] {
     if (after && by) {
       const low = bundle.array("things_confidence_after")?.at(k) ?? Number.NaN;
       const high = bundle.array("things_confidence_by")?.at(k) ?? Number.NaN;
-      const what = `${name} keeps every two tokens apart beyond chance`;
+      const what = `${name} holds every two tokens apart`;
       return [
         { name, token: null, after: after.at(k), by: by.at(k), low, high, what, of: "things_by" },
       ];

@@ -205,21 +205,14 @@ function tipAt(app: App, x: number, y: number, size: Size, shown: readonly Row[]
   const step = Math.round(axisOf(bundle, size).position(x));
   const at = (name: string, ...rest: number[]) =>
     bundle.array(name)?.at(step, ...rest) ?? Number.NaN;
-  const p = bundle.array("agreeing_p")?.at(step) ?? Number.NaN;
+  const isPhase = at("phase") === 1 || at("agreeing_p") <= 0.05;
   return {
     title: `step ${steps[step] ?? 0}`,
     rows: [
       ["accuracy", percent(at("accuracy", 1))],
       ...tokens.map((name, k): [string, string] => [name, percent(at("token_accuracy", 1, k))]),
       ["loss", show(at("loss", 1))],
-      ...(p <= 0.05
-        ? [
-            [
-              "measures that change here together",
-              `${show(at("agreeing"), 0)} (p = ${show(p)})`,
-            ] as const,
-          ]
-        : []),
+      ...(isPhase ? [["▼ a new phase", "measures change course together"] as const] : []),
     ],
     note: bundle.definition("accuracy")?.definition ?? "",
   };

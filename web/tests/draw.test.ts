@@ -6,7 +6,7 @@ import { diverging, palette, tokenColours, viridis } from "../src/draw/colour";
 import { csv } from "../src/draw/download";
 import { path } from "../src/draw/shapes";
 import { softmax } from "../src/shell/exemplar-card";
-import { apart, tellers } from "../src/shell/pair";
+import { apart, hardest, tellers } from "../src/shell/pair";
 import { axis, ticks } from "../src/timeline/axis";
 import { rows } from "../src/timeline/rows";
 import { made } from "./helpers";
@@ -114,6 +114,17 @@ describe("telling two tokens apart", () => {
     expect(Math.abs(units[0]?.difference ?? 0)).toBeGreaterThanOrEqual(
       Math.abs(units[4]?.difference ?? 0),
     );
+  });
+  it("begins with the two that are confused most", async () => {
+    const bundle = await made();
+    const confusion = bundle.array("confusion");
+    const last = bundle.manifest.steps.length - 1;
+    const raw = confusion?.raw as Float32Array;
+    raw[(last * 5 + 3) * 5 + 1] = 0.9;
+    expect(hardest(bundle)).toEqual([3, 1]);
+    delete bundle.manifest.arrays["confusion"];
+    bundle.array = () => null;
+    expect(hardest(bundle)).toEqual([4, 0]);
   });
   it("has a row for each token and layer in the raster", async () => {
     const bundle = await made();

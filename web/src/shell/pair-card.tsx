@@ -6,7 +6,7 @@ import { interval, percent, show } from "../draw/canvas";
 import { positionOf } from "../state/state";
 import { useApp } from "./app";
 import { Num } from "./hover";
-import { apart, tellers } from "./pair";
+import { apart, hardest, tellers } from "./pair";
 import { Thumb } from "./thumb";
 import { TokenMark } from "./token";
 
@@ -16,8 +16,8 @@ export function PairCard() {
   const { store } = useApp();
   const bundle = store.bundle.value;
   const { tokens, steps } = bundle.manifest;
-  const pair = useMemo(() => signal<[number, number]>(hardest(tokens.length)), []);
-  const [a, b] = pair.value;
+  const pair = useMemo(() => signal<[number, number] | null>(null), []);
+  const [a, b] = pair.value ?? hardest(bundle);
   if (tokens.length < 2) return null;
   const { step } = store.still.value;
   const layers = apart(bundle, a, b);
@@ -34,7 +34,7 @@ export function PairCard() {
   };
   return (
     <section>
-      <h2>Tell apart</h2>
+      <h2>When did it learn to tell …</h2>
       <p class="pair">
         <Choice label="One token" value={a} set={(k) => choose(0, k)} /> from{" "}
         <Choice label="Another token" value={b} set={(k) => choose(1, k)} />
@@ -113,12 +113,6 @@ export function PairCard() {
     </section>
   );
 }
-
-/** The last two tokens: in flowers, sunflowers and tulips. */
-const hardest = (count: number): [number, number] => [
-  Math.max(0, count - 1),
-  Math.max(0, count - 3),
-];
 
 function Bar({ share }: { share: number }) {
   return (

@@ -18,6 +18,20 @@ export function apart(bundle: Bundle, a: number, b: number): Apart[] {
     .filter((one) => Number.isFinite(one.by));
 }
 
+/** The two tokens that are taken for each other most at the last step; the outer ones if unknown. */
+export function hardest(bundle: Bundle): [number, number] {
+  const { tokens, steps } = bundle.manifest;
+  const confusion = bundle.array("confusion");
+  let [best, most]: [[number, number], number] = [[Math.max(0, tokens.length - 1), 0], 0];
+  for (let a = 0; confusion && a < tokens.length; a++) {
+    for (let b = 0; b < a; b++) {
+      const share = confusion.at(steps.length - 1, a, b) + confusion.at(steps.length - 1, b, a);
+      if (share > most) [best, most] = [[a, b], share];
+    }
+  }
+  return best;
+}
+
 /** Units whose mean answers to two tokens lie farthest apart at a step, best first. */
 export function tellers(bundle: Bundle, a: number, b: number, step: number, count: number) {
   const response = bundle.array("token_response");

@@ -39,30 +39,32 @@ export function Timeline() {
         >
           layers
         </button>
-        <button
-          type="button"
-          class="small"
-          aria-label="Save the timeline as PNG"
-          onClick={() => {
-            const track = document.querySelector<HTMLElement>(".track");
-            if (track)
-              void savePicture(
-                `${bundle.manifest.run.name}-timeline`,
-                track,
-                app.palette.value.ground,
-              );
-          }}
-        >
-          PNG
-        </button>
-        <button
-          type="button"
-          class="small"
-          aria-label="Save the curves as CSV"
-          onClick={() => saveTable(`${bundle.manifest.run.name}-curves`, curves(bundle))}
-        >
-          CSV
-        </button>
+        <div class="files-small">
+          <button
+            type="button"
+            class="small"
+            aria-label="Save the timeline as PNG"
+            onClick={() => {
+              const track = document.querySelector<HTMLElement>(".track");
+              if (track)
+                void savePicture(
+                  `${bundle.manifest.run.name}-timeline`,
+                  track,
+                  app.palette.value.ground,
+                );
+            }}
+          >
+            PNG
+          </button>
+          <button
+            type="button"
+            class="small"
+            aria-label="Save the curves as CSV"
+            onClick={() => saveTable(`${bundle.manifest.run.name}-curves`, curves(bundle))}
+          >
+            CSV
+          </button>
+        </div>
       </div>
       <Track key={shown.length} shown={shown} />
     </section>

@@ -11,18 +11,13 @@ from scipy.stats import binom
 from ontogeny.measure.compactness import APART
 from ontogeny.measure.layers import last_hidden
 from ontogeny.measure.probe import held_out
-from ontogeny.observations.findings import Findings, Rule
+from ontogeny.observations.findings import Findings, Rule, percent, span
 from ontogeny.observations.observation import Observation, Where
 from ontogeny.stats.permutation import group_resamples
 
 N_RESAMPLES = 999
 SEED = 0
 RARELY = 0.05
-
-
-def span(after: float | xr.DataArray, by: float | xr.DataArray) -> str:
-    """Say the interval between two snapshots."""
-    return f"between steps {float(after):,.0f} and {float(by):,.0f}"
 
 
 def _onset_rows(measures: xr.Dataset, kind: str) -> list[xr.Dataset]:
@@ -66,7 +61,7 @@ def tokens_that_are_told(findings: Findings) -> list[Observation]:
         found.append(Observation(
             "a token is told", token,
             f"{token} is told from the other tokens for good {span(row['after'], row['by'])}; "
-            f"{accuracy:.0%} of its held-out exemplars are told right at the end.",
+            f"{percent(accuracy)} of its held-out exemplars are told right at the end.",
             float(at["token_margin"]), "accuracy less share of answers",
             float(row["confidence_after"]), float(row["confidence_by"]),
             "steps of the onset, 95 %, groups of exemplars resampled",
@@ -143,7 +138,7 @@ def branches_of_the_tree(findings: Findings) -> list[Observation]:
         for b in nodes:
             end, start = (float(at["split_confidence_by"][a]),
                           float(at["split_confidence_after"][b]))  # fmt: skip
-            if not end <= start:
+            if a == b or not end <= start:
                 continue
             ratio = (1 + float(at["split_by"][b])) / (1 + float(at["split_by"][a]))
             found.append(Observation(
@@ -164,8 +159,9 @@ def branches_of_the_tree(findings: Findings) -> list[Observation]:
 def _sides(at: xr.Dataset, node: int) -> str:
     """Name the two sides of a split."""
     side, names = at["split_side"].values[node], at["token"].values.astype(str)
-    sides = [" and ".join(names[side == s].tolist()) for s in (1, -1)]
-    return " from ".join(sorted(sides, key=len))
+    few, many = sorted((names[side == s].tolist() for s in (1, -1)), key=len)
+    others = "the rest" if len(few) + len(many) == len(names) > 2 else ", ".join(many)
+    return f"{', '.join(few)} from {others}"
 
 
 def tokens_confused(findings: Findings) -> list[Observation]:
@@ -190,8 +186,8 @@ def tokens_confused(findings: Findings) -> list[Observation]:
         low, high = (float(binom.ppf(q, n, share)) / n for q in (0.025, 0.975))
         found.append(Observation(
             "two tokens stay confused", f"{names[i]} and {names[j]}",
-            f"{names[i]} and {names[j]} are taken for each other to the end: {share:.0%} of their "
-            f"held-out exemplars, where errors spread evenly would give {evenly:.0%}.",
+            f"{names[i]} and {names[j]} are taken for each other to the end: {percent(share)} of "
+            f"their held-out exemplars, where errors spread evenly would give {percent(evenly)}.",
             share, "share of exemplars", low, high, "95 %, binomial",
             "errors spread evenly over the other tokens, corrected over pairs", bound,
             Where("categories", int(findings.record["step"][-1]), token=names[i]),
@@ -252,7 +248,62 @@ def stages(findings: Findings) -> list[Observation]:
     ) for place, k in enumerate(np.flatnonzero(data["phase"].values == 1))]  # fmt: skip
 
 
+def beyond_clones(findings: Findings) -> list[Observation]:
+    """Say from when on more than means and covariances of the images is used."""
+    data = findings.structure
+    if data is None or "clone_gap_by" not in data:
+        return []
+    after, by = float(data["clone_gap_after"]), float(data["clone_gap_by"])
+    last = data.isel(step=-1)
+    gap, low, high = (float(last[f"clone_gap{end}"]) for end in ("", "_low", "_high"))
+    if not (math.isfinite(by) and low > 0):
+        return []
+    since = "From the first snapshot on" if math.isinf(after) else f"Beginning {span(after, by)},"
+    return [Observation(
+        "more than means and covariances", "Gaussian clones",
+        f"{since} exemplars are told better than Gaussian clones of them, at the end by "
+        f"{100 * gap:.0f} points: more than means and covariances of pixels is used.",
+        gap, "share of exemplars", low, high, "95 % (Newcombe)",
+        "no difference: it stays above 0 to the end", gap - low, Where("timeline", int(by)),
+    )]  # fmt: skip
+
+
+def what_distances_resemble(findings: Findings) -> list[Observation]:
+    """Say of each model what layer's distances resemble it most, beyond the other models."""
+    data = findings.structure
+    if data is None or "model_beyond" not in data:
+        return []
+    names = {"token": "the tokens", "parts": "the parts", "pixels": "the pixels"}
+    last = data.isel(step=-1)
+    hidden = [str(n) for n in data["layer"].values if str(n) not in {"pixels", "logits"}]
+    found = []
+    for model, words in names.items():
+        if model not in data["model"].values:
+            continue
+        at = last.sel(model=model, layer=hidden)
+        margin = at["model_beyond"].values - at["model_beyond_threshold"].values
+        surely = (margin > 0) & (at["model_low"].values > at["model_threshold"].values)
+        if not surely.any():
+            continue
+        k = int(np.where(surely, at["model_rsa"].values, -np.inf).argmax())
+        value, low, high, bound = (
+            float(at[f"model_{n}"][k]) for n in ("rsa", "low", "high", "threshold")
+        )
+        others = " and ".join(w for m, w in names.items()
+                              if m != model and m in data["model"].values)  # fmt: skip
+        found.append(Observation(
+            "distances resemble", f"{model} in {hidden[k]}",
+            f"At the end distances between exemplars resemble {words} most in {hidden[k]}, with a "
+            f"rank correlation of {value:.2f}" + (f", and beyond {others}." if others else "."),
+            value, "Spearman correlation", low, high, "95 %, groups of exemplars resampled",
+            "groups of exemplars exchanged, corrected over steps", bound,
+            Where("categories", int(data["step"][-1]), hidden[k]),
+        ))  # fmt: skip
+    return found
+
+
 RULES: tuple[Rule, ...] = (
-    layers_that_stand_out, tokens_that_are_told, order_of_tokens, tokens_that_became_things,
-    branches_of_the_tree, tokens_confused, memorising, stages,
+    tokens_that_became_things, tokens_that_are_told, order_of_tokens, branches_of_the_tree,
+    layers_that_stand_out, stages, what_distances_resemble, beyond_clones, tokens_confused,
+    memorising,
 )  # fmt: skip

@@ -26,3 +26,13 @@ class Findings:
 
 Rule = Callable[[Findings], Sequence[Observation]]
 """One function a kind of statement; says nothing where its measures are not there."""
+
+
+def span(after: float | xr.DataArray, by: float | xr.DataArray) -> str:
+    """Say the interval between two snapshots."""
+    return f"between steps {float(after):,.0f} and {float(by):,.0f}"
+
+
+def percent(share: float) -> str:
+    """Say a share in whole percents."""
+    return f"{100 * share:.0f} %"

@@ -3,14 +3,20 @@
 import json
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ontogeny.errors import RunError
+import xarray as xr
+
+from ontogeny.errors import InputError, RunError
 from ontogeny.files import write_atomically
 from ontogeny.measure import measure_run, structure_run
+from ontogeny.measure.categories import Progress
+from ontogeny.measure.detectors import detectors_run
+from ontogeny.measure.graphs import graph_run
 from ontogeny.measure.store import KEY
-from ontogeny.observations import categories
+from ontogeny.observations import categories, graph, units
 from ontogeny.observations.findings import Findings, Rule
 from ontogeny.observations.observation import Observation, Where, ranked
 from ontogeny.record import NAME as RECORD
@@ -18,7 +24,7 @@ from ontogeny.record import open_record
 from ontogeny.run import RunFolder
 
 FILE = "observations.json"
-RULES: tuple[Rule, ...] = (*categories.RULES,)
+RULES: tuple[Rule, ...] = (*categories.RULES, *graph.RULES, *units.RULES)
 
 
 def harvest(findings: Findings) -> list[Observation]:
@@ -32,10 +38,20 @@ def harvest(findings: Findings) -> list[Observation]:
     return ranked([one for rule in RULES for one in rule(findings)])
 
 
-def observations_run(run: RunFolder | str | os.PathLike[str]) -> list[Observation]:
+def observations_run(
+    run: RunFolder | str | os.PathLike[str], *, progress: Progress | None = None
+) -> list[Observation]:
     """Harvest a run's observations into its observations.json.
 
-    Measures that are not there or stale are made first.
+    Measures that are not there or stale are made first. Where the record lacks what detectors or
+    the graph need, their rules say nothing.
+
+    Parameters
+    ----------
+    run
+        A run, or its folder; it needs a record.
+    progress
+        Called with a few words for each measure.
 
     Raises
     ------
@@ -46,16 +62,28 @@ def observations_run(run: RunFolder | str | os.PathLike[str]) -> list[Observatio
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
     with open_record(folder.path / RECORD) as record:
-        findings = Findings(record, measure_run(folder), structure_run(folder))
-        found = harvest(findings)
-    measures = findings.measures
+        measures = measure_run(folder, progress=progress)
+        found = harvest(Findings(
+            record, measures, structure_run(folder, progress=progress),
+            _possible(detectors_run, folder, progress), _possible(graph_run, folder, progress),
+        ))  # fmt: skip
     content = {
         "run": folder.path.name,
-        "measured": None if measures is None else measures.attrs.get(KEY),
+        "measured": measures.attrs.get(KEY),
         "observations": [one.entry() for one in found],
     }
     write_atomically(folder.path / FILE, json.dumps(content, indent=1, allow_nan=False).encode())
     return found
+
+
+def _possible(
+    measure: Callable[..., xr.Dataset], folder: RunFolder, progress: Progress | None
+) -> xr.Dataset | None:
+    """Return measures in memory; None where the record lacks what they need."""
+    try:
+        return measure(folder, progress=progress).load()
+    except InputError:
+        return None
 
 
 def read(path: str | os.PathLike[str]) -> list[Observation]:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+CLEAR = 3.0
+"""Effect over bound from which an observation is as clear as any."""
 VIEWS = ("timeline", "categories", "detectors", "construction")
 
 
@@ -61,14 +63,15 @@ def ranked(found: Sequence[Observation]) -> list[Observation]:
     """Return the observations that survive, strongest first, kinds taking turns.
 
     The strongest of every kind come before the second of any: a run has hundreds of units, and
-    what they say would otherwise hide everything else.
+    what they say would otherwise hide everything else. Effects of different kinds are hardly to be
+    compared: those of `CLEAR` times their bound and more count alike, in the order they are given.
     """
     alive = [o for o in found if math.isfinite(o.effect) and o.strength >= 1]
-    by_kind: dict[str, list[Observation]] = {}
+    by_kind: dict[str, list[Observation]] = {one.kind: [] for one in alive}
     for one in sorted(alive, key=lambda o: -o.strength):
-        by_kind.setdefault(one.kind, []).append(one)
+        by_kind[one.kind].append(one)
     order = sorted(
-        ((place, -one.strength, one.kind, k), one)
+        ((place, -min(one.strength, CLEAR), k), one)
         for k, kind in enumerate(by_kind.values())
         for place, one in enumerate(kind)
     )  # fmt: skip

@@ -145,6 +145,12 @@ export function paintMap(
   pen.globalAlpha = 1;
   for (const spot of places) {
     if (spot.exemplar !== hovered && spot.exemplar !== exemplar) continue;
+    if (radius < 3) {
+      pen.strokeStyle = palette.value.focus;
+      pen.lineWidth = 1.5;
+      pen.strokeRect(spot.x - 3, spot.y - 3, 6, 6);
+      continue;
+    }
     paintSpot(pen, app, spot, palette.value.focus, PICTURE * 2.2);
   }
 }

@@ -33,7 +33,11 @@ export function ExemplarCard({ exemplar }: { exemplar: number }) {
           <div>
             <dt>told right for good by</dt>
             <dd>
-              <Num of="kept_by" value={kept} as={(v) => `step ${show(v, 0)}`} />
+              <Num
+                of="kept_by"
+                value={kept}
+                as={(v) => (Number.isFinite(v) ? `step ${v}` : "not by the end")}
+              />
             </dd>
           </div>
         </dl>

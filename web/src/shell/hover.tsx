@@ -73,7 +73,7 @@ export function Num({ of, value, as = show, children }: NumProps) {
       onPointerLeave={() => (app.tip.value = null)}
     >
       {children}
-      {Number.isFinite(exact) ? as(exact) : "–"}
+      {Number.isNaN(exact) ? "–" : as(exact)}
     </span>
   );
 }

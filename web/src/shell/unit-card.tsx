@@ -114,7 +114,11 @@ function Life({ unit }: { unit: number }) {
       <div>
         <dt>locked in at</dt>
         <dd>
-          <Num of="lockin" value={lockin ?? null} as={(v) => show(v, 0)} />
+          <Num
+            of="lockin"
+            value={lockin ?? null}
+            as={(v) => (Number.isFinite(v) ? show(v, 0) : "not yet")}
+          />
         </dd>
       </div>
       {death !== undefined && Number.isFinite(death) && (

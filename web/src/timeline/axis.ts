@@ -23,7 +23,7 @@ export function axis(steps: readonly number[], left: number, right: number): Axi
 }
 
 const ROUND = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500];
-const APART = 34;
+const APART = 42;
 
 /** Round steps that have room for their numbers. */
 export function ticks(last: number, width: number): number[] {

@@ -163,7 +163,9 @@ function drawChanges(pen: CanvasRenderingContext2D, { bundle, palette, axis, par
   const [phase, p] = [bundle.array("phase"), bundle.array("agreeing_p")];
   const [first, last] = [bundle.array("phase_first"), bundle.array("phase_last")];
   const y = parts.curves.top - 1;
-  pen.fillStyle = palette.ink;
+  const chance = bundle.array("phase_p")?.flat(0);
+  if (chance !== undefined && !(chance <= 0.05)) return;
+  pen.fillStyle = phase && chance === undefined ? palette.quiet : palette.ink;
   bundle.manifest.steps.forEach((step, k) => {
     if (phase ? phase.at(k) !== 1 : !((p?.at(k) ?? 1) <= 0.05)) return;
     const x = axis.x(step);

@@ -214,7 +214,9 @@ function tipAt(app: App, x: number, y: number, size: Size, shown: readonly Row[]
       ["accuracy", percent(at("accuracy", 1))],
       ...tokens.map((name, k): [string, string] => [name, percent(at("token_accuracy", 1, k))]),
       ["loss", show(at("loss", 1))],
-      ...(isPhase ? [["▼ a new phase", "measures change course together"] as const] : []),
+      ...(isPhase
+        ? [["▼ a phase begins here, as fitted", "several measures change course"] as const]
+        : []),
     ],
     note: bundle.definition("accuracy")?.definition ?? "",
   };

@@ -5,7 +5,7 @@ import { isBeyond, onsets, preferredToken } from "../src/data/facts";
 import { readState } from "../src/data/live";
 import { readManifest } from "../src/data/manifest";
 import { nearest } from "../src/data/pictures";
-import { fromBase64, gunzip } from "../src/data/source";
+import { findSource, fromBase64, gunzip } from "../src/data/source";
 import { PIXEL, Units } from "../src/data/units";
 import { find } from "../src/state/find";
 import { made } from "./helpers";
@@ -101,6 +101,40 @@ describe("a bundle", () => {
 });
 
 describe("embedded blobs", () => {
+  const page = (
+    elements: Record<string, { textContent: string; dataset?: Record<string, string> }>,
+  ) => ({ getElementById: (id: string) => elements[id] ?? null }) as unknown as Document;
+
+  it("are read out of the document, unpacked where they are packed", async () => {
+    const bytes = Buffer.from([5, 6, 7]);
+    const source = findSource(
+      page({
+        manifest: { textContent: '{"steps":[0,3]}' },
+        "blob-a": {
+          textContent: gzipSync(bytes).toString("base64"),
+          dataset: { encoding: "gzip" },
+        },
+        "blob-b.jpg": { textContent: bytes.toString("base64"), dataset: { encoding: "none" } },
+      }),
+      {} as Location,
+    );
+    expect((await source.manifest()).steps).toEqual([0, 3]);
+    for (const name of ["a", "b.jpg"]) {
+      expect([...new Uint8Array(await source.blob(name))]).toEqual([5, 6, 7]);
+    }
+    await expect(source.blob("c")).rejects.toThrow("expected c inside this file, got none");
+    expect([source.isLive, source.address("events")]).toEqual([false, null]);
+  });
+
+  it("are fetched beside the page otherwise, with the page's own key", () => {
+    const location = {
+      href: "http://127.0.0.1:8000/?key=k%201#view=compare",
+      search: "?key=k%201",
+    };
+    const source = findSource(page({}), location as Location);
+    expect(source.address("events")).toBe("http://127.0.0.1:8000/events?key=k+1");
+  });
+
   it("are had back from base64 and gzip", async () => {
     const packed = gzipSync(Buffer.from([1, 2, 250]));
     const plain = await gunzip(fromBase64(packed.toString("base64")));

@@ -48,6 +48,18 @@ describe("pictures", () => {
     }); // prettier-ignore
   });
 
+  it("of exemplars end where the image ends", async () => {
+    const bundle = await withSheets({ top_exemplar: 0, top_row: 0, top_column: 28, top_size: 8 });
+    expect(topExemplar(bundle, 5, 0)).toMatchObject({
+      x: 28,
+      y: 0,
+      width: 4,
+      height: 8,
+      left: 0,
+      side: 8,
+    });
+  });
+
   it("are not there where the exemplar is unknown", async () => {
     expect(topExemplar(await withSheets({ top_exemplar: Number.NaN }), 5, 0)).toBeNull();
     expect(topExemplar(await withSheets({ top_exemplar: 40 }), 5, 0)).toBeNull();

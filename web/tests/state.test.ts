@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   edgeCode,
+  endsOf,
   formatState,
   initialState,
   isPlace,
@@ -77,6 +78,20 @@ describe("the state in the address", () => {
     expect(isPlace(state, { ...state, step: 1 })).toBe(false);
     expect(isPlace(state, { ...state, unit: 1 })).toBe(true);
     expect(isPlace(state, { ...state, view: "compare" })).toBe(true);
+  });
+});
+
+describe("a coupling in the address", () => {
+  it("is one number for its ends, and back", () => {
+    expect(endsOf(edgeCode(7, 40000))).toEqual([7, 40000]);
+    expect(endsOf(edgeCode(65533, 0))).toEqual([65533, 0]);
+  });
+  it.each(["conv9:1-conv1:3", "pixels:2-conv9:1", "conv1:3", "x"])(
+    "is dropped where an end is unknown: %s",
+    (edge) => expect(parseState(`#edge=${edge}`, names).edge).toBeNull(),
+  );
+  it("is read where both ends are known", () => {
+    expect(parseState("#edge=pixels:2-conv1:3", names).edge).toBe(edgeCode(65533, 3));
   });
 });
 

@@ -143,11 +143,11 @@ export function titleOf(bundle: Bundle, layer: number, step: number): string {
     let found = 0;
     for (let a = 0; a < tokens.length; a++)
       for (let b = 0; b < a; b++) if (by.at(layer, a, b) <= at) found++;
-    return `At step ${at.toLocaleString("en")} ${name} holds ${found} of ${pairs} pairs of tokens apart`;
+    return `At step ${at.toLocaleString("en")}, ${name} holds ${found} of ${pairs} pairs of tokens apart`;
   }
   const readout = bundle.array("readout")?.at(step, layer) ?? Number.NaN;
   if (Number.isFinite(readout))
-    return `At step ${at.toLocaleString("en")} a linear readout of ${name} is right for ${percent(readout)} of new images`;
+    return `At step ${at.toLocaleString("en")}, a linear readout of ${name} is right for ${percent(readout)} of new images`;
   return `How ${name} arranges the exemplars at step ${at.toLocaleString("en")}`;
 }
 

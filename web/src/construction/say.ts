@@ -28,7 +28,7 @@ export function neighbours(
 
 export function titleOf(bundle: Bundle, model: Model, state: State): string {
   const { units, manifest } = bundle;
-  const at = `At step ${(manifest.steps[state.step] ?? 0).toLocaleString("en")}`;
+  const at = `At step ${(manifest.steps[state.step] ?? 0).toLocaleString("en")},`;
   const token = state.token === null ? null : (manifest.tokens[state.token] ?? null);
   const last = manifest.layers.at(-1);
   const chosen = state.unit ?? (state.token !== null && last ? last.first + state.token : null);

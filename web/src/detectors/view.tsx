@@ -174,7 +174,7 @@ function titleOf(bundle: Bundle, layer: number, step: number): string {
   const known = units.filter((unit) => isBeyond(bundle, unit, step) !== null);
   if (known.length === 0) return `The ${own.count} detectors of ${own.name} at step ${at}`;
   const beyond = known.filter((unit) => isBeyond(bundle, unit, step) === true).length;
-  return `At step ${at} ${beyond} of ${known.length} detectors in ${own.name} tell tokens apart beyond chance`;
+  return `At step ${at}, ${beyond} of ${known.length} detectors in ${own.name} tell tokens apart beyond chance`;
 }
 
 function tableOf({ bundle, store }: App, units: readonly number[]): Table {

@@ -200,10 +200,12 @@ def _extras(layers, edges, logit, token, seed):
             value = np.quantile(values.reshape(n_steps, -1).astype(float), LEVELS, axis=1).T
             found.append(np.repeat(value[:, None], n, axis=1))
         parents = np.argsort(-mine.reshape(n_steps, n, -1), axis=2)[:, :, :3]
+        parents = np.pad(parents, [(0, 0), (0, 0), (0, 3 - parents.shape[2])], constant_values=-1)
         first.append(parents[:, :, [a for a, _ in PAIRS]])
         second.append(parents[:, :, [b for _, b in PAIRS]])
     interaction = 0.05 * rng.standard_normal((n_steps, sum(layers.values()), len(PAIRS)))
     interaction[:, -layers["logits"] :] = 0  # no nonlinearity
+    interaction[np.concatenate(second, axis=1) < 0] = np.nan  # no such pair
     n_tokens = logit.shape[2]
     mixed = np.where(rng.random((1, len(token), 1)) < 0.2, rng.permuted(logit, axis=2), logit)
     curves = {name: values[:, 1] for name, (_, values) in _curves(mixed, token, n_tokens).items()}

@@ -36,7 +36,7 @@ def test_every_measure_has_units_and_a_definition(tmp_path):
         assert stored[name].attrs["units"]
         assert len(stored[name].attrs["long_name"]) > 3
     assert stored.sizes == {"step": 12, "unit": 25, "layer": 4, "token": 3, "token_b": 3,
-                            "split": 2, "onset": 11}  # fmt: skip
+                            "split": 2, "onset": 11, "cluster_map": 2}  # fmt: skip
 
 
 def test_measures_of_a_record_that_has_grown_are_stale(tmp_path):

@@ -255,7 +255,7 @@ def test_a_batch_may_be_a_whole_epoch():
 
 
 def test_flips_mirror_about_half_and_nothing_else(task):
-    from ontogeny.train import _flip
+    from ontogeny.train.training import _flip
 
     images = torch.from_numpy(task.images.copy())
     flipped = _flip(images, np.random.default_rng(0))

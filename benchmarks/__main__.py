@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.timing import Row, missing
 
-PARTS = ("training", "observing", "running", "categories", "maps", "features")
+PARTS = ("training", "observing", "running", "categories", "maps", "features", "graphs", "page")
 RESULTS = Path(__file__).parent / "results.json"
 
 

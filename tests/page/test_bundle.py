@@ -55,7 +55,7 @@ def test_every_array_says_what_it_is_and_where_it_comes_from(measured):
     assert {"pictures of detectors", "observations"} <= missing
     for name, array in manifest["arrays"].items():
         assert array["definition"] and array["blob"] in manifest["blobs"], name
-        if array["dims"][0] == "step":
+        if array["dims"][:1] == ["step"]:
             assert array["source"].partition("/")[0].endswith(".zarr"), name
             assert array["shape"][0] == len(manifest["steps"]), name
     assert {"map", "crossnobis", "separation_worst", "onset_by"} <= set(manifest["arrays"])

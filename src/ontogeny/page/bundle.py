@@ -266,7 +266,11 @@ class _Packing:
     def _answers(self) -> list[str]:
         """Return the sentences of the report's first screen."""
         structure = self.sources["structure"] if self.sources.record is not None else None
-        return [] if structure is None else answers(structure)
+        try:
+            return [] if structure is None else answers(structure)
+        except KeyError as error:
+            self.sources.missing["the answers of the report"] = f"the measures lack {error}"
+            return []
 
     def _observations(self) -> list[dict[str, Any]]:
         """Return what was harvested of the run."""

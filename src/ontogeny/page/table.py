@@ -46,6 +46,7 @@ ENTRIES: tuple[Entry, ...] = (
         phase | float32 | step
         phase_first | float32 | step
         phase_last | float32 | step
+        phase_p | float32 |
         separation_worst | float32 | step layer_all
         separation_low | float32 | step layer_all
         separation_high | float32 | step layer_all

@@ -7,11 +7,14 @@ import pytest
 import xarray as xr
 
 from ontogeny.errors import RunError
+from ontogeny.observations import read
 from ontogeny.record import RecordWriter
 from ontogeny.report import SECTIONS, report, words
+from ontogeny.report.observed import FIGURES, number
 from ontogeny.report.words import Onset
 from records import STEPS, make_record, make_run
 
+INF = np.inf
 EVIL = "<img src=x onerror=alert(1)>"
 
 
@@ -47,13 +50,13 @@ def written(tmp_path_factory):
 
 def test_answers_come_first_with_their_intervals(written):
     _, page = written
-    head = page.text.split("Tokens\n")[0]
+    head = page.text.split("What was observed")[0]
     assert "faces: 3 tokens" in head
     assert "chance 33.3 %" in head
     assert f"between steps {STEPS[3]} and {STEPS[4]}" in head
     assert "The three tokens become three things first in" in head
     assert "Named rightly beyond chance" in head
-    assert "named better than their Gaussian clones" in head
+    assert "came to tell ada, bo and cy" in head
     assert "Token signal rises first in fc1 and logits" in page.text
     assert "last in conv1, between steps 8 and 11" in page.text
     assert "Before training no layer carries more token signal" in page.text
@@ -64,12 +67,48 @@ def test_every_figure_has_what_is_seen_a_definition_and_a_null(written):
     keys = [a["id"] for tag, a in page.tags if tag == "section"]
     assert keys == ["learning", "tokens", "things", "differentiation", "trees", "clusters",
                     "modes", "clones", "maps", "readout", "collapse",
-                    "distances", "dimension", "likeness", "lives", "signal",
-                    "onsets", "units", "couplings", "ancestry", "filters", "exemplars"]  # fmt: skip
+                    "distances", "dimension", "likeness", "lives", "models", "token_dimension",
+                    "onsets", "exemplars", "unit_lives", "scores", "bases", "filters", "births",
+                    "assemblies", "sharing"]  # fmt: skip
     assert page.text.count("Definition.") == len(keys)
     assert page.text.count("Null.") == len(keys)
-    assert "Not shown" not in page.text
+    not_shown = re.findall(r"Not shown: ([^,]+), since", page.text)
+    assert not_shown == ["known factors in distances", "detectors that carry each token",
+                         "sheets of detectors", "preferred pictures of layers"]  # fmt: skip
     assert sorted(f.stem for f in (file.parent / "figures").iterdir()) == sorted(keys)
+
+
+def test_observations_are_listed_with_their_evidence_and_lead_to_their_figure(written):
+    file, page = written
+    listed = page.text.split("What was observed", 2)[2].split("Held-out accuracy ends")[0]
+    for one in read(file.parent):
+        assert one.text in listed
+        assert f"Null {number(one.bound)}: {one.null}." in listed
+    targets = [a["href"] for tag, a in page.tags if tag == "a"]
+    known = {f"#{a['id']}" for _, a in page.tags if "id" in a}
+    assert set(targets) <= known
+    assert "#onsets" in targets
+
+
+def test_every_kind_of_observation_names_a_figure_of_the_report(written):
+    keys = [a["id"] for tag, a in written[1].tags if tag == "section"]
+    assert set(FIGURES.values()) - set(keys) == {"carriers"}
+
+
+def test_chapters_come_in_order_and_can_be_jumped_to(written):
+    _, page = written
+    chapters = [a["id"] for tag, a in page.tags if tag == "h2"]
+    assert chapters == ["chapter-what-was-observed", "chapter-learning",
+                        "chapter-category-structure", "chapter-detectors",
+                        "chapter-coupling"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(-INF, "open"), (3.0, "3"), (0.0123, "0.012"), (1234.5, "1,234"), (7.26, "7.3")],
+)
+def test_numbers_are_as_short_as_can_be_read(value, said):
+    assert number(value) == said
 
 
 def test_the_file_needs_nothing_beside_it(written):
@@ -77,7 +116,7 @@ def test_the_file_needs_nothing_beside_it(written):
     assert file.stat().st_size < 6e6
     assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "iframe"})
     sources = [a["src"] for tag, a in page.tags if tag == "img"]
-    assert len(sources) == 22
+    assert len(sources) == 26
     for source in sources:
         drawn = base64.b64decode(source.removeprefix("data:image/svg+xml;base64,"))
         assert b"<svg" in drawn
@@ -100,7 +139,8 @@ def test_same_run_gives_the_same_bytes(written):
     report(file.parent, progress=said.append)
     assert file.read_bytes() == first
     assert not list(file.parent.glob(".*.tmp"))
-    assert said == ["measures: fresh", *(f"drawing {name}" for name in SECTIONS)]
+    fresh = [f"{name}: fresh" for name in ("measures", "structure", "detectors", "graph")]
+    assert said == [*fresh, *(f"drawing {name}" for name in SECTIONS)]
 
 
 def test_missing_pieces_are_named_with_their_reason(tmp_path):
@@ -110,8 +150,8 @@ def test_missing_pieces_are_named_with_their_reason(tmp_path):
     )  # fmt: skip
     _, page = write(tmp_path / "run", record)
     for name, missing in (
-        ("strongest couplings", "coupling"),
-        ("what distinguishes each token", "coupling_contrast"),
+        ("births of couplings", "coupling"),
+        ("sharing of units", "coupling"),
         ("exemplars and confusions", "image"),
         ("late exemplars", "image"),
     ):
@@ -123,7 +163,7 @@ def test_run_of_one_snapshot_is_shown_and_says_what_it_cannot_say(tmp_path):
     _, page = write(tmp_path / "run", make_record().isel(step=slice(0, 1)), state="training")
     assert "Only 1 snapshots are recorded; an onset needs 3" in page.text
     assert "This run is not complete" in page.text
-    assert "No token is told for good by the end." in page.text
+    assert "No token is named rightly beyond chance by the end." in page.text
 
 
 def test_failed_run_says_why(tmp_path):
@@ -143,9 +183,6 @@ def test_report_of_a_record_that_has_grown_shows_it(tmp_path):
 def test_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(RunError, match="expected the folder of a run, got"):
         report(tmp_path)
-
-
-INF = np.inf
 
 
 @pytest.mark.parametrize(

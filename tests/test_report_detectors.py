@@ -61,7 +61,7 @@ def test_each_token_has_its_ancestry_with_pictures_and_text(material):
     assert [ax.get_title(loc="left") for ax in section.figure.axes] == ["ada", "bo", "cy"]
     assert all(f"{token}: what" in section.seen for token in material.tokens)
     assert any(word.endswith(" eyes") for word in words_of(section.figure))
-    assert section.title.endswith("detectors that carry most serve one token alone")
+    assert section.title.endswith("are among the strongest of one token only")
 
 
 def test_the_detector_that_carries_a_token_has_a_sheet(material):

@@ -240,7 +240,7 @@ def stages(findings: Findings) -> list[Observation]:
         "a phase begins", f"phase {place + 2}",
         f"A phase of the development begins at about step {int(data['step'][k]):,}: the courses "
         f"of {n} measures together bend there.",
-        RARELY / p, "5 % over the p value of there being phases",
+        RARELY / p, "times below 5 % (p of there being phases)",
         float(data["phase_first"][k]), float(data["phase_last"][k]),
         "steps to which the beginning moves when one measure is left out",
         "increments of all measures together dealt anew over the snapshots", 1.0,

@@ -157,7 +157,8 @@ def sharing_turns(findings: Findings) -> list[Observation]:
             f"{value[-1]:.2f} by the end (0: units of their own, 1: all the same).",
             turn.effect, "sharing index, the smaller of both changes", turn.effect - turn.reach,
             turn.effect + turn.reach, "95 % of what dealing each token's flow over units does",
-            "each token's flow dealt anew over units, corrected over layers and snapshots", turn.bound,
+            "each token's flow dealt anew over units, corrected over layers and snapshots",
+            turn.bound,
             Where("construction", int(steps[turn.place]), layer),
         ))  # fmt: skip
     return found

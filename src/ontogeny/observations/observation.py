@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-CLEAR = 3.0
+CLEAR = 2.0
 """Effect over bound from which an observation is as clear as any."""
 VIEWS = ("timeline", "categories", "detectors", "construction")
 

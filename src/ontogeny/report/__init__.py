@@ -6,27 +6,72 @@ May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.measure and below;
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import xarray as xr
 
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import InputError, OntogenyError
 from ontogeny.files import plain_words, write_atomically
 from ontogeny.measure import measure_run
+from ontogeny.observations import observations_run
 from ontogeny.record import open_record
-from ontogeny.report import detectors, figures, geometry, structure, words
+from ontogeny.report import (
+    answers,
+    detectors,
+    figures,
+    geometry,
+    graph,
+    observed,
+    structure,
+    units,
+    words,
+)
 from ontogeny.report.figures import Material, Section
-from ontogeny.report.page import page, svg
+from ontogeny.report.page import Head, page, svg
 from ontogeny.run import RunFolder
 
-__all__ = ["SECTIONS", "report"]
+__all__ = ["CHAPTERS", "SECTIONS", "report"]
+
+Draw = Callable[[Material], Section]
+
+
+def _factors(material: Material) -> Section:
+    """Draw which known factors distances follow, where a task has any."""
+    if "factor_beyond" not in material.structure:
+        msg = "this task has no known factors"
+        raise InputError(msg)
+    section = geometry.factors(material)
+    share = float((material.structure["factor_beyond_p"] <= 0.05).mean())
+    if share < 2 * 0.05:
+        title = (
+            "Beyond tokens, parts and pixels distances follow known factors hardly more often than "
+            f"chance: {words.percent(share)} of the cells pass a null of 5 %"
+        )
+        return replace(section, title=title)
+    return section
+
 
 _FIRST = ("learning curves", "tokens' learning curves")
-SECTIONS = {
-    **{name: figures.SECTIONS[name] for name in _FIRST},
-    **structure.SECTIONS, **geometry.SECTIONS, **detectors.SECTIONS, **figures.SECTIONS,
+CHAPTERS: dict[str, dict[str, Draw]] = {
+    "Learning": {name: figures.SECTIONS[name] for name in _FIRST},
+    "Category structure": {
+        **structure.SECTIONS,
+        **{name: draw for name, draw in geometry.SECTIONS.items()
+           if name != "dimension over scales"},
+        "known factors in distances": _factors,
+        **{name: draw for name, draw in figures.SECTIONS.items()
+           if name not in {*_FIRST, "first-layer filters"}},
+    },
+    "Detectors": {
+        **detectors.SECTIONS, **units.SECTIONS,
+        "first-layer filters": figures.SECTIONS["first-layer filters"],
+    },
+    "Coupling": graph.SECTIONS,
 }  # fmt: skip
-"""All figures in the order of the report."""
+"""The figures of each chapter in the order of the report; observations come before them."""
+SECTIONS = {name: draw for chapter in CHAPTERS.values() for name, draw in chapter.items()}
+"""All figures."""
 
 
 def report(
@@ -54,38 +99,41 @@ def report(
         If the record lacks what the measures need.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    measures = measure_run(folder, progress=progress)
+    found = observations_run(folder, progress=progress)
+    measures = measure_run(folder)
     with open_record(folder.path / "record.zarr") as record:
         material = Material(folder, record, measures)
-        sections, missing = _sections(material, progress)
-        answers = _structure_answers(material) or _answers(measures)
+        chapters, missing = _chapters(material, progress)
+        told = _told(material)
         facts = _facts(folder, record)
-    drawn = [(section, svg(section.figure)) for section in sections]
+    drawn = {name: [(s, svg(s.figure)) for s in each] for name, each in chapters.items()}
+    flat = [pair for each in drawn.values() for pair in each]
     with plain_words(folder.path / "figures"):
         (folder.path / "figures").mkdir(exist_ok=True)
-    for section, picture in drawn:
+    for section, picture in flat:
         write_atomically(folder.path / "figures" / f"{section.key}.svg", picture)
-    html = page(
-        _title(folder, measures), lead=_lead(folder), answers=answers, facts=facts,
-        sections=drawn, notices=[*_notices(folder, measures), *missing],
-    )  # fmt: skip
+    head = Head(_title(folder, measures), _lead(folder), told, facts, _notices(folder, measures))
+    lines = observed.lines(found, [section.key for section, _ in flat])
+    html = page(head, observed=lines, chapters=drawn, missing=missing)
     write_atomically(folder.path / "report.html", html.encode())
     return folder.path / "report.html"
 
 
-def _sections(
+def _chapters(
     material: Material, progress: Callable[[str], None] | None
-) -> tuple[list[Section], list[str]]:
+) -> tuple[dict[str, list[Section]], list[str]]:
     """Draw what can be drawn; say of the rest why not."""
-    sections, missing = [], []
-    for name, draw in SECTIONS.items():
-        if progress is not None:
-            progress(f"drawing {name}")
-        try:
-            sections.append(draw(material))
-        except OntogenyError as error:
-            missing.append(f"Not shown: {name}, since {error}.")
-    return sections, missing
+    chapters: dict[str, list[Section]] = {name: [] for name in CHAPTERS}
+    missing = []
+    for chapter, sections in CHAPTERS.items():
+        for name, draw in sections.items():
+            if progress is not None:
+                progress(f"drawing {name}")
+            try:
+                chapters[chapter].append(draw(material))
+            except OntogenyError as error:
+                missing.append(f"Not shown: {name}, since {error}.")
+    return chapters, missing
 
 
 def _title(folder: RunFolder, measures: xr.Dataset) -> str:
@@ -98,21 +146,24 @@ def _title(folder: RunFolder, measures: xr.Dataset) -> str:
 
 
 def _lead(folder: RunFolder) -> str:
-    return f"How the network of the run {folder.path.name} grew up."
+    tokens = [str(name) for name in folder.description["task"]["tokens"]]
+    return f"How the network of the run {folder.path.name} came to tell {words.listed(tokens)}."
 
 
-def _answers(measures: xr.Dataset) -> list[str]:
-    found = (words.layers_rise, words.tokens_told, words.most_confused, words.strongest_layer)
-    return [words.untrained_signal(measures), *(f"{say(measures)}." for say in found)]
-
-
-def _structure_answers(material: Material) -> list[str]:
-    """Answer where and when tokens became things; nothing where it could not be measured."""
+def _told(material: Material) -> list[str]:
+    """Answer first: where and when tokens become things, which first, through which detectors."""
+    measures = material.measures
     try:
-        told = structure.answers(material.structure)
+        found = material.structure
+        first = [answers.became_things(found), answers.came_apart_first(found),
+                 answers.stay_close(found)]  # fmt: skip
     except OntogenyError:
-        return []  # the figures that are missing say why
-    return [*told, f"{words.tokens_told(material.measures)}."]
+        first = [words.untrained_signal(measures), f"{words.layers_rise(measures)}."]
+    try:
+        last = [graph.carriers(material)]
+    except OntogenyError:
+        last = []  # the figures that are missing say why
+    return [*first, f"{words.tokens_told(measures)}.", *last]
 
 
 def _facts(folder: RunFolder, record: xr.Dataset) -> dict[str, str]:
@@ -124,7 +175,6 @@ def _facts(folder: RunFolder, record: xr.Dataset) -> dict[str, str]:
     )  # fmt: skip
     held = int((record["exemplar_split"] == "probe").sum())
     return {
-        "Tokens": ", ".join(str(name) for name in task["tokens"]),
         "Training exemplars per token": per_token,
         "Held-out exemplars": f"{held:,}",
         "Images": f"{task['size'][0]} x {task['size'][1]} x {task['channels']}",

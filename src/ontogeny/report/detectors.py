@@ -38,7 +38,7 @@ def carriers(material: Material) -> Section:
     more = f" {rest} more tokens are not drawn." if rest else ""
     return Section(
         "carriers", _own_title(trees), figure,
-        " ".join(describe(tree) for tree in trees) + more,
+        "\n".join(describe(tree) for tree in trees) + more,
         "Contrast share: part of the difference between a unit's mean response to the token and to "
         f"all others that comes through one source; the {_BREADTH} units of each layer through "
         "which most of it passes. Each is drawn as its preferred picture (left: made by climbing "
@@ -67,7 +67,7 @@ def sheets(material: Material) -> Section:
         detector_sheet(_sheet(album, tree, unit, tuning.sel(unit=unit)), part)
     return Section(
         "sheets", f"{words.listed(list(own))} carry most of what distinguishes the tokens", figure,
-        " ".join(describe(tree) for tree in own.values()),
+        "\n".join(describe(tree) for tree in own.values()),
         "For each token the hidden unit that answers it most and through which most of what "
         "distinguishes it passes. First row: preferred picture, crops of the exemplars it answers "
         "most, and of those at quantiles of its responses; second row: the preferred picture over "
@@ -137,13 +137,16 @@ def _both(album: Album, units: list[str]) -> dict[str, list[np.ndarray]]:
 
 
 def _own_title(trees: list[xr.Dataset]) -> str:
-    """Say how many of the detectors shown are of one token only."""
+    """Say how many of the detectors shown are among the strongest of one token only."""
     layers = trees[0].attrs["layers"]
     inner = [~np.isin(tree["node_layer"].values, [layers[0], layers[-1]]) for tree in trees]
     hidden = [set(t["node"].values[k].tolist()) for t, k in zip(trees, inner, strict=True)]
     every = set.union(*hidden)
     alone = sum(sum(node in nodes for nodes in hidden) == 1 for node in every)
-    return f"{alone} of the {len(every)} detectors that carry most serve one token alone"
+    return (
+        f"Of the {len(every)} detectors through which most of the tokens' distinctions pass, "
+        f"{alone} are among the strongest of one token only"
+    )
 
 
 def _strongest(tree: xr.Dataset, album: Album, token: str) -> str:

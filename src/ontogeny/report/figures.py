@@ -10,13 +10,10 @@ from matplotlib.figure import Figure
 
 from ontogeny import plot
 from ontogeny.errors import InputError
-from ontogeny.measure import strongest_couplings, structure_run
+from ontogeny.measure import detectors_run, graph_run, structure_run
 from ontogeny.measure.probe import require
 from ontogeny.report import words
 from ontogeny.run import RunFolder
-
-TUNED = 0.5
-"""Token signal from which a unit is drawn in the colour of its token."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +28,16 @@ class Material:
     def structure(self) -> xr.Dataset:
         """Category structure, measured anew if stale."""
         return structure_run(self.run)
+
+    @cached_property
+    def detectors(self) -> xr.Dataset:
+        """Tuning and lives of units, measured anew if stale."""
+        return detectors_run(self.run).load()
+
+    @cached_property
+    def graph(self) -> xr.Dataset:
+        """The coupling graph over steps, measured anew if stale."""
+        return graph_run(self.run).load()
 
     @property
     def tokens(self) -> list[str]:
@@ -47,7 +54,7 @@ class Section:
     """What is seen."""
     figure: Figure
     seen: str
-    """What is seen, in full."""
+    """What is seen, in full; a line is a paragraph."""
     definition: str
     null: str
 
@@ -62,8 +69,8 @@ def learning(material: Material) -> Section:
     best = curves["loss"].sel(split="probe")
     lowest = int(curves["step"].values[np.nanargmin(best.values)])
     final = int(curves["step"][-1])
-    seen = f"Held-out loss is lowest at step {lowest:,}"
-    seen += "." if lowest == final else f" and {float(best[-1]):.2f} at the end: it rises again."
+    seen = f"Held-out loss is lowest at step {lowest:,}, {float(best.min()):.2g}"
+    seen += "." if lowest == final else f", and {float(best[-1]):.2g} at the end."
     low, high = float(curves["chance_low"]), float(curves["chance_high"])
     return Section(
         "learning", words.ending(curves), figure, seen,
@@ -109,29 +116,6 @@ def tokens(material: Material) -> Section:
     )  # fmt: skip
 
 
-def signal_map(material: Material) -> Section:
-    """Draw the token signal of layers over snapshots."""
-    figure = Figure(figsize=(9.6, 3.7), layout="constrained")
-    plot.token_signal_map(material.measures, figure.subplots())
-    measures = material.measures
-    signal = measures["layer_token_signal"]
-    beyond = float((signal > measures["layer_threshold"]).mean())
-    peak = signal.idxmax("step")
-    early = [str(n) for n, s in zip(peak["layer"].values, peak.values, strict=True)
-             if np.isfinite(s) and s < float(measures["step"][-1])]  # fmt: skip
-    seen = f"{words.percent(beyond)} of the cells are beyond shuffled tokens. "
-    seen += f"{words.strongest_layer(measures)}. "
-    if early:
-        order = [str(name) for name in measures["layer"].values]
-        seen += f"In {words.spans(early, order)} it was higher before the end."
-    return Section(
-        "signal", words.rising_order(measures), figure, seen,
-        f"Mean over the layer's varying units of the {measures['token_signal'].attrs['long_name']}."
-        " White marks: from here on the signal stays beyond shuffled tokens and untrained weights.",
-        _shuffles(material, "layers x steps") + " Grey cells are not beyond it.",
-    )  # fmt: skip
-
-
 def onsets(material: Material) -> Section:
     """Draw onsets of layers and tokens as intervals."""
     measures = material.measures
@@ -141,7 +125,7 @@ def onsets(material: Material) -> Section:
     rises = words.onsets_of(measures, "layer rise")
     seen = "; ".join(f"{o.name} {o.words()}" for o in rises)
     again = measures["excursions"].values
-    seen = f"Layers rise: {seen}. {words.untrained_signal(measures)}"
+    seen = f"{words.rising_order(measures)}: {seen}. {words.untrained_signal(measures)}"
     if again.any():
         names = [str(n) for n in measures["name"].values[again > 0]]
         seen += f" Beyond their null for a while before, and back: {words.listed(names)}."
@@ -156,76 +140,6 @@ def onsets(material: Material) -> Section:
         + " Untrained weights: the bound that the mean signal of newly drawn units of the layer "
         "passes with 5 % (Student's t over its units at step 0, Bonferroni over layers); it is "
         "wide where units are few or differ much: a late or missing rise may be lack of power.",
-    )  # fmt: skip
-
-
-def units(material: Material) -> Section:
-    """Draw how token signal spreads over units."""
-    figure = Figure(figsize=(9.6, 3.3), layout="constrained")
-    plot.unit_signals(material.measures, ax=figure.subplots())
-    last = material.measures.isel(step=-1)
-    share, layers = last["share_beyond"].values, last["layer"].values
-    low, high = int(np.nanargmin(share)), int(np.nanargmax(share))
-    title = (
-        f"At the end {words.percent(share[high])} of the units of {layers[high]} carry token "
-        f"signal, {words.percent(share[low])} of those of {layers[low]}"
-    )
-    varying = int(last["units_varying"].sum())
-    seen = f"{varying} of {last.sizes['unit']} units vary over the held-out exemplars at the end; "
-    seen += "the others answer all of them alike and have no token signal."
-    return Section(
-        "units", title, figure, seen,
-        f"The {material.measures['token_signal'].attrs['long_name']}. Dot: median of the layer's "
-        "varying units; thick: middle half; thin: middle 90 %.",
-        "Grey: up to the median unit's 1 % bound under shuffled tokens (not corrected: 1 % of "
-        "units without token structure are above their own).",
-    )  # fmt: skip
-
-
-def couplings(material: Material) -> Section:
-    """Draw the strongest couplings of the last snapshot."""
-    found = strongest_couplings(material.record)
-    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
-    last = material.measures.isel(step=-1)
-    tuned = last["token_signal"].values > TUNED
-    unit_token = dict(zip(last["unit"].values[tuned].tolist(),
-                          last["preferred_token"].values[tuned].tolist(), strict=True))  # fmt: skip
-    plot.coupling_graph(found, tokens=material.tokens, unit_token=unit_token, ax=figure.subplots())
-    return Section(
-        "couplings", _coupling_title(found), figure, _coupling_words(found),
-        "Coupling: share of a unit's pre-activation variance over exemplars and positions that "
-        "comes through one source; the shares of a unit sum to 1, blue adds, orange takes away. "
-        "Width is relative to the strongest one drawn into the layer. From the logits downwards "
-        "each unit passes its flow to its sources by the magnitude of their couplings; per layer "
-        "the units with most flow are drawn, and the strongest couplings between them. A unit "
-        f"with a token signal above {TUNED} has the colour of the token it answers most.",
-        _untrained_words(found),
-    )  # fmt: skip
-
-
-def ancestry(material: Material) -> Section:
-    """Draw what distinguishes each token, by contrast share, in one graph."""
-    names = material.tokens
-    found = {
-        name: strongest_couplings(material.record, token=name, units=2, edges=3) for name in names
-    }
-    figure = Figure(figsize=(9.6, 4.6), layout="constrained")
-    plot.ancestry_graph(found, tokens=names, ax=figure.subplots())
-    layers = [str(name) for name in material.measures["layer"].values]
-    members = [set(each["node"].values.astype(str).tolist()) for each in found.values()]
-    shown = sum(each.attrs["shown"] for each in found.values())
-    hidden = sum(each.attrs["hidden"] for each in found.values())
-    return Section(
-        "ancestry", _parting(members, layers), figure,
-        f"Step {material.measures.attrs['measured_step']:,}: for each token the 2 units per layer "
-        f"and 3 contrast shares between layers that carry most of what distinguishes it; {shown} "
-        f"are drawn, {hidden:,} hidden. A unit with curves of several colours serves several "
-        "tokens.",
-        "Contrast share: part of the difference between a unit's mean response to the token and to "
-        "all others that comes through one source; solid adds to the difference, dashed takes from "
-        "it; width is relative to the token's strongest into the layer. Flow is followed back from "
-        "the token's logit as above.",
-        "None: contrast shares have no null here. Read it as a comparison of tokens.",
     )  # fmt: skip
 
 
@@ -279,11 +193,7 @@ def exemplars(material: Material) -> Section:
 SECTIONS: dict[str, Callable[[Material], Section]] = {
     "learning curves": learning,
     "tokens' learning curves": tokens,
-    "token signal of layers": signal_map,
     "onsets": onsets,
-    "token signal of units": units,
-    "strongest couplings": couplings,
-    "what distinguishes each token": ancestry,
     "first-layer filters": filters,
     "exemplars and confusions": exemplars,
 }
@@ -331,47 +241,3 @@ def _shuffles(material: Material, family: str) -> str:
         f"threshold is passed anywhere in {family} with {100 * (1 - attributes['level']):.0f} % "
         "(studentised maximum)."
     )
-
-
-def _coupling_title(found: xr.Dataset) -> str:
-    strength = np.abs(found["strength"].values)
-    ends = {found.attrs["layers"][1], found.attrs["layers"][-1]}
-    targets = [str(name).rpartition(":")[0] for name in found["target"].values]
-    inner = [k for k, layer in enumerate(targets) if layer not in ends]
-    chosen = inner or list(range(len(strength)))
-    k = max(chosen, key=lambda k: strength[k])
-    source, target = str(found["source"].values[k]), str(found["target"].values[k])
-    return (
-        f"The strongest coupling between hidden layers is {source} into {target}: "
-        f"{words.percent(float(found['strength'].values[k]))} of its variance"
-    )
-
-
-def _coupling_words(found: xr.Dataset) -> str:
-    takes = int((found["strength"].values < 0).sum())
-    return (
-        f"Step {found.attrs['step']:,}: {found.attrs['shown']} of "
-        f"{found.attrs['shown'] + found.attrs['hidden']:,} couplings are drawn, "
-        f"{found.attrs['hidden']:,} are hidden; {takes} of those drawn take variance away."
-    )
-
-
-def _untrained_words(found: xr.Dataset) -> str:
-    beyond = int(found["beyond_untrained"].values.sum())
-    return (
-        f"Untrained weights: {beyond} of the {found.attrs['shown']} couplings drawn are stronger "
-        "than every coupling into their layer at step 0. No weight permutation null is recorded."
-    )
-
-
-def _parting(members: list[set[str]], layers: list[str]) -> str:
-    """Say in which layers most units that are drawn serve one token only."""
-    private = []
-    for layer in layers[:-1]:
-        sets = [{n for n in m if n.rpartition(":")[0] == layer} for m in members]
-        times = [sum(n in s for s in sets) for n in set.union(*sets)]
-        if times and np.mean([t == 1 for t in times]) > 0.5:
-            private.append(layer)
-    if not private:
-        return "What distinguishes tokens runs through the same few units in all layers"
-    return f"Tokens go through units of their own in {words.spans(private, layers)}"

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -9,6 +10,10 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from ontogeny.report.figures import Section
+from ontogeny.report.observed import Line
+
+FIRST = 12
+"""Observations that are shown at once; the others unfold."""
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#222;--faint:#6b6b6b;--paper:#fbfbf9;--line:#e3e3df}
@@ -19,7 +24,14 @@ body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,
 font-variant-numeric:tabular-nums}
 main{max-width:62rem;margin:0 auto;padding:3rem 1.25rem 5rem}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 .4rem;letter-spacing:-.01em;overflow-wrap:anywhere}
-h2{font-size:1.2rem;line-height:1.35;margin:0 0 .8rem;overflow-wrap:anywhere}
+h2{font-size:1.45rem;line-height:1.3;margin:3.2rem 0 1.4rem;padding-top:1rem;
+border-top:1px solid var(--line)}
+h3{font-size:1.15rem;line-height:1.35;margin:0 0 .8rem;overflow-wrap:anywhere}
+nav{font-size:.9rem;margin:0 0 1.4rem}nav a{margin-right:1.1rem}
+a{color:inherit;text-decoration-color:var(--faint);text-underline-offset:.15em}
+.observed{padding-left:1.6rem;margin:0}.observed li{margin:0 0 .75rem}
+.observed small{display:block;color:var(--faint);font-size:.8rem;line-height:1.4}
+summary{cursor:pointer;margin:.6rem 0 1rem}
 .lead{color:var(--faint);margin:0 0 1.6rem}
 .answers{padding-left:1.2rem;margin:0 0 1.6rem}.answers li{margin:.35rem 0}
 dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:1rem;
@@ -35,31 +47,95 @@ footer{color:var(--faint);font-size:.85rem;border-top:1px solid var(--line);padd
 """
 
 
+@dataclass(frozen=True)
+class Head:
+    """What stands above the chapters."""
+
+    title: str
+    lead: str
+    answers: list[str]
+    facts: dict[str, str]
+    notices: list[str]
+
+
 def page(
-    title: str,
+    head: Head,
     *,
-    lead: str,
-    answers: list[str],
-    facts: dict[str, str],
-    sections: list[tuple[Section, bytes]],
-    notices: list[str],
+    observed: list[Line],
+    chapters: dict[str, list[tuple[Section, bytes]]],
+    missing: list[str],
 ) -> str:
-    """Return the report's HTML; every text is escaped, `sections` bring their SVG."""
-    items = "".join(f"<li>{escape(answer)}</li>" for answer in answers)
-    rows = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts.items())
-    warned = "".join(f'<p class="notice">{escape(notice)}</p>' for notice in notices)
-    body = "".join(_section(section, svg) for section, svg in sections)
+    """Return the report's HTML; every text is escaped, sections bring their SVG."""
+    chapters = {name: drawn for name, drawn in chapters.items() if drawn}
+    names = ["What was observed", *chapters]
+    links = "".join(f'<a href="#{_anchor(name)}">{escape(name)}</a>' for name in names)
+    body = "".join(_chapter(name, drawn) for name, drawn in chapters.items())
+    left_out = "".join(f"<li>{escape(words)}</li>" for words in missing)
+    return document(
+        head.title,
+        f"{_header(head, links)}{observations(observed)}{body}"
+        + (f"<details><summary>Figures that are not shown</summary><ul>{left_out}</ul></details>"
+           if missing else ""),
+        "Onsets are intervals between snapshots; the numbers are in the .zarr folders beside this "
+        "file.",
+    )  # fmt: skip
+
+
+def document(title: str, body: str, footer: str) -> str:
+    """Return a whole HTML document that needs nothing beside it; `body` is HTML."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "img-src data:; style-src 'unsafe-inline'\">"
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>"
-        f'<header><h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p>{warned}'
-        f'<ul class="answers">{items}</ul><dl class="facts">{rows}</dl></header>{body}'
-        "<footer>Made by Ontogeny. Onsets are intervals between snapshots; the numbers are in "
-        "measures.zarr beside this file.</footer></main></body></html>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>{body}"
+        f"<footer>Made by Ontogeny. {escape(footer)}</footer></main></body></html>\n"
     )
+
+
+def _header(head: Head, links: str) -> str:
+    items = "".join(f"<li>{escape(answer)}</li>" for answer in head.answers)
+    rows = "".join(
+        f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in head.facts.items()
+    )
+    warned = "".join(f'<p class="notice">{escape(notice)}</p>' for notice in head.notices)
+    return (
+        f'<header><h1>{escape(head.title)}</h1><p class="lead">{escape(head.lead)}</p>{warned}'
+        f'<ul class="answers">{items}</ul><nav>{links}</nav><dl class="facts">{rows}</dl></header>'
+    )
+
+
+def observations(found: list[Line]) -> str:
+    """Return the ranked list as HTML: the first ones at once, the others to be unfolded."""
+    rest = found[FIRST:]
+    more = f"<details><summary>{len(rest)} more</summary>{_list(rest, FIRST)}</details>"
+    said = _list(found[:FIRST], 0) if found else "<p>Nothing that survives its null.</p>"
+    return (
+        f'<h2 id="{_anchor("What was observed")}">What was observed</h2>'
+        "<p>Statements that survive their null, strongest first (effect over the null's bound; "
+        f"twice and more counts alike), kinds taking turns.</p>{said}{more if rest else ''}"
+    )
+
+
+def _list(found: list[Line], start: int) -> str:
+    items = "".join(
+        f"<li>{escape(line.text)}{_link(line)}<small>{escape(line.evidence)}</small></li>"
+        for line in found
+    )
+    return f'<ol class="observed" start="{start + 1}">{items}</ol>'
+
+
+def _link(line: Line) -> str:
+    return f' <a href="#{escape(line.figure)}">figure</a>' if line.figure else ""
+
+
+def _anchor(chapter: str) -> str:
+    return "chapter-" + chapter.lower().replace(" ", "-")
+
+
+def _chapter(name: str, drawn: list[tuple[Section, bytes]]) -> str:
+    body = "".join(section_html(section, svg) for section, svg in drawn)
+    return f'<h2 id="{_anchor(name)}">{escape(name)}</h2>{body}'
 
 
 def svg(figure: Figure) -> bytes:
@@ -75,14 +151,17 @@ def svg(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _section(section: Section, drawn: bytes) -> str:
+def section_html(section: Section, drawn: bytes) -> str:
+    """Return a figure with its title and caption."""
     source = base64.b64encode(drawn).decode()
+    seen = "".join(f"<p>{escape(line)}</p>" for line in section.seen.splitlines())
+    title = section.title.rstrip(".")
     width, height = (96 * inches for inches in section.figure.get_size_inches())
     return (
-        f'<section id="{escape(section.key)}"><h2>{escape(section.title)}</h2><figure>'
+        f'<section id="{escape(section.key)}"><h3>{escape(title)}</h3><figure>'
         f'<img loading="lazy" decoding="async" width="{width:.0f}" height="{height:.0f}" '
-        f'alt="{escape(section.title)}" src="data:image/svg+xml;base64,{source}">'
-        f"<figcaption><p>{escape(section.seen)}</p>"
+        f'alt="{escape(title)}" src="data:image/svg+xml;base64,{source}">'
+        f"<figcaption>{seen}"
         f'<p class="how"><b>Definition.</b> {escape(section.definition)}</p>'
         f'<p class="how"><b>Null.</b> {escape(section.null)}</p></figcaption></figure></section>'
     )

@@ -134,14 +134,15 @@ def distances(material: Material) -> Section:
     hidden = [n for n in found["layer"].values.tolist() if n not in {PIXELS, "logits"}]
     best = str(rank.sel(layer=hidden).idxmax("layer").values)
     before = found["rsa_token"].sel(layer=best)[0]
-    title = (
-        f"Distances of exemplars resemble tokens most in {best} (rank correlation "
-        f"{float(rank.sel(layer=best)):.2f} at the end, {float(before):.2f} "
-        "before training)"
-    )
     pixels = found["rsa_pixels"].sel(layer=last_hidden(found)).values
-    seen = f"Likeness of {last_hidden(found)} to pixel distances: {pixels[0]:.2f} at the start, "
-    seen += f"{pixels[-1]:.2f} at the end."
+    title = (
+        f"Distances in {last_hidden(found)} end up {'less' if pixels[-1] < pixels[0] else 'more'} "
+        f"like those of pixels: rank correlation {pixels[-1]:.2f}, {pixels[0]:.2f} before training"
+    )
+    seen = (
+        f"They resemble tokens most in {best}: {float(rank.sel(layer=best)):.2f} at the end, "
+        f"{float(before):.2f} before training."
+    )
     return Section(
         "distances", title, figure, seen,
         "Root of the cross-validated squared Mahalanobis distance of two tokens per unit "

@@ -100,10 +100,9 @@ def trees(material: Material) -> Section:
         if branches else "no branch parts beyond chance"
     )  # fmt: skip
     bound = float(found["split_bound"].sel(layer=layer))
-    seen = "; ".join(f"{o.name} {o.words()}" for o in branches)
     return Section(
         "trees", title, figure,
-        seen or "No branch to date.",
+        "When branches parted stands in the figure above." if branches else "No branch to date.",
         f"Average linkage of cross-validated squared Mahalanobis distances (crossnobis) of {layer};"
         " drawn are their roots, per unit, in standard deviations within tokens. All trees "
         "have the order of the last step's leaves: lines that cross mark tokens that were "

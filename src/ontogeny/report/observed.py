@@ -1,0 +1,96 @@
+"""What was observed, as a ranked list: effect, interval, null, and the figure that shows it.
+
+May import ontogeny.observations only.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ontogeny.observations import Observation
+
+FIGURES = {
+    "a layer stands out": "onsets",
+    "a token is told": "tokens",
+    "one token before another": "tokens",
+    "tokens become things": "things",
+    "one branch before another": "differentiation",
+    "two tokens stay confused": "exemplars",
+    "memorising": "learning",
+    "a phase begins": "differentiation",
+    "more than means and covariances": "clones",
+    "distances resemble": "models",
+    "units become tuned": "scores",
+    "units change their role": "unit_lives",
+    "a unit changes its role": "unit_lives",
+    "units fall silent": "unit_lives",
+    "a tuned unit falls silent": "unit_lives",
+    "units revive": "unit_lives",
+    "a unit revives": "unit_lives",
+    "channels tell tokens better than mixtures": "bases",
+    "mixtures tell tokens better than channels": "bases",
+    "conjunctions come before a token is told": "carriers",
+    "couplings stand out": "births",
+    "no single coupling stands out": "births",
+    "a burst of new couplings": "births",
+    "couplings form assemblies": "assemblies",
+    "couplings form no assemblies of their own": "assemblies",
+    "sharing rises and falls": "sharing",
+    "sharing falls and rises": "sharing",
+    "tokens have units of their own": "sharing",
+    "tokens share units": "sharing",
+    "units come to carry tokens": "carriers",
+    "detectors serve several tokens": "carriers",
+    "detectors serve one token": "carriers",
+}
+"""Key of the figure in which each kind of observation can be seen."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One observation as the report shows it."""
+
+    kind: str
+    text: str
+    evidence: str
+    """Effect, interval and null."""
+    figure: str
+    """Key of the figure below; empty where it is not drawn."""
+
+
+def lines(found: Sequence[Observation], keys: Sequence[str]) -> list[Line]:
+    """Put observations into lines, in their order.
+
+    Parameters
+    ----------
+    found
+        Ranked.
+    keys
+        Of the figures that are drawn.
+    """
+    return [Line(one.kind, one.text, evidence(one), _key(one.kind, keys)) for one in found]
+
+
+def evidence(one: Observation) -> str:
+    """Say effect, interval and null in a line."""
+    low, high = number(one.low), number(one.high)
+    return (
+        f"Effect {number(one.effect)} {one.units}; {low} to {high} ({one.interval}). "
+        f"Null {number(one.bound)}: {one.null}."
+    )
+
+
+def number(value: float) -> str:
+    """Write a number as short as can be read; an open end is said to be so."""
+    if math.isinf(value):
+        return "open"
+    if value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}" if abs(value) < 1 else (
+        f"{value:.1f}"
+    )  # fmt: skip
+
+
+def _key(kind: str, keys: Sequence[str]) -> str:
+    key = FIGURES.get(kind, "")
+    return key if key in keys else ""

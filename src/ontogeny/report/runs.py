@@ -1,0 +1,194 @@
+"""One page on several runs: what holds in how many of them, how alike they end, which units match.
+
+May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.observations, ontogeny.measure.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from ontogeny.errors import InputError
+from ontogeny.files import write_atomically
+from ontogeny.measure import match_units, noise_ceiling, run_similarity
+from ontogeny.observations import Holding, holding, observations_run
+from ontogeny.plot.matching import match_levels
+from ontogeny.record import open_record
+from ontogeny.report import geometry, words
+from ontogeny.report.figures import Section
+from ontogeny.report.observed import number
+from ontogeny.report.page import document, section_html, svg
+from ontogeny.run import RunFolder
+
+FIRST = 30
+"""Statements that are shown at once; the others unfold."""
+_SUFFIX = "_within"
+
+Progress = Callable[[str], None]
+
+
+def report_runs(
+    runs: Sequence[RunFolder | str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    progress: Progress | None = None,
+) -> Path:
+    """Write one page on several runs; return the file.
+
+    It says which observations hold in how many runs and, where the runs share their task, how alike
+    their layers end, the noise ceiling, and how well the units of the first run find partners in
+    the others.
+
+    Parameters
+    ----------
+    runs
+        Two or more runs, or their folders, each with a record.
+    out
+        The HTML file.
+    progress
+        Called with a few words.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two runs.
+    RunError
+        If a run has no record, or there is no room.
+    """
+    if len(runs) < 2:
+        msg = f"expected at least 2 runs, got {len(runs)}: name more, or report the one"
+        raise InputError(msg)
+    folders = _named([r if isinstance(r, RunFolder) else RunFolder.open(r) for r in runs])
+    say = progress or _silent
+    found = {}
+    for name, folder in folders.items():
+        say(f"observations of {name}")
+        found[name] = observations_run(folder)
+    sections, notices = _compared(folders, say)
+    rows = holding(found)
+    body = (
+        f"<header><h1>{escape(_title(rows, len(folders)))}</h1>"
+        f'<p class="lead">{escape(", ".join(folders))}</p>'
+        + "".join(f'<p class="notice">{escape(notice)}</p>' for notice in notices)
+        + f"</header>{_table(rows, list(folders))}"
+        + "".join(section_html(section, svg(section.figure)) for section in sections)
+    )
+    file = Path(out)
+    footer = "A statement holds in a run if it survives its null there; see the run's own report."
+    write_atomically(file, document("Several runs", body, footer).encode())
+    return file
+
+
+def matching(records: Mapping[str, xr.Dataset], progress: Progress | None = None) -> xr.Dataset:
+    """Match the units of the first run with those of each other, layer by layer, at the end.
+
+    Returns
+    -------
+    xr.Dataset
+        Over (pair, layer): `correlation_within` and `null_mean_within`, means over units of
+        |correlation| within tokens of matched units and of those matched to shuffled exemplars;
+        `matched`, the share of units beyond their threshold (1 % by chance). Over pair: `run_b`.
+
+    Raises
+    ------
+    InputError
+        If the records are not of one task and probe.
+    """
+    (_, first), *others = records.items()
+    layers = [str(name) for name in first.attrs["layers"] if str(name) != "logits"]
+    say, rows = progress or _silent, []
+    for name, other in others:
+        say(f"matching units with {name}")
+        rows.append([_match(match_units(first, other, layer)) for layer in layers])
+    table = np.array(rows)
+    keys = ("correlation_within", "null_mean_within", "matched")
+    return xr.Dataset(
+        {key: (("pair", "layer"), table[..., k]) for k, key in enumerate(keys)},
+        {"layer": layers, "run_b": ("pair", [name for name, _ in others])},
+    )
+
+
+def _match(found: xr.Dataset) -> tuple[float, float, float]:
+    size = np.abs(found[f"correlation{_SUFFIX}"].values)
+    fine = np.isfinite(size)
+    if not fine.any():
+        return np.nan, np.nan, np.nan
+    null, bound = (found[f"{n}{_SUFFIX}"].values[fine] for n in ("null_mean", "threshold"))
+    return float(size[fine].mean()), float(np.nanmean(null)), float(np.mean(size[fine] > bound))
+
+
+def match_section(found: xr.Dataset) -> Section:
+    """Draw how well units find partners in other runs."""
+    figure = Figure(figsize=(9.6, 3.0), layout="constrained")
+    match_levels(found, figure.subplots())
+    share = found["matched"].mean("pair")
+    best, worst = (str(getattr(share, end)("layer").values) for end in ("idxmax", "idxmin"))
+    high, low = (words.percent(float(share.sel(layer=n))) for n in (best, worst))
+    title = f"Units find a partner in another run most often in {best} ({high})"
+    return Section(
+        "matching", title if best == worst else f"{title}, least in {worst} ({low})", figure,
+        "Units are matched by what they answer, never by their index; by chance 1 % pass.",
+        "The units of a layer of the first run and of another are paired so that the sum of "
+        "|correlation| of their responses over the held-out exemplars is largest; token means are "
+        "taken off, so that a partner shares more than the token it answers.",
+        "The other run's exemplars shuffled within tokens, groups whole, units paired anew.",
+    )  # fmt: skip
+
+
+def _compared(folders: Mapping[str, RunFolder], say: Progress) -> tuple[list[Section], list[str]]:
+    """Draw what compares runs of one task; say why not of others."""
+    with ExitStack() as stack:
+        records = {name: stack.enter_context(open_record(folder.path / "record.zarr"))
+                   for name, folder in folders.items()}  # fmt: skip
+        try:
+            alike = run_similarity(records, progress=say)
+            ceiling = noise_ceiling(records, progress=say)
+            return [geometry.runs(alike, ceiling), match_section(matching(records, say))], []
+        except InputError as error:
+            return [], [f"Layers and units are not compared: {error}."]
+
+
+def _named(folders: Sequence[RunFolder]) -> dict[str, RunFolder]:
+    """Name runs by their folders; those of one name by their whole paths."""
+    names = [folder.path.name for folder in folders]
+    return {name if names.count(name) == 1 else str(folder.path): folder
+            for name, folder in zip(names, folders, strict=True)}  # fmt: skip
+
+
+def _title(rows: Sequence[Holding], n_runs: int) -> str:
+    all_of = sum(len(row.runs) == n_runs for row in rows)
+    return f"{all_of} of {len(rows)} statements hold in all {n_runs} runs"
+
+
+def _table(rows: Sequence[Holding], runs: Sequence[str]) -> str:
+    """Return the statements as an HTML list, those that hold in most runs first."""
+    rest = rows[FIRST:]
+    more = f"<details><summary>{len(rest)} more</summary>{_items(rest, runs)}</details>"
+    return (
+        "<h2>What holds in how many runs</h2>"
+        f"{_items(rows[:FIRST], runs)}{more if rest else ''}<h2>Runs beside each other</h2>"
+    )
+
+
+def _items(rows: Sequence[Holding], runs: Sequence[str]) -> str:
+    return f'<ul class="observed">{"".join(_item(row, runs) for row in rows)}</ul>'
+
+
+def _item(row: Holding, runs: Sequence[str]) -> str:
+    every = len(row.runs) == row.n_runs
+    where = "all runs" if every else ", ".join(name for name in runs if name in row.runs)
+    effects = number(row.low) if row.low == row.high else f"{number(row.low)} to {number(row.high)}"
+    return (
+        f"<li><b>{len(row.runs)} of {row.n_runs}</b> {escape(row.text)}"
+        f"<small>{escape(f'{row.kind}: {row.subject}. Effect {effects}. In {where}.')}"
+        f"{'' if len(row.runs) == 1 else ' Told as in the run where it is strongest.'}</small></li>"
+    )
+
+
+def _silent(_words: str) -> None:
+    """Say nothing."""

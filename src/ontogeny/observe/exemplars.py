@@ -1,0 +1,165 @@
+"""What a network is shown: a task's probe or somebody's own images, and their Gaussian clones.
+
+May import hooks, model, stats, tasks, record and errors.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ontogeny import record as names
+from ontogeny.errors import InputError
+from ontogeny.hooks import Probe, network_logits
+from ontogeny.model import prepare
+from ontogeny.record import SPLITS
+from ontogeny.stats.clones import gaussian_clones, share_clipped
+from ontogeny.tasks.task import Task
+
+TRAIN_EXEMPLARS = 50
+"""Training exemplars per token that the train split's loss and accuracy are taken over."""
+
+
+@dataclass(frozen=True, eq=False)
+class Clones:
+    """Gaussian clones of a task's probe: its tokens, and moments of the training exemplars."""
+
+    images: Tensor
+    """The network's input."""
+    token: np.ndarray
+    """[clone], index into the task's tokens."""
+    attribute: Mapping[str, Any]
+    """How they were drawn, for the record."""
+
+    @classmethod
+    def of(cls, task: Task, seed: int) -> Self:
+        """Draw as many clones as held-out exemplars, but none of tokens with 1 to learn from."""
+        counts = np.bincount(task.token[task.train], minlength=task.n_tokens)
+        token = task.token[task.probe]
+        token = token[counts[token] >= 2]
+        clones = gaussian_clones(
+            task.images[task.train], task.token[task.train], token, rng=np.random.default_rng(seed)
+        )
+        attribute = {
+            "drawn": "once by seed, from the normal distribution with the mean and covariance of "
+            "each token's training exemplars; not clipped, not rounded",
+            "seed": seed,
+            "exemplars": len(token),
+            "share_beyond_range": float(share_clipped(clones, (0, 255)).mean())
+            if len(token)
+            else None,
+        }
+        if len(token) < len(task.probe):
+            attribute["missing"] = "tokens with fewer than two training exemplars have no clones"
+        return cls(prepare(torch.as_tensor(clones)), token, attribute)
+
+    @cached_property
+    def probe(self) -> Probe:
+        """The clones as the network is shown them."""
+        return Probe(self.images)
+
+
+@dataclass(frozen=True, eq=False)
+class Exemplars:
+    """What the network is shown, and what is known of it."""
+
+    images: np.ndarray | Tensor
+    """uint8 [exemplar, y, x, channel], or the network's input itself."""
+    tokens: tuple[str, ...] | None = None
+    """Names of the network's outputs."""
+    token: np.ndarray | None = None
+    """[exemplar], index into tokens."""
+    coordinates: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """More coordinates along exemplar, by their names in the record."""
+    train_images: np.ndarray | None = None
+    train_token: np.ndarray | None = None
+    """A fixed part of the training exemplars, for the train split."""
+    clones: Clones | None = None
+    """Gaussian clones of the exemplars."""
+    seed: int = 0
+    """Of all that is drawn."""
+
+    @classmethod
+    def of(cls, task: Task, *, seed: int = 0, clones: bool = True) -> Self:
+        """Return a task's probe, and training exemplars and clones drawn by seed."""
+        probe, part = task.probe, _training_part(task, seed)
+        coordinates = {
+            names.EXEMPLAR: probe,
+            names.EXEMPLAR_SPLIT: np.full(len(probe), SPLITS[1]),
+            names.GROUP: task.group[probe],
+            **{names.FACTOR + k: np.asarray(v)[probe] for k, v in task.factors.items()},
+        }
+        return cls(
+            task.images[probe], task.tokens, task.token[probe], coordinates,
+            task.images[part], task.token[part],
+            Clones.of(task, seed) if clones else None, seed,
+        )  # fmt: skip
+
+    @cached_property
+    def probe(self) -> Probe:
+        """The exemplars as the network is shown them."""
+        n_tokens = None if self.token is None or self.tokens is None else len(self.tokens)
+        return Probe(self.images, self.token, n_tokens=n_tokens)
+
+    @cached_property
+    def train(self) -> Probe | None:
+        """The training exemplars as the network is shown them."""
+        return None if self.train_images is None else Probe(self.train_images)
+
+
+def halves(token: np.ndarray) -> np.ndarray:
+    """Return 0 and 1 in turns within each token, int8 [exemplar]."""
+    half = np.zeros(len(token), dtype=np.int8)
+    for c in np.unique(token):
+        mine = np.flatnonzero(token == c)
+        half[mine[1::2]] = 1
+    return half
+
+
+def own_exemplars(
+    images: np.ndarray | Tensor, tokens: Sequence[Any] | np.ndarray | None
+) -> Exemplars:
+    """Return the exemplars of somebody's own loop; names of tokens are sorted."""
+    if isinstance(images, Tensor) and images.dtype == torch.uint8:
+        images = images.numpy()
+    if tokens is None:
+        return Exemplars(images)
+    values = np.asarray(tokens)
+    if values.shape != (len(images),):
+        msg = (
+            f"expected one token for each of {len(images)} exemplars, got {values.shape}: "
+            "mend tokens"
+        )
+        raise InputError(msg)
+    if values.dtype.kind in "iu":
+        return Exemplars(images, token=values.astype(np.int64))
+    kinds, token = np.unique(values.astype(str), return_inverse=True)
+    return Exemplars(images, tuple(kinds.tolist()), token.astype(np.int64))
+
+
+def with_outputs(shown: Exemplars, model: nn.Module) -> Exemplars:
+    """Name the network's outputs by number if they have no names; refuse another number of them."""
+    n_outputs = network_logits(model, Probe(shown.images[:1])).shape[1]
+    if shown.tokens is None:
+        return replace(shown, tokens=tuple(map(str, range(n_outputs))))
+    if len(shown.tokens) != n_outputs:
+        msg = (
+            f"expected a network with a logit for each of {len(shown.tokens)} tokens, "
+            f"got {n_outputs}: give tokens as the outputs' indices, or mend the network"
+        )
+        raise InputError(msg)
+    return shown
+
+
+def _training_part(task: Task, seed: int) -> np.ndarray:
+    """Draw up to `TRAIN_EXEMPLARS` training exemplars of each token, ascending."""
+    rng = np.random.default_rng(seed)
+    chosen = []
+    for c in range(task.n_tokens):
+        mine = task.train[task.token[task.train] == c]
+        chosen.append(rng.permutation(mine)[:TRAIN_EXEMPLARS])
+    return np.sort(np.concatenate(chosen))

@@ -1,0 +1,86 @@
+"""One network at one step, as a row of the record.
+
+May import hooks, record and the exemplars.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import logsumexp
+from torch import Tensor, nn
+
+from ontogeny import record as names
+from ontogeny.hooks import Observation, Wiring, network_logits, observe_network
+from ontogeny.observe.exemplars import Exemplars
+
+
+def observed(
+    model: nn.Module, shown: Exemplars, *, couplings: bool, extras: bool
+) -> tuple[dict[str, Any], Wiring]:
+    """Return what a row says of the network itself, by the record's names, and its wiring."""
+    observation = observe_network(
+        model, shown.probe, couplings=couplings, extras=extras, seed=shown.seed
+    )
+    row = _scores(model, shown, observation)
+    if extras:
+        row |= _clone_scores(model, shown)
+    return row | _variables(observation), observation.wiring
+
+
+def weights_hash(weights: Mapping[str, Tensor | np.ndarray]) -> str:
+    """Return the SHA-256 (hex) of weights by name, type, shape and content."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        value = weights[name]
+        tensor = torch.from_numpy(value) if isinstance(value, np.ndarray) else value.detach().cpu()
+        digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def score(logit: np.ndarray, token: np.ndarray) -> tuple[float, float, np.ndarray]:
+    """Return mean cross-entropy in nat, accuracy, and accuracy by token (NaN without exemplars)."""
+    logit = logit.astype(np.float64)
+    own = logit[np.arange(len(token)), token]
+    is_right = logit.argmax(axis=1) == token
+    by_token = [is_right[token == c] for c in range(logit.shape[1])]
+    per_token = np.array([right.mean() if len(right) else np.nan for right in by_token])
+    return float(np.mean(logsumexp(logit, axis=1) - own)), float(is_right.mean()), per_token
+
+
+def _variables(observation: Observation) -> dict[str, np.ndarray]:
+    """Return what was observed by the record's names."""
+    found = {name: getattr(observation, name, None) for name in names.VARIABLES}
+    return {name: values for name, values in found.items() if values is not None}
+
+
+def _scores(model: nn.Module, shown: Exemplars, observation: Observation) -> dict[str, np.ndarray]:
+    """Return loss, accuracy and token accuracy on both splits; NaN where unknown."""
+    loss = np.full(2, np.nan)
+    if shown.token is None:
+        return {names.LOSS: loss}
+    n_tokens = observation.logit.shape[1]
+    accuracy, per_token = np.full(2, np.nan), np.full((2, n_tokens), np.nan)
+    loss[1], accuracy[1], per_token[1] = score(observation.logit, shown.token)
+    if shown.train is not None and shown.train_token is not None:
+        logit = network_logits(model, shown.train)
+        loss[0], accuracy[0], per_token[0] = score(logit, shown.train_token)
+    return {names.LOSS: loss, names.ACCURACY: accuracy, names.TOKEN_ACCURACY: per_token}
+
+
+def _clone_scores(model: nn.Module, shown: Exemplars) -> dict[str, np.ndarray]:
+    """Return loss, accuracy and token accuracy on Gaussian clones; nothing where none are known."""
+    if shown.clones is None or shown.tokens is None:
+        return {}
+    loss, accuracy, per_token = np.nan, np.nan, np.full(len(shown.tokens), np.nan)
+    if len(shown.clones.token):
+        logit = network_logits(model, shown.clones.probe)
+        loss, accuracy, per_token = score(logit, shown.clones.token)
+    return {
+        names.CLONE_LOSS: np.asarray(loss),
+        names.CLONE_ACCURACY: np.asarray(accuracy),
+        names.CLONE_TOKEN_ACCURACY: per_token,
+    }

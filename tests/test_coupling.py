@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from oracles import (
+from oracles.couplings import (
     naive_contrast,
     naive_coupling,
     naive_source_contributions,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from oracles import (
+from oracles.couplings import (
     naive_activations,
     naive_contrast,
     naive_coupling,

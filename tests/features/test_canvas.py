@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from ontogeny.features.canvas import Canvas, Palette, cosines
-from oracles import naive_cosines
+from oracles.pictures import naive_cosines
 
 pytestmark = pytest.mark.torch
 

@@ -8,7 +8,7 @@ from torch import nn
 from ontogeny.errors import InputError
 from ontogeny.features.dissection import dissect, overlap, rotated, thresholds
 from ontogeny.model import prepare, vgg
-from oracles import naive_iou
+from oracles.pictures import naive_iou
 
 pytestmark = pytest.mark.torch
 PARTS = ("eye", "mouth")

@@ -7,7 +7,7 @@ from ontogeny.features.cone import run_to
 from ontogeny.features.exemplars import DISTINCT, crop, crops, top_exemplars
 from ontogeny.features.fields import Window, columns
 from ontogeny.model import prepare, vgg
-from oracles import naive_top
+from oracles.pictures import naive_top
 
 pytestmark = pytest.mark.torch
 

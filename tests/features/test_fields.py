@@ -7,7 +7,7 @@ from ontogeny.errors import InputError
 from ontogeny.features.cone import Cone, affine, run_to
 from ontogeny.features.fields import Window, all_units, columns, unit_index
 from ontogeny.model import vgg
-from oracles import naive_field
+from oracles.pictures import naive_field
 
 pytestmark = pytest.mark.torch
 

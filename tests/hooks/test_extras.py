@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from oracles import naive_contrast, naive_coupling, naive_source_contributions
-from oracles_hooks import (
+from oracles.couplings import naive_contrast, naive_coupling, naive_source_contributions
+from oracles.hooks import (
     attribution_twin,
     interaction_twin,
     lattice_twin,

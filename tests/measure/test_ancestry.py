@@ -5,10 +5,10 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-import oracles_ancestry as naive
 from ontogeny.errors import InputError
 from ontogeny.measure import measure_record
 from ontogeny.measure.ancestry import _chance_finds, construction, describe, shown_units
+from oracles import ancestry as naive
 from records import make_record
 
 PATH = ("logits:1", "fc1:2", "conv2:5", "conv1:3")

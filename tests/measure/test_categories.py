@@ -15,7 +15,7 @@ from ontogeny.measure.categories import (
     token_signal,
 )
 from ontogeny.measure.probe import held_out, units_of_layers
-from oracles import eta_squared_twin, token_margin_twin
+from oracles.selectivity import eta_squared_twin, token_margin_twin
 from records import make_record
 
 FEW = Chance(n_shuffles=99, n_resamples=40)

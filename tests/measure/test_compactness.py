@@ -7,7 +7,7 @@ from ontogeny.measure import Chance, neural_collapse
 from ontogeny.measure.compactness import _weighted_cdnv
 from ontogeny.measure.layers import draws_of, layers_of
 from ontogeny.stats.collapse import cdnv
-from oracles import separation_twin
+from oracles.patterns import separation_twin
 from records import STEPS, make_record
 
 FEW = Chance(n_shuffles=19, n_resamples=40)

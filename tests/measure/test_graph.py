@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-import oracles_graph as oracles
 from graph_records import edge_index, quiet_record, without_nulls
 from ontogeny.errors import InputError
 from ontogeny.measure.graph import graph, to_networkx, write_graphml, write_parquet
+from oracles import graph as oracles
 
 
 def test_edges_and_nodes_carry_what_the_record_holds():

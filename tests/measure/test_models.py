@@ -12,7 +12,7 @@ from ontogeny.stats.rdm import (
     squared_euclidean_rdm,
     upper_triangle,
 )
-from oracles_geometry import condensed_twin, parts_twin
+from oracles.geometry import condensed_twin, parts_twin
 from records import TOKENS, make_record
 
 FEW = Chance(n_shuffles=99, n_resamples=40)

@@ -6,7 +6,7 @@ from ontogeny.measure import Chance
 from ontogeny.measure.layers import draws_of, layers_of
 from ontogeny.measure.modes import modes, modes_of
 from ontogeny.stats.differentiation import deep_linear_mode
-from oracles_structure import naive_mode_strength
+from oracles.structure import naive_mode_strength
 from records import make_record
 
 FEW = Chance(n_shuffles=19, n_resamples=10)

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-import oracles_graph as oracles
 from graph_records import edge_index, quiet_record
 from ontogeny.errors import InputError
 from ontogeny.measure.noise import noise_correlations, noise_likeness
+from oracles import graph as oracles
 
 
 def test_correlations_equal_the_naive_twin():

@@ -7,7 +7,7 @@ from ontogeny.measure import Chance
 from ontogeny.measure.runs import noise_ceiling, run_similarity
 from ontogeny.stats.cka import cka_matrix, procrustes_distance, within_token_cka
 from ontogeny.stats.rdm import squared_euclidean_rdm
-from oracles_geometry import ceiling_twin, condensed_twin
+from oracles.geometry import ceiling_twin, condensed_twin
 from records import make_record
 
 FEW = Chance(n_shuffles=19, n_resamples=10)

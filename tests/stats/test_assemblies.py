@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-import oracles_graph as oracles
 from ontogeny.stats.assemblies import (
     adjusted_rand,
     by_size,
@@ -16,6 +15,7 @@ from ontogeny.stats.assemblies import (
     source_shuffles,
     symmetric_graph,
 )
+from oracles import graph as oracles
 
 SEEDS = st.integers(0, 10_000)
 

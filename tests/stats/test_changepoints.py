@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-import oracles
 from ontogeny.errors import InputError
 from ontogeny.stats import changepoints as cp
-from oracles_structure import naive_phase_test
+from oracles import changepoints as oracles
+from oracles.structure import naive_phase_test
 
 TIME = np.arange(60)
 

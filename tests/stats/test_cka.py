@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-import oracles
 from ontogeny.errors import InputError
 from ontogeny.stats import cka
+from oracles import alignment as oracles
 
 SEEDS = st.integers(0, 10_000)
 

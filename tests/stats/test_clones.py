@@ -5,9 +5,9 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import kstest, kurtosis
 
-import oracles
 from ontogeny.errors import InputError
 from ontogeny.stats.clones import gaussian_clones, share_clipped
+from oracles import patterns as oracles
 
 
 def images_of(seed: int, n: int, size: int = 2) -> tuple[np.ndarray, np.ndarray]:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
-import oracles
 from ontogeny.errors import InputError
 from ontogeny.stats import clusters
+from oracles import changepoints as oracles
 
 
 def smooth_noise(rng: np.random.Generator, *shape: int) -> np.ndarray:

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-import oracles
 from ontogeny.stats import collapse
 from ontogeny.stats.permutation import shuffled_tokens
 from ontogeny.stats.tokens import token_means
+from oracles import collapse as oracles
 
 SEEDS = st.integers(0, 10_000)
 

@@ -10,7 +10,7 @@ from ontogeny.stats.complexity import (
     factor_shares,
     interaction_errors,
 )
-from oracles_tuning import factor_share_twin, interaction_twin
+from oracles.tuning import factor_share_twin, interaction_twin
 
 
 def design(seed, n=120):

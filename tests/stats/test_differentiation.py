@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-import oracles
 from ontogeny.errors import InputError
 from ontogeny.stats import differentiation as diff
 from ontogeny.stats.rdm import crossnobis_rdm, fold_means, squared_euclidean_rdm
+from oracles import differentiation as oracles
 
 LINE = np.array([0.0, 1, 10, 12])[:, None]
 """Four tokens on a line: 0 and 1 are close, 2 and 3 less so, the two pairs are far apart."""

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-import oracles
 from ontogeny.stats import dimension
+from oracles import dimension as oracles
 
 SEEDS = st.integers(0, 10_000)
 

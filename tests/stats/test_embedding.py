@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-import oracles
 from ontogeny.errors import InputError
 from ontogeny.stats import embedding, mapquality
+from oracles import embedding as oracles
 
 SEEDS = st.integers(0, 10_000)
 Map = Callable[[np.ndarray], np.ndarray]

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import spearmanr
 
-import oracles_graph as oracles
 from ontogeny.stats.graphs import (
     Transitions,
     chance_births,
@@ -19,6 +18,7 @@ from ontogeny.stats.graphs import (
     sharing,
     transitions,
 )
+from oracles import graph as oracles
 
 SEEDS = st.integers(0, 10_000)
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
-import oracles
 from ontogeny.stats import lives
+from oracles import lives as oracles
 
 STEPS = np.array([0, 1, 2, 4, 8, 16])
 

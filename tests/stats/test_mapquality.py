@@ -8,9 +8,9 @@ from numpy.testing import assert_allclose
 from scipy.linalg import orthogonal_procrustes
 from scipy.optimize import minimize_scalar
 
-import oracles
 from ontogeny.errors import InputError
 from ontogeny.stats import mapquality
+from oracles import embedding as oracles
 
 SEEDS = st.integers(0, 10_000)
 

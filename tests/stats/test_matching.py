@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ontogeny.stats.matching import best_pairs, shuffled_matches, standard_scores
-from oracles_tuning import assignment_twin
+from oracles.tuning import assignment_twin
 
 
 @given(st.integers(0, 10_000))

@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from ontogeny.stats import modelfit
 from ontogeny.stats.modelfit import centred_ranks, control_basis, fit, standardised
 from ontogeny.stats.rdm import partial_rank_correlation, rank_correlation
-from oracles_geometry import partial_twin, pearson_twin, rank_twin
+from oracles.geometry import partial_twin, pearson_twin, rank_twin
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from ontogeny.stats.onset import confidence_interval, excursions, onset_index, onset_interval
-from oracles import excursions_twin, onset_twin
+from oracles.selectivity import excursions_twin, onset_twin
 
 beyonds = st.lists(st.booleans(), min_size=1, max_size=20)
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-import oracles_graph as oracles
 from ontogeny.stats.paths import disjoint_paths, path_cost, path_costs
+from oracles import graph as oracles
 
 
 @given(seed=st.integers(0, 100_000), k=st.integers(1, 3))

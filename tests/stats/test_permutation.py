@@ -12,7 +12,7 @@ from ontogeny.stats.permutation import (
     shuffled_tokens,
     upper_quantile,
 )
-from oracles import corrected_threshold_twin, upper_quantile_twin
+from oracles.selectivity import corrected_threshold_twin, upper_quantile_twin
 
 
 def labels(seed, *, n_groups=12, n_tokens=3):

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-import oracles
 from ontogeny.errors import InputError
 from ontogeny.stats import probes
 from ontogeny.stats.groups import group_permutations, grouped_folds
+from oracles import probes as oracles
 
 SEEDS = st.integers(0, 10_000)
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.spatial.distance import pdist
 
-import oracles
 from ontogeny.stats import rdm, rsa
 from ontogeny.stats.groups import grouped_folds
+from oracles import patterns as oracles
 
 
 def patterns_of(seed: int, *shape: int) -> np.ndarray:

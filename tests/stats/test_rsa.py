@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.stats import spearmanr
 
-import oracles
 from ontogeny.errors import InputError
 from ontogeny.stats import rdm, rsa
 from ontogeny.stats.groups import group_permutations
+from oracles import patterns as oracles
 
 SEEDS = st.integers(0, 10_000)
 

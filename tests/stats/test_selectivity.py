@@ -11,7 +11,7 @@ from ontogeny.stats.selectivity import (
     shuffled_eta_squared,
     token_margin,
 )
-from oracles import (
+from oracles.selectivity import (
     epsilon_squared_twin,
     eta_squared_twin,
     resampled_eta_squared_twin,

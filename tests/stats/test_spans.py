@@ -12,7 +12,7 @@ from ontogeny.stats.spans import (
     held,
     label_changes,
 )
-from oracles_tuning import held_twin
+from oracles.tuning import held_twin
 
 FLAGS = st.lists(st.booleans(), min_size=1, max_size=14)
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.testing import assert_allclose
 
-import oracles
 from ontogeny.stats.tokens import token_counts, token_means, token_residuals
+from oracles import patterns as oracles
 
 
 def test_means_equal_the_naive_twin() -> None:

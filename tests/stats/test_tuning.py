@@ -14,7 +14,7 @@ from ontogeny.stats.tuning import (
     resampled_auroc,
     token_information,
 )
-from oracles_tuning import (
+from oracles.tuning import (
     auroc_twin,
     d_prime_twin,
     information_twin,

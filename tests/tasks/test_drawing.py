@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from ontogeny.tasks.drawing import Canvas, arch, coverage, egg, ellipse, stroke, wedge
-from oracles import (
+from oracles.drawing import (
     coverage_twin,
     egg_inside,
     ellipse_inside,

@@ -17,7 +17,7 @@ from ontogeny.tasks.split import (
     join_groups,
     select_tokens,
 )
-from oracles import draw_split_twin, join_groups_twin
+from oracles.split import draw_split_twin, join_groups_twin
 
 NAMES = ("ash", "beech", "cedar")
 

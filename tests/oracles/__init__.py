@@ -1,0 +1,1 @@
+"""Naive twins: each measure written from its definition with loops, one module a topic."""

@@ -1,0 +1,169 @@
+"""The documentation: its Python runs, its links lead somewhere, its tables name what is there."""
+
+import ast
+import re
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+import xarray as xr
+
+import ontogeny as ont
+from ontogeny import cli
+from ontogeny.datasets import replace_dataset
+from ontogeny.measure import Chance, detectors_run, graph_run, measure_run, structure_run
+from ontogeny.measure.tuning import CHANCE as UNITS_CHANCE
+from ontogeny.observations import observations_run
+from records import make_record, make_run
+
+ROOT = Path(__file__).parent.parent
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS]
+RUN_IN_FULL = ("tutorial", "measures", "detectors", "observations", "how-to-add-a-measure")
+TOKENS = ("ada", "bo", "cleo", "dov", "eli")
+LAYERS = {"conv1": 6, "conv5": 18, "fc1": 6}
+STEPS = (0, 1, 2, 3, 4, 6, 8, 11)
+
+
+def blocks(page):
+    """Return the Python of a page, block by block."""
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def anchors(page):
+    """Return the anchors of a page's headings, as forges name them."""
+    heads = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def links(page):
+    """Return the links of a page that lead to files."""
+    return [link for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()) if "://" not in link]
+
+
+def execute(page, names):
+    """Run all blocks of a page, one after another, in one name space."""
+    for number, block in enumerate(blocks(page)):
+        exec(compile(block, f"{page.name}, block {number}", "exec"), names)
+
+
+def pictures_of(record):
+    """Return grey pictures of all units of a record, as pictures.zarr keeps them."""
+    n_units, rank = record.sizes["unit"], 2
+    place = {name: np.full((n_units, rank), 3) for name in ("height", "width")}
+    place |= {name: np.zeros((n_units, rank), int) for name in ("top", "left")}
+    exemplar = np.tile(record["exemplar"].values[:rank], (n_units, 1))
+    return xr.Dataset(
+        {
+            "picture": (("unit", "y", "x", "channel"), np.zeros((n_units, 6, 6, 3), np.uint8)),
+            "height": ("unit", np.full(n_units, 6)),
+            "width": ("unit", np.full(n_units, 6)),
+            "top_exemplar": (("unit", "rank"), exemplar),
+            **{f"top_{name}": (("unit", "rank"), values) for name, values in place.items()},
+        },
+        {"unit": record["unit"], "layer": record["layer"]},
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Make a folder with a small measured run, under the two names that the pages use."""
+    path = tmp_path_factory.mktemp("docs")
+    rises = {"conv5": 3, "fc1": 3, "logits": 3}
+    record = make_record(tokens=TOKENS, layers=LAYERS, steps=STEPS, rises=rises, exemplars=12)
+    run = make_run(path / "runs" / "small", record)
+    measure_run(run)
+    structure_run(run)
+    detectors_run(run)
+    graph_run(run)
+    observations_run(run)
+    replace_dataset(pictures_of(record), run.path / "pictures.zarr")
+    (path / "runs" / "faces").symlink_to(run.path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def no_window():
+    backend = matplotlib.get_backend()
+    matplotlib.use("Agg")
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+    matplotlib.use(backend)
+
+
+@pytest.mark.parametrize("name", RUN_IN_FULL)
+def test_a_page_runs_from_top_to_bottom(name, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    page = ROOT / "docs" / f"{name}.md"
+    assert blocks(page)
+    execute(page, {"ont": ont})
+
+
+def test_the_first_lines_of_the_readme_run(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    first = blocks(ROOT / "README.md")[0]
+    exec(compile(first, "README.md", "exec"), {})
+    assert "token: ada" in capsys.readouterr().out
+
+
+@pytest.mark.torch
+def test_the_training_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    change = (
+        ("density=500", "density=10, probe=2"),
+        ("ont.vgg(task)", "ont.vgg(task, widths=(4, 4))"),
+        ("steps=1200", "steps=4, batch=10"),
+        ("137", "3"),
+        ("120", "2"),
+    )
+    lines = blocks(ROOT / "README.md")[1]
+    for before, after in change:
+        assert before in lines
+        lines = lines.replace(before, after)
+    names = {"ont": ont}
+    exec(compile(lines, "README.md", "exec"), names)
+    assert names["twin"].steps[-1] == 2
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_is_python(page):
+    for block in blocks(page):
+        ast.parse(block)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for link in links(page):
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file).resolve() if file else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def test_every_page_is_linked_from_the_readme():
+    linked = {Path(link).name for link in links(ROOT / "README.md")}
+    assert {page.name for page in DOCS} <= linked
+
+
+def test_every_measure_is_written_down():
+    words = "".join((ROOT / "docs" / f"{name}.md").read_text() for name in RUN_IN_FULL)
+    missing = [name for name in ont.measure.__all__ if not re.search(rf"\b{name}\b", words)]
+    assert not missing
+
+
+def test_the_readme_names_the_commands_that_there_are():
+    told = set(re.findall(r"^\| `ontogeny (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    [commands] = [set(a.choices) for a in cli._parser()._actions if a.choices]
+    assert told == commands
+
+
+def test_what_is_said_of_draws_is_what_they_are():
+    words = (ROOT / "docs" / "measures.md").read_text()
+    default = Chance()
+    said = f"`Chance(n_shuffles={default.n_shuffles}, n_resamples={default.n_resamples}, "
+    assert said + f"level={default.level}, seed={default.seed})`" in words
+    assert f"units have {UNITS_CHANCE.n_shuffles} shuffles" in words

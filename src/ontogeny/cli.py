@@ -103,7 +103,13 @@ def _pictures(options: argparse.Namespace) -> dict[str, Any]:
 
 def _report(options: argparse.Namespace) -> dict[str, Any]:
     run = ontogeny.RunFolder.open(options.run)
-    return _summary(run) | {"report": _reported(run, options)}
+    if not options.others:
+        return _summary(run) | {"report": _reported(run, options)}
+    runs = [options.run, *options.others]
+    out = options.out or run.path.parent / "runs.html"
+    with _Bar(options, f"report on {len(runs)} runs") as bar:
+        path = import_module("ontogeny.report.runs").report_runs(runs, out, progress=bar.say)
+    return _summary(run) | {"runs": runs, "report": str(path)}
 
 
 def _export(options: argparse.Namespace) -> dict[str, Any]:
@@ -319,7 +325,9 @@ def _parser() -> argparse.ArgumentParser:
     command("observe", _observe, "bring a run's record up to its snapshots", folder)
     command("measure", _measure, "measure a run's record, where it is not fresh", folder)
     command("pictures", _pictures, "make the pictures of a run's detectors", folder)
-    command("report", _report, "write a run's report.html", folder)
+    report = command("report", _report, "write a run's report.html, or what several share", folder)
+    report.add_argument("others", nargs="*", metavar="RUN", help="more runs, to be compared")
+    report.add_argument("--out", metavar="HTML", help="the file on several runs (runs.html beside)")
     export = command("export", _export, "write a run's page as one file", folder)
     export.add_argument("out", metavar="OUT.html", help="the file")
     view = command("view", _view, "serve a run's page, live while it trains", folder)

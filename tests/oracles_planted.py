@@ -138,3 +138,55 @@ def planted_record():
     images, token = exemplars()
     untrained = vgg(channels=1, tokens=4, widths=(WIDTH,) * 3, dense=WIDTH, depth=1, seed=9).eval()
     return record_of([untrained, network()], images, token)
+
+
+def naive_expanded_weights(net, x, unit, place):
+    """Mean over exemplars, one by one, of autograd's Jacobian of a unit's pre-activation."""
+    layer, channel = unit.split(":")
+    modules = list(net.named_children())
+    stop = [name for name, _ in modules].index(layer) + 1
+
+    def response(one):
+        for _, module in modules[:stop]:
+            one = module(one)
+        z = one[0, int(channel)]
+        return z[place] if z.ndim else z
+
+    rows = [torch.autograd.functional.jacobian(response, one[None])[0] for one in x]
+    return torch.stack(rows).mean(0).numpy()
+
+
+def naive_ablation(net, x, sources, targets, *, how, seed):
+    """Walk through the modules; return effects on targets and on logits, in sd of the response."""
+    order = np.random.default_rng(seed).permutation(len(x))
+    plain, logit = _walked(net, x, targets)
+    effect = np.full((len(sources), len(targets)), np.nan)
+    on_logit = np.zeros((len(sources), logit.shape[1]))
+    layers = [name for name, _ in net.named_children()]
+    for i, source in enumerate(sources):
+        gone, logit_gone = _walked(net, x, targets, source, how, order)
+        for k, target in enumerate(targets):
+            if layers.index(target.split(":")[0]) > layers.index(source.split(":")[0]):
+                effect[i, k] = (gone[k] - plain[k]).mean() / plain[k].std()
+        for c in range(logit.shape[1]):
+            on_logit[i, c] = (logit_gone[:, c] - logit[:, c]).mean() / logit[:, c].std()
+    return effect, on_logit
+
+
+def _walked(net, x, targets, source=None, how="zero", order=None):
+    seen, silenced = {}, "" if source is None else source.split(":")[0]
+    behind = {f"relu_{silenced}", silenced.replace("conv", "relu")}
+    with torch.no_grad():
+        for name, module in net.named_children():
+            x = module(x)
+            for k, target in enumerate(targets):
+                if name == target.split(":")[0]:
+                    z = x[:, int(target.split(":")[1])].numpy()
+                    seen[k] = np.array([each.mean() for each in z])
+            if name in behind:
+                channel, x = int(source.split(":")[1]), x.clone()
+                own = x[:, channel].clone()
+                for n in range(len(x)):
+                    x[n, channel] = {"zero": 0 * own[n], "mean": own.mean(0),
+                                     "resample": own[order[n]]}[how]  # fmt: skip
+    return [seen[k] for k in range(len(targets))], x.numpy()

@@ -31,9 +31,10 @@ def pair(tmp_path, monkeypatch):
 
 def test_page_says_what_holds_in_how_many_runs(pair, tmp_path):
     page = report_runs(pair, tmp_path / "runs.html").read_text()
-    assert "1 of 2 statements hold in all 2 runs" in page
-    assert "<b>2 of 2</b> x is &lt;said&gt;." in page and "Effect 3 to 5. In all runs." in page
-    assert page.index("<b>2 of 2</b>") < page.index("<b>1 of 2</b>") and "In one." in page
+    assert "1 of 2 statements hold in both runs" in page
+    assert "<b>A</b> x: 2 of 2<small>x is &lt;said&gt;. Effect 3 to 5.</small>" in page
+    assert "<b>B</b> y: 1 of 2 (one)<small>y is &lt;said&gt;. Effect 2.</small>" in page
+    assert page.index("<b>A</b>") < page.index("<b>B</b>")
     assert 'id="runs"' in page and 'id="matching"' in page
     assert "default-src 'none'" in page and "<said>" not in page
 
@@ -42,7 +43,7 @@ def test_runs_of_other_tasks_are_listed_and_not_compared(pair, tmp_path):
     other = make_run(tmp_path / "other" / "two", make_record(exemplars=24))
     page = report_runs([pair[0], other], tmp_path / "runs.html").read_text()
     assert "Layers and units are not compared: expected runs observed on the same" in page
-    assert "statements hold in all 2 runs" in page and 'id="matching"' not in page
+    assert "statements hold in both runs" in page and 'id="matching"' not in page
 
 
 def test_one_run_is_refused(tmp_path):

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from ontogeny.errors import RunError
 from ontogeny.measure import Chance, detectors, graphs, measure_record, structure
@@ -103,6 +104,54 @@ def test_confused_tokens_are_a_pair_that_was_planted():
     said = rules.tokens_confused(found)
     assert [o.subject for o in said] == ["ada and bo"]
     assert said[0].effect == pytest.approx(0.4, abs=0.01) and said[0].low < 0.4 < said[0].high
+
+
+def gap(values, low, after, by):
+    n = len(values)
+    return xr.Dataset(
+        {"clone_gap": ("step", values), "clone_gap_low": ("step", low),
+         "clone_gap_high": ("step", np.array(values) + 0.05), "clone_gap_after": after,
+         "clone_gap_by": by},
+        {"step": np.arange(n)},
+    )  # fmt: skip
+
+
+def test_what_clones_lack_is_said_from_its_onset_on():
+    record = make_record(rises={})
+    found = Findings(record, structure=gap([0.0, 0.1, 0.2], [-0.05, 0.05, 0.15], 0.0, 1.0))
+    (one,) = rules.beyond_clones(found)
+    assert one.text.startswith("Beginning between steps 0 and 1, exemplars are told better")
+    assert (one.effect, one.low) == (0.2, 0.15) and one.strength == pytest.approx(4)
+    for lost in (gap([0.0, 0.1, 0.2], [-0.05, 0.05, 0.15], 2.0, math.inf),
+                 gap([0.0, 0.1, 0.0], [-0.05, 0.05, -0.01], 0.0, 1.0)):  # fmt: skip
+        assert rules.beyond_clones(Findings(record, structure=lost)) == []
+
+
+def resembling(rsa, beyond, low):
+    """Likeness of conv1 and fc1 to tokens and pixels; every null is passed at .1."""
+    flat = ("step", "layer", "model")
+    values = {"rsa": rsa, "beyond": beyond, "low": low, "high": np.array(rsa) + 0.1}
+    data = {f"model_{name}": (flat, np.array(v, dtype=float)[None]) for name, v in values.items()}
+    nulls = {f"model_{name}threshold": (("layer", "model"), np.full((2, 2), 0.1))
+             for name in ("", "beyond_")}  # fmt: skip
+    where = {"step": [9], "layer": ["conv1", "fc1"], "model": ["token", "pixels"]}
+    return Findings(make_record(rises={}), structure=xr.Dataset(data | nulls, where))
+
+
+def test_what_distances_resemble_is_said_of_the_layer_that_does_most():
+    said = rules.what_distances_resemble(resembling(
+        [[0.3, 0.7], [0.6, 0.2]], [[0.2, 0.5], [0.4, 0.0]], [[0.2, 0.6], [0.5, 0.12]]
+    ))  # fmt: skip
+    assert [o.subject for o in said] == ["token in fc1", "pixels in conv1"]
+    assert "resemble the tokens most in fc1" in said[0].text and "beyond the pixels." in (
+        said[0].text
+    )
+
+
+def test_likeness_that_other_models_explain_or_that_is_not_sure_is_not_said():
+    rsa = [[0.3, 0.7], [0.6, 0.2]]
+    assert rules.what_distances_resemble(resembling(rsa, [[0.0] * 2] * 2, rsa)) == []
+    assert rules.what_distances_resemble(resembling(rsa, rsa, [[0.05] * 2] * 2)) == []
 
 
 def test_tokens_are_ordered_only_by_intervals_that_lie_apart(planted):

@@ -79,6 +79,13 @@ def test_silence_is_said_of_the_layer_and_of_the_unit_that_was_tuned(told):
     assert single.low <= single.effect <= single.high + 1e-9
 
 
+@pytest.mark.parametrize(("end", "value"), [("confidence_by", np.inf), ("after", -np.inf)])
+def test_silence_that_is_not_sure_or_was_there_from_the_start_is_not_said(told, end, value):
+    data = told.detectors.copy(deep=True)
+    data[f"dormant_{end}"].values[:] = value
+    assert rules.units_fall_silent(Findings(told.record, detectors=data)) == []
+
+
 def test_a_revival_is_said_with_the_token_told_after_it(told):
     many, single = rules.units_revive(told)
     assert many.text == "1 of the 8 units of conv1 come back from silence, at step 4."

@@ -86,8 +86,8 @@ def order_of_tokens(findings: Findings) -> list[Observation]:
                              ("confidence_by", "confidence_after"))]  # fmt: skip
         found.append(Observation(
             "one token before another", f"{a} before {b}",
-            f"{a} is told before {b}: {span(first['after'], first['by'])} against "
-            f"{span(second['after'], second['by'])}, {late[0]:.1f} times as many steps.",
+            f"{a} is told {span(first['after'], first['by'])}, {b} "
+            f"{span(second['after'], second['by'])}, after {late[0]:.1f} times as many steps.",
             late[0], "ratio of steps", late[1], late[2],
             "from the ends of both 95 % intervals",
             "intervals that overlap are not ordered", 1.0,
@@ -143,7 +143,7 @@ def branches_of_the_tree(findings: Findings) -> list[Observation]:
             ratio = (1 + float(at["split_by"][b])) / (1 + float(at["split_by"][a]))
             found.append(Observation(
                 "one branch before another", f"{_sides(at, a)} before {_sides(at, b)}",
-                f"In {layer} {_sides(at, a)} part "
+                f"In {layer} the tree parts {_sides(at, a)} "
                 f"{span(at['split_after'][a], at['split_by'][a])}, before {_sides(at, b)} "
                 f"({span(at['split_after'][b], at['split_by'][b])}).",
                 ratio, "ratio of steps", (1 + start) / (1 + end),

@@ -211,7 +211,9 @@ def tokens_have_own_units(findings: Findings) -> list[Observation]:
             found.append(Observation(
                 kind, layer,
                 f"In {layer} what distinguishes tokens runs through {words}: the sharing index "
-                f"is {now:.2f}, {float(middle[-1]):.2f} where each token's units are dealt anew.",
+                f"is {now:.2f}, {float(middle[-1]):.2f} where each token's units are dealt anew, "
+                f"and was {float(data['layer_sharing'].sel(layer=layer)[0]):.2f} at step "
+                f"{int(data['step'][0])}.",
                 float(off[-1]), "sharing index", float(off[-1]) - half, float(off[-1]) + half,
                 "95 % of dealings", "each token's flow dealt anew over units, corrected over "
                 f"layers, at the last {LATEST} snapshots", float(reach[-1]),

@@ -14,6 +14,7 @@ import xarray as xr
 from ontogeny.errors import InputError, OntogenyError
 from ontogeny.files import plain_words, write_atomically
 from ontogeny.measure import measure_run
+from ontogeny.measure.layers import PIXELS
 from ontogeny.observations import observations_run
 from ontogeny.record import open_record
 from ontogeny.report import (
@@ -42,7 +43,9 @@ def _factors(material: Material) -> Section:
         msg = "this task has no known factors"
         raise InputError(msg)
     section = geometry.factors(material)
-    share = float((material.structure["factor_beyond_p"] <= 0.05).mean())
+    tested = material.structure["factor_beyond_p"]
+    hidden = [n for n in tested["layer"].values.tolist() if n not in {PIXELS, "logits"}]
+    share = float((tested.sel(layer=hidden) <= 0.05).mean())
     if share < 2 * 0.05:
         title = (
             "Beyond tokens, parts and pixels distances follow known factors hardly more often than "

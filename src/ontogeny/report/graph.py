@@ -126,6 +126,14 @@ def _assembly_title(data: xr.Dataset) -> str:
     return "Units couple in no groups beyond what loud sources give, for good"
 
 
+def _before(data: xr.Dataset, beyond: xr.DataArray) -> str:
+    """Say whether as many layers were beyond chance at the first snapshot."""
+    first = data.isel(step=0, layer=slice(0, -1))
+    outside = first["layer_sharing"] > first["sharing_high"]
+    outside |= first["layer_sharing"] < first["sharing_low"]
+    return ", as before training" if bool((outside | ~beyond).all()) else ""
+
+
 def sharing(material: Material) -> Section:
     """Draw how far tokens share the units of each layer."""
     data = material.graph
@@ -144,7 +152,7 @@ def sharing(material: Material) -> Section:
     lowest, highest = str(ends.idxmin("layer").values), str(ends.idxmax("layer").values)
     return Section(
         "sharing",
-        f"At the end tokens {' and '.join(parts) or 'share units as chance has it'}, beyond chance"
+        f"At the end tokens {' and '.join(parts)}, beyond chance{_before(data, common | own)}"
         if parts else "At the end tokens share units as chance has it", figure,
         f"Sharing index at the end: {float(ends.min()):.2f} in {lowest} to {float(ends.max()):.2f} "
         f"in {highest}. What distinguishes tokens runs through the same loud units where it is "

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ontogeny.report.figures import Section
 from ontogeny.report.observed import Line
 
-FIRST = 12
+FIRST = 14
 """Observations that are shown at once; the others unfold."""
 
 STYLE = """
@@ -34,7 +34,7 @@ a{color:inherit;text-decoration-color:var(--faint);text-underline-offset:.15em}
 summary{cursor:pointer;margin:.6rem 0 1rem}
 .lead{color:var(--faint);margin:0 0 1.6rem}
 .answers{padding-left:1.2rem;margin:0 0 1.6rem}.answers li{margin:.35rem 0}
-dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:1rem;
+dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(7rem,1fr));gap:1rem;
 border-top:1px solid var(--line);border-bottom:1px solid var(--line);padding:1rem 0;margin:0 0 3rem}
 dt{color:var(--faint);font-size:.8rem}dd{margin:0;font-weight:600;overflow-wrap:anywhere}
 section{margin:0 0 3.6rem}figure{margin:0}

@@ -25,8 +25,6 @@ from ontogeny.report.observed import number
 from ontogeny.report.page import document, section_html, svg
 from ontogeny.run import RunFolder
 
-FIRST = 30
-"""Statements that are shown at once; the others unfold."""
 _SUFFIX = "_within"
 
 Progress = Callable[[str], None]
@@ -75,7 +73,8 @@ def report_runs(
         f"<header><h1>{escape(_title(rows, len(folders)))}</h1>"
         f'<p class="lead">{escape(", ".join(folders))}</p>'
         + "".join(f'<p class="notice">{escape(notice)}</p>' for notice in notices)
-        + f"</header>{_table(rows, list(folders))}"
+        + f"</header>{_table(rows)}"
+        + ("<h2>Runs beside each other</h2>" if sections else "")
         + "".join(section_html(section, svg(section.figure)) for section in sections)
     )
     file = Path(out)
@@ -162,31 +161,34 @@ def _named(folders: Sequence[RunFolder]) -> dict[str, RunFolder]:
 
 def _title(rows: Sequence[Holding], n_runs: int) -> str:
     all_of = sum(len(row.runs) == n_runs for row in rows)
-    return f"{all_of} of {len(rows)} statements hold in all {n_runs} runs"
+    every = "both runs" if n_runs == 2 else f"all {n_runs} runs"
+    return f"{all_of} of {len(rows)} statements hold in {every}"
 
 
-def _table(rows: Sequence[Holding], runs: Sequence[str]) -> str:
-    """Return the statements as an HTML list, those that hold in most runs first."""
-    rest = rows[FIRST:]
-    more = f"<details><summary>{len(rest)} more</summary>{_items(rest, runs)}</details>"
+def _table(rows: Sequence[Holding]) -> str:
+    """Return the statements as an HTML list, one item a kind, those that hold most often first."""
+    kinds: dict[str, list[Holding]] = {}
+    for row in rows:
+        kinds.setdefault(row.kind, []).append(row)
+    items = "".join(_item(kind, of_kind) for kind, of_kind in kinds.items())
+    return f'<h2>What holds in how many runs</h2><ul class="observed">{items}</ul>'
+
+
+def _item(kind: str, rows: Sequence[Holding]) -> str:
+    """Say of one kind which subjects it holds of, by runs, with the strongest one in words."""
+    by_runs: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        by_runs.setdefault(row.runs, []).append(row.subject)
+    n_runs, parts = rows[0].n_runs, []
+    for names, subjects in by_runs.items():
+        which = "" if len(names) == n_runs else f" ({', '.join(names)})"
+        parts.append(f"{' · '.join(subjects)}: {len(names)} of {n_runs}{which}")
+    first = rows[0]
+    effects = " to ".join(dict.fromkeys(number(v) for v in (first.low, first.high)))
+    example = f"{first.text} Effect {effects}."
     return (
-        "<h2>What holds in how many runs</h2>"
-        f"{_items(rows[:FIRST], runs)}{more if rest else ''}<h2>Runs beside each other</h2>"
-    )
-
-
-def _items(rows: Sequence[Holding], runs: Sequence[str]) -> str:
-    return f'<ul class="observed">{"".join(_item(row, runs) for row in rows)}</ul>'
-
-
-def _item(row: Holding, runs: Sequence[str]) -> str:
-    every = len(row.runs) == row.n_runs
-    where = "all runs" if every else ", ".join(name for name in runs if name in row.runs)
-    effects = number(row.low) if row.low == row.high else f"{number(row.low)} to {number(row.high)}"
-    return (
-        f"<li><b>{len(row.runs)} of {row.n_runs}</b> {escape(row.text)}"
-        f"<small>{escape(f'{row.kind}: {row.subject}. Effect {effects}. In {where}.')}"
-        f"{'' if len(row.runs) == 1 else ' Told as in the run where it is strongest.'}</small></li>"
+        f"<li><b>{escape(kind[:1].upper() + kind[1:])}</b> {escape('; '.join(parts))}"
+        f"<small>{escape(example)}</small></li>"
     )
 
 

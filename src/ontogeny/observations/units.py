@@ -149,8 +149,8 @@ def _ending(
             f"{len(mine)} of the {len(units)} units of {layer} {verb}, {when}.",
             len(mine), "units", len(mine), seen,
             "units whose 95 % interval ends before the last snapshot, and all that are seen to",
-            f"silent: a mean response of at most {100 * DORMANT:.1f} % of the layer's, for 3 snapshots at "
-            "least; one side of 95 % intervals misses 2.5 % of units",
+            f"silent: a mean response of at most {100 * DORMANT:.1f} % of the layer's, for 3 "
+            "snapshots at least; one side of 95 % intervals misses 2.5 % of units",
             max(1.0, RARELY / 2 * len(units)),
             Where("detectors", _step(first), layer),
         ))  # fmt: skip

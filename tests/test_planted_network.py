@@ -5,10 +5,10 @@ these carry most of their target's variance, in spite of other units that are lo
 network need not be so: in those looked at, a detector is spread over many sources, and single
 edges exceed the within-layer permutation null no more often than chance. This says nothing about
 such networks; it says that where single edges do matter, they are found.
-In conv3, where the other units below are louder, the planted parents rank first without all being
-beyond the null. Two things no such network can show: at its logits, fed by one source each, a share near 1 is what
-permuted weights give too; and fewer than ten detectors that serve a token more than before
-training cannot be told from chance, since the null has no more values than there are units.
+In conv3, where other units below are louder, the planted parents rank first without all being
+beyond the null. Two things no such network can show: at its logits, fed by one source each, a share
+near 1 is what permuted weights give too; and fewer than ten detectors that serve a token more than
+before training cannot be told from chance, since the null has no more values than there are units.
 """
 
 import numpy as np

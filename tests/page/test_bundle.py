@@ -115,7 +115,7 @@ def test_grey_pictures_make_a_grey_sheet():
 def test_stale_measures_are_not_shown_as_fresh(tmp_path):
     run = make_run(tmp_path / "run", make_record())
     measure_run(run, chance=FEW)
-    other = make_run(tmp_path / "other", make_record(seed=1))
+    other = make_run(tmp_path / "other", make_record(strength=3.0))
     (run.path / "measures.zarr").rename(other.path / "measures.zarr")
     manifest = bundle_run(other).manifest
     assert "onset_by" not in manifest["arrays"]
@@ -194,3 +194,17 @@ def pictures(record, units):
         },
         coords={"unit": units, "film_unit": units[:1], "film_step": [0, 42]},
     )  # fmt: skip
+
+
+def test_another_run_lies_beside_with_its_own_manifest_and_blobs(measured, tmp_path):
+    other = make_run(tmp_path / "twin", make_record(strength=3.0))
+    said = json.loads((other.path / "run.json").read_text())
+    said["parent"] = {"path": "/home/somebody/first", "step": 3}
+    (other.path / "run.json").write_text(json.dumps(said))
+    both = bundle_run(measured, beside=other)
+    alone = bundle_run(other)
+    assert both.manifest["beside"] == alone.manifest
+    assert alone.manifest["run"]["parent"] == {"name": "first", "step": 3}
+    for name, data in alone.blobs.items():
+        assert both.blobs[f"beside/{name}"] == data
+    assert both.manifest["blobs"] == bundle_run(measured).manifest["blobs"]

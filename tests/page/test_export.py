@@ -73,3 +73,11 @@ def test_a_page_that_was_not_built_says_how(tmp_path, monkeypatch):
     monkeypatch.setattr(exporting.resources, "files", lambda _: tmp_path)
     with pytest.raises(RunError, match=r"got no index.html: run `make page` once"):
         exporting.asset("index.html")
+
+
+def test_another_run_is_inside_the_same_file(run, tmp_path):
+    other = make_run(tmp_path / "other", make_record(strength=3.0))
+    html = exporting.export(run, tmp_path / "both.html", beside=other).read_text()
+    for name in bundle_run(other).blobs:
+        assert f'id="blob-beside/{name}"' in html
+    assert "id=&quot;blob-beside/base&quot;" in page(run, beside=other)._repr_html_()

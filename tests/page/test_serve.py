@@ -151,3 +151,14 @@ def test_what_needs_the_network_is_answered_when_asked(run, monkeypatch):
         assert ask("/ask/preferred?step=3&unit=conv1:1")[0].status == 204
         assert ask("/ask/map?step=x&unit=conv1:0")[0].status == 400
         assert ask("/ask/else?step=1&unit=a")[0].status == 404
+
+
+def test_another_run_is_served_beside(run, tmp_path):
+    other = make_run(tmp_path / "other", make_record(strength=3.0))
+    with served(run, beside=other) as ask:
+        said = json.loads(ask("/data/manifest.json")[1])["beside"]
+        assert said["run"]["name"] == "other"
+        for path in ("/data/beside/base", "/data/beside%2Fbase"):
+            answer, data = ask(path)
+            assert answer.status == 200 and len(data) == said["blobs"]["base"]["bytes"]
+        assert ask("/data/beside/none")[0].status == 404

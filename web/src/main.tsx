@@ -2,11 +2,12 @@
 import { render } from "preact";
 import { Bundle } from "./data/bundle";
 import { FORMAT } from "./data/manifest";
-import { findSource } from "./data/source";
+import { besideOf, findSource } from "./data/source";
 import { follow } from "./data/live";
 import { App, AppProvider } from "./shell/app";
 import { Shell } from "./shell/shell";
 import { player } from "./state/play";
+import { Mirror } from "./state/mirror";
 import { Store } from "./state/store";
 import "./style.css";
 
@@ -26,7 +27,12 @@ async function start(root: HTMLElement): Promise<void> {
   const bundle = new Bundle(manifest, source);
   await bundle.load("base");
   const store = new Store(bundle);
-  const app = new App(store);
+  const app = new App(store, source);
+  if (manifest.beside) {
+    const other = new Bundle(manifest.beside, besideOf(source));
+    app.beside.value = new App(new Mirror(store, other), null, app);
+    void other.load("base");
+  }
   document.title = `${manifest.run.name} · Ontogeny`;
   if (manifest.format > FORMAT) {
     manifest.texts.notices.push(
@@ -34,7 +40,7 @@ async function start(root: HTMLElement): Promise<void> {
     );
   }
   player(store);
-  if (source.isLive && manifest.run.state === "training") follow(app, source);
+  if (source.isLive && manifest.run.state === "training") follow(app, store, source);
   render(
     <AppProvider value={app}>
       <Shell />

@@ -4,12 +4,10 @@ May import pillow, numpy, xarray, starlette, ontogeny.report, ontogeny.measure a
 """
 
 import html
-import os
 from dataclasses import dataclass
 
-from ontogeny.page.bundle import bundle_run
+from ontogeny.page.bundle import Where, bundle_run
 from ontogeny.page.export import one_file
-from ontogeny.run import RunFolder
 
 __all__ = ["Page", "page"]
 
@@ -29,13 +27,15 @@ class Page:
         )
 
 
-def page(run: RunFolder | str | os.PathLike[str], *, height: int = 820) -> Page:
+def page(run: Where, *, beside: Where | None = None, height: int = 820) -> Page:
     """Show the page of a run in a notebook.
 
     Parameters
     ----------
     run
         A run or its folder.
+    beside
+        Another run, such as a twin, that the page compares this one with; None: no other.
     height
         Of the frame, in pixels.
 
@@ -44,4 +44,4 @@ def page(run: RunFolder | str | os.PathLike[str], *, height: int = 820) -> Page:
     RunError
         If there is no run, or the page was not built.
     """
-    return Page(one_file(bundle_run(run)), height)
+    return Page(one_file(bundle_run(run, beside=beside)), height)

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from ontogeny.report.answers import answers
 from ontogeny.run import RunFolder
 
 FORMAT = 1
+BESIDE = "beside/"
+"""Begins the names of the blobs of the run that is compared with."""
 CURVE = 1200
 """Points of the training curve at most."""
 PICTURES_PACKED = {
@@ -53,8 +56,19 @@ class Bundle:
             plain = plain.replace(character, f"\\u{ord(character):04x}")
         return plain
 
+    def with_beside(self, other: "Bundle") -> "Bundle":
+        """Return this bundle with another run's beside it, for the compare view.
 
-def bundle_run(run: RunFolder | str | os.PathLike[str]) -> Bundle:
+        The other's manifest is `manifest["beside"]`; its blobs lie under `BESIDE`.
+        """
+        blobs = {BESIDE + name: data for name, data in other.blobs.items()}
+        return Bundle({**self.manifest, "beside": other.manifest}, {**self.blobs, **blobs})
+
+
+Where = RunFolder | str | os.PathLike[str]
+
+
+def bundle_run(run: Where, *, beside: Where | None = None) -> Bundle:
     """Cut a run's record, measures and pictures down to what the page draws.
 
     What is not there, or stale, is left out and named in `manifest["missing"]`.
@@ -63,12 +77,16 @@ def bundle_run(run: RunFolder | str | os.PathLike[str]) -> Bundle:
     ----------
     run
         A run or its folder, in any state.
+    beside
+        Another run, such as a twin, to be compared with; None: no other.
 
     Raises
     ------
     RunError
         If there is no run, its description is damaged, or it is of a newer schema.
     """
+    if beside is not None:
+        return bundle_run(run).with_beside(bundle_run(beside))
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
     packing = _Packing(Sources(folder))
     packing.curve()
@@ -291,7 +309,7 @@ class _Packing:
             "precision": said["config"].get("precision", ""),
             "image": [*said["task"]["size"], said["task"]["channels"]],
             "density": said["task"]["density"], "config": said["config"],
-            "versions": said.get("versions", {}), "parent": said.get("parent"),
+            "versions": said.get("versions", {}), "parent": _parent(said),
         }  # fmt: skip
         measures = self.sources["measures"] if self.sources.record is not None else None
         if measures is not None:
@@ -299,6 +317,12 @@ class _Packing:
         else:
             found["chance"] = 1 / len(said["task"]["tokens"])
         return found | {"edges": getattr(self, "kept", None)}
+
+
+def _parent(said: dict[str, Any]) -> dict[str, Any] | None:
+    """Return which run this one is a twin of, by its name, and from which step."""
+    parent = said.get("parent")
+    return parent and {"name": Path(parent["path"]).name, "step": parent["step"]}
 
 
 def _layers(record: xr.Dataset) -> list[dict[str, Any]]:

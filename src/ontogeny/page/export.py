@@ -14,15 +14,14 @@ from pathlib import Path
 
 from ontogeny.errors import RunError
 from ontogeny.files import plain_words, write_atomically
-from ontogeny.page.bundle import Bundle, bundle_run
-from ontogeny.run import RunFolder
+from ontogeny.page.bundle import Bundle, Where, bundle_run
 
 _SCRIPT = re.compile(r'<script[^>]*\ssrc="([^"]+)"[^>]*></script>')
 _STYLE = re.compile(r'<link[^>]*\srel="stylesheet"[^>]*>')
 _HREF = re.compile(r'\shref="([^"]+)"')
 
 
-def export(run: RunFolder | str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
+def export(run: Where, out: str | os.PathLike[str], *, beside: Where | None = None) -> Path:
     """Write the page of a run as one HTML file.
 
     Parameters
@@ -31,6 +30,8 @@ def export(run: RunFolder | str | os.PathLike[str], out: str | os.PathLike[str])
         A run or its folder.
     out
         The file; an existing one is replaced whole.
+    beside
+        Another run, such as a twin, that the page compares this one with; None: no other.
 
     Returns
     -------
@@ -42,7 +43,7 @@ def export(run: RunFolder | str | os.PathLike[str], out: str | os.PathLike[str])
     RunError
         If there is no run, the page was not built, or there is no room.
     """
-    html = one_file(bundle_run(run))
+    html = one_file(bundle_run(run, beside=beside))
     path = Path(out).absolute()
     with plain_words(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -51,20 +51,26 @@ class Live:
     """A run's bundle, made anew when the run has grown."""
 
     run: RunFolder
+    beside: RunFolder | None = None
     _made: tuple[object, Bundle] | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def stamp(self) -> object:
         """Return what changes when there is something new to show."""
-        files = sorted(self.run.path.glob("*.zarr/zarr.json"))
-        return (self.run.state, *((f.parent.name, f.stat().st_mtime_ns) for f in files))
+        runs = [run for run in (self.run, self.beside) if run is not None]
+        files = sorted(file for run in runs for file in run.path.glob("*.zarr/zarr.json"))
+        return (
+            tuple(run.state for run in runs),
+            tuple((str(file), file.stat().st_mtime_ns) for file in files),
+        )
 
     async def bundle(self) -> Bundle:
         """Return the bundle of the run as it is."""
         async with self._lock:
             stamp = self.stamp()
             if self._made is None or self._made[0] != stamp:
-                self._made = (stamp, await asyncio.to_thread(bundle_run, self.run))
+                made = await asyncio.to_thread(bundle_run, self.run, beside=self.beside)
+                self._made = (stamp, made)
             return self._made[1]
 
     def answer(self, what: str, given: Mapping[str, str]) -> Response:
@@ -109,7 +115,11 @@ class Live:
 
 
 def application(
-    run: RunFolder, *, key: str | None = None, hosts: tuple[str, ...] = ()
+    run: RunFolder,
+    *,
+    beside: RunFolder | None = None,
+    key: str | None = None,
+    hosts: tuple[str, ...] = (),
 ) -> Starlette:
     """Return the server of one run.
 
@@ -117,12 +127,14 @@ def application(
     ----------
     run
         The run's folder.
+    beside
+        The folder of another run that it is compared with; None: no other.
     key
         Asked for in the URL (`?key=...`) of every request; None: not asked for.
     hosts
         Names by which the server may be called, besides those of loopback.
     """
-    live = Live(run)
+    live = Live(run, beside)
 
     async def manifest(_: Request) -> Response:
         return Response((await live.bundle()).text(), media_type="application/json")
@@ -150,7 +162,7 @@ def application(
         return Response(await asyncio.to_thread(asset, name), media_type=kind)
 
     routes = [
-        Route("/data/manifest.json", manifest), Route("/data/{name}", blob),
+        Route("/data/manifest.json", manifest), Route("/data/{name:path}", blob),
         Route("/events", events), Route("/ask/{what}", asked),
         Route("/", static), Route("/{name:path}", static),
     ]  # fmt: skip
@@ -231,7 +243,12 @@ def _event(kind: str, data: dict[str, Any]) -> str:
 
 
 def view(
-    run: RunFolder, *, host: str = "127.0.0.1", port: int = 0, ready: Callable[[str], object]
+    run: RunFolder,
+    *,
+    beside: RunFolder | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    ready: Callable[[str], object],
 ) -> None:
     """Serve the page of a run until it is interrupted.
 
@@ -239,6 +256,8 @@ def view(
     ----------
     run
         The run's folder; it may be in training.
+    beside
+        The folder of another run that it is compared with; None: no other.
     host, port
         Where to listen; port 0: a free one.
     ready
@@ -258,7 +277,7 @@ def view(
             msg = f"expected a free address, got {host}:{port} ({error}): choose another --port"
             raise RunError(msg) from error
         url, key = address(host, listener.getsockname()[1])
-        app = application(run, key=key, hosts=(host, socket.gethostname()))
+        app = application(run, beside=beside, key=key, hosts=(host, socket.gethostname()))
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
         ready(url)
         uvicorn.Server(config).run(sockets=[listener])

@@ -81,8 +81,14 @@ ENTRIES: tuple[Entry, ...] = (
         split_height | float32 | layer_all split_node
         split_after | float32 | layer_all split_node
         split_by | float32 | layer_all split_node
+        kept_after | float32 | exemplar
         kept_by | float32 | exemplar
         typicality | uint8 | step exemplar
+        split_bound | float32 | layer_all
+        clone_gap_low | float32 | step
+        clone_gap_high | float32 | step
+        clone_gap_after | float32 |
+        clone_gap_by | float32 |
     """),
     *_entries("categories", "record", """
         logit | int16 | step exemplar token

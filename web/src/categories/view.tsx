@@ -7,11 +7,16 @@ import type { Table } from "../draw/download";
 import { useApp, type App } from "../shell/app";
 import { Frame, Missing } from "../shell/frame";
 import { TokenPicker } from "../shell/token";
+import { PANELS, type Panel } from "../state/state";
 import { Charts } from "./charts";
+import { Clones } from "./clones";
 import { Heat } from "./heat";
+import { Likeness } from "./likeness";
+import { Lives } from "./lives-panel";
 import { LayerMap } from "./map";
 import { Multiples, trust } from "./multiples";
 import { mapPosition, placesOf } from "./places";
+import { Tree } from "./tree-chart";
 
 /** The layer that is looked at: the one chosen, else the last before the tokens. */
 export function layerOf(bundle: Bundle, layer: number | null): number {
@@ -56,12 +61,68 @@ export function Categories() {
           )}
           {hasMap ? <Multiples layer={layer} /> : <LayerButtons layer={layer} />}
         </div>
-        <div class="right">
-          <Heats layer={layer} />
-          <Charts layer={layer} />
-        </div>
+        <Beside layer={layer} />
       </div>
     </Frame>
+  );
+}
+
+const SHOWN: Record<Panel, { name: string; how: string; needs: string; what: string }> = {
+  apart: { name: "apart", how: "", needs: "", what: "" },
+  tree: {
+    name: "token tree",
+    how: "Tokens that part far to the right are alike for this layer. A split is filled once half of its distance is there; inside the grey, chance parts tokens as far.",
+    needs: "split_side",
+    what: "token tree",
+  },
+  likeness: {
+    name: "likeness",
+    how: "Each cell holds two steps against each other (CKA; bright: the same arrangement of exemplars). Bright blocks: times of little change. Click to go to a step.",
+    needs: "cka",
+    what: "likeness over steps",
+  },
+  clones: {
+    name: "clones",
+    how: "Clones are noise images with each token’s mean and covariance of pixels. Where the lines part beyond the grey interval’s reach, the network uses more than those.",
+    needs: "clone_accuracy",
+    what: "Gaussian clones",
+  },
+  lives: {
+    name: "lives",
+    how: "Images of the probe by when they were told right for good (the step is below). Choose a token above to see only its own; click one to see its life.",
+    needs: "kept_by",
+    what: "lives of exemplars",
+  },
+};
+
+function Beside({ layer }: { layer: number }) {
+  const { store } = useApp();
+  const { panel } = store.still.value;
+  const { how, needs, what } = SHOWN[panel];
+  const isThere = needs === "" || store.bundle.value.array(needs) !== null;
+  return (
+    <div class="right">
+      <div class="picker" role="group" aria-label="Shown beside the map">
+        {PANELS.map((one) => (
+          <button
+            key={one}
+            type="button"
+            aria-pressed={one === panel}
+            onClick={() => store.set({ panel: one })}
+          >
+            {SHOWN[one].name}
+          </button>
+        ))}
+      </div>
+      {how !== "" && <p class="how small">{how}</p>}
+      {!isThere && <Missing what={what} names={[needs]} />}
+      {panel === "apart" && <Heats layer={layer} />}
+      {panel === "apart" && <Charts layer={layer} />}
+      {isThere && panel === "tree" && <Tree layer={layer} />}
+      {isThere && panel === "likeness" && <Likeness layer={layer} />}
+      {isThere && panel === "clones" && <Clones />}
+      {isThere && panel === "lives" && <Lives />}
+    </div>
   );
 }
 

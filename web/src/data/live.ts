@@ -1,10 +1,11 @@
 /** Follow a run that is training: the server says when there is more. */
 import type { App } from "../shell/app";
+import type { Store } from "../state/store";
 import { Bundle } from "./bundle";
 import type { Source } from "./source";
 
 /** Listen to the server's events; return what stops it. */
-export function follow(app: App, source: Source): () => void {
+export function follow(app: App, store: Store, source: Source): () => void {
   const address = source.address("events");
   if (address === null) return () => undefined;
   const events = new EventSource(address);
@@ -12,24 +13,24 @@ export function follow(app: App, source: Source): () => void {
   events.addEventListener("grown", () => {
     if (isFetching) return;
     isFetching = true;
-    void grow(app, source).finally(() => (isFetching = false));
+    void grow(store, source).finally(() => (isFetching = false));
   });
   events.addEventListener("state", (event) => {
     const said = readState(String((event as MessageEvent).data));
     app.live.value = said;
     if (said !== null && said.state !== "training") {
       events.close();
-      void grow(app, source);
+      void grow(store, source);
     }
   });
   return () => events.close();
 }
 
-async function grow(app: App, source: Source): Promise<void> {
+async function grow(store: Store, source: Source): Promise<void> {
   try {
-    const bundle = new Bundle(await source.manifest(), source, app.bundle);
+    const bundle = new Bundle(await source.manifest(), source, store.bundle.value);
     await bundle.load("base");
-    app.store.replace(bundle);
+    store.replace(bundle);
   } catch {
     // The server is gone or busy: what is shown stays, and the next event tries again.
   }

@@ -66,7 +66,8 @@ export interface RunInfo {
   image: number[];
   precision: string;
   edges: { kept: number; all: number; rule: string } | null;
-  parent: { path: string; step: number } | null;
+  /** The run that this one is a twin of, and the step that it began from. */
+  parent: { name: string; step: number } | null;
 }
 
 export interface Manifest {
@@ -83,6 +84,8 @@ export interface Manifest {
   texts: { answers: string[]; notices: string[] };
   observations: Observation[];
   missing: { what: string; why: string }[];
+  /** Another run that this one is compared with. */
+  beside: Manifest | null;
 }
 
 type Json = Record<string, unknown>;
@@ -96,8 +99,9 @@ const number = (value: unknown): number | null =>
   typeof value === "number" && Number.isFinite(value) ? value : null;
 
 /** Read a manifest; what is not of the expected form is left out, never trusted. */
-export function readManifest(given: unknown): Manifest {
+export function readManifest(given: unknown, isBeside = false): Manifest {
   const raw = object(given);
+  const other = raw["beside"];
   return {
     format: number(raw["format"]) ?? FORMAT,
     run: readRun(object(raw["run"])),
@@ -123,6 +127,7 @@ export function readManifest(given: unknown): Manifest {
       what: text(object(one)["what"]),
       why: text(object(one)["why"]),
     })),
+    beside: isBeside || typeof other !== "object" || !other ? null : readManifest(other, true),
   };
 }
 
@@ -159,9 +164,9 @@ function readRun(run: Json): RunInfo {
             rule: text(edges["rule"]),
           },
     parent:
-      run["parent"] === null || parent["step"] === undefined
+      number(parent["step"]) === null
         ? null
-        : { path: text(parent["path"]), step: number(parent["step"]) ?? 0 },
+        : { name: text(parent["name"]), step: number(parent["step"]) ?? 0 },
   };
 }
 

@@ -9,6 +9,13 @@ export interface Source {
   address(path: string): string | null;
 }
 
+/** The blobs of the run that lies beside the source's own. */
+export const besideOf = (source: Source): Source => ({
+  ...source,
+  address: () => null,
+  blob: (name) => source.blob(`beside/${name}`),
+});
+
 /** The bundle written into this document, or else the one the server has. */
 export function findSource(page: Document, location: Location): Source {
   return page.getElementById("manifest") ? embedded(page) : fetched(location);
@@ -38,8 +45,9 @@ function fetched(location: Location): Source {
   };
   const get = async (path: string) => {
     const answer = await fetch(address(path));
-    if (!answer.ok) throw new Error(`expected ${path} from the server, got ${answer.status}`);
-    return answer;
+    if (answer.ok) return answer;
+    const words = (await answer.text()).trim();
+    throw new Error(words || `expected ${path} from the server, got ${answer.status}`);
   };
   return {
     isLive: true,

@@ -1,10 +1,11 @@
 /** What every view is given: the store, the colours of the day, and the hover. */
-import { computed, signal, type ReadonlySignal } from "@preact/signals";
+import { computed, signal, type ReadonlySignal, type Signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Bundle } from "../data/bundle";
+import type { Source } from "../data/source";
 import { palette, type Palette } from "../draw/colour";
-import type { Store } from "../state/store";
+import type { Look } from "../state/store";
 
 export interface Tip {
   title: string;
@@ -15,12 +16,19 @@ export interface Tip {
 
 export class App {
   readonly palette: ReadonlySignal<Palette>;
-  readonly tip = signal<{ x: number; y: number; tip: Tip } | null>(null);
+  readonly tip: Signal<{ x: number; y: number; tip: Tip } | null>;
+  /** The run that this one is compared with, looked at in step with it. */
+  readonly beside = signal<App | null>(null);
   /** What the run is doing, while it is watched live. */
   readonly live = signal<{ state: string; step: number; of: number } | null>(null);
   private readonly systemDark = signal(false);
 
-  constructor(readonly store: Store) {
+  constructor(
+    readonly store: Look,
+    readonly source: Source | null = null,
+    beside?: App,
+  ) {
+    this.tip = beside?.tip ?? signal(null);
     const dark = matchMedia("(prefers-color-scheme: dark)");
     this.systemDark.value = dark.matches;
     dark.addEventListener("change", () => (this.systemDark.value = dark.matches));
@@ -36,13 +44,14 @@ export class App {
   }
 }
 
-let last: { key: string; palette: Palette } | null = null;
+const palettes = new Map<string, Palette>();
 
 /** The same object for the same colours, so that nothing is drawn again for nothing. */
 function cached(isDark: boolean, count: number, given: readonly string[]): Palette {
   const key = `${isDark} ${count} ${given.join()}`;
-  if (last?.key !== key) last = { key, palette: palette(isDark, count, given) };
-  return last.palette;
+  const known = palettes.get(key) ?? palette(isDark, count, given);
+  palettes.set(key, known);
+  return known;
 }
 
 const Context = createContext<App | null>(null);

@@ -2,6 +2,7 @@
 import { exemplarPicture } from "../data/pictures";
 import { percent, show } from "../draw/canvas";
 import { useApp } from "./app";
+import { ExemplarLife } from "./exemplar-life";
 import { Num } from "./hover";
 import { Thumb } from "./thumb";
 import { TokenName } from "./token";
@@ -22,26 +23,12 @@ export function ExemplarCard({ exemplar }: { exemplar: number }) {
   const logit = bundle.array("logit");
   const logits = bundle.manifest.tokens.map((_, k) => logit?.at(step, exemplar, k) ?? Number.NaN);
   const shares = softmax(logits);
-  const kept = bundle.array("kept_by")?.at(exemplar);
   return (
     <section>
       <h2>exemplar {show(bundle.array("exemplar_id")?.at(exemplar), 0)}</h2>
       <Thumb picture={exemplarPicture(bundle, exemplar)} side={150} label="The exemplar" />
       <p>{Number.isFinite(token) && <TokenName token={token} />}</p>
-      {kept !== undefined && (
-        <dl class="facts">
-          <div>
-            <dt>told right for good by</dt>
-            <dd>
-              <Num
-                of="kept_by"
-                value={kept}
-                as={(v) => (Number.isFinite(v) ? `step ${v}` : "not by the end")}
-              />
-            </dd>
-          </div>
-        </dl>
-      )}
+      <ExemplarLife exemplar={exemplar} />
       {logit && (
         <>
           <h3>What the network says at this step</h3>

@@ -5,6 +5,7 @@ import { preferredToken, tokenSignal } from "../data/facts";
 import { pictureOf, topExemplar } from "../data/pictures";
 import { interval, show } from "../draw/canvas";
 import { useApp } from "./app";
+import { Asked } from "./asked";
 import { Num, tipOf } from "./hover";
 import { Thumb } from "./thumb";
 import { TokenMark, TokenName } from "./token";
@@ -68,6 +69,7 @@ export function UnitCard({ unit }: { unit: number }) {
         </div>
         <Life unit={unit} />
       </dl>
+      <Asked key={unit} unit={unit} />
       <Tuning unit={unit} />
       <Links unit={unit} direction="down" title="Built from" />
       <Together unit={unit} />

@@ -1,7 +1,7 @@
 /** What the keys do. */
 import { togglePlay } from "./play";
 import { VIEWS } from "./state";
-import type { Store } from "./store";
+import type { Look } from "./store";
 
 export interface KeyTargets {
   search(): void;
@@ -13,7 +13,7 @@ export interface KeyTargets {
 const BIG = 5;
 
 /** Listen to the keyboard; return what stops listening. */
-export function listen(store: Store, targets: KeyTargets): () => void {
+export function listen(store: Look, targets: KeyTargets): () => void {
   const on = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.key === "Escape") {
@@ -27,7 +27,7 @@ export function listen(store: Store, targets: KeyTargets): () => void {
   return () => removeEventListener("keydown", on);
 }
 
-function act(event: KeyboardEvent, store: Store, targets: KeyTargets): boolean {
+function act(event: KeyboardEvent, store: Look, targets: KeyTargets): boolean {
   const step = store.state.value.step;
   const move = (to: number) => {
     store.playing.value = false;

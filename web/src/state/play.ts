@@ -1,7 +1,7 @@
 /** The film: moves the position along the recorded steps, evenly in the logarithm of the step. */
 import { effect } from "@preact/signals";
 import { positionOf, stepAt } from "./state";
-import type { Store } from "./store";
+import type { Look } from "./store";
 
 /** Seconds that the whole film takes. */
 export const FILM = 14;
@@ -9,7 +9,7 @@ export const FILM = 14;
 export const prefersStill = (): boolean => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /** Play while `store.playing` says so; return what stops it for good. */
-export function player(store: Store): () => void {
+export function player(store: Look): () => void {
   let frame = 0;
   const stop = effect(() => {
     cancelAnimationFrame(frame);
@@ -38,7 +38,7 @@ export function player(store: Store): () => void {
 }
 
 /** Play, or stop at the recorded step that is nearest. */
-export function togglePlay(store: Store): void {
+export function togglePlay(store: Look): void {
   store.playing.value = !store.playing.value;
   if (!store.playing.value) store.seek(Math.round(store.position.value));
 }

@@ -9,6 +9,8 @@ export const VIEWS = [
 ] as const;
 export type View = (typeof VIEWS)[number];
 export type Weights = "total" | "signal" | "contrast";
+export const PANELS = ["apart", "tree", "likeness", "clones", "lives"] as const;
+export type Panel = (typeof PANELS)[number];
 export type Theme = "light" | "dark";
 
 /** Indices, not names: of the recorded step, the layer (pixels are 0), the unit, token, exemplar. */
@@ -23,9 +25,15 @@ export interface State {
   edge: number | null;
   /** The other recorded step of the compare view. */
   compare: number | null;
+  /** Whether the compare view shows two steps, or this run and the one beside it; null: that if any. */
+  against: "steps" | "run" | null;
+  /** Recorded step of the run beside, as a step; null: the one nearest to this run's. */
+  beside: number | null;
   /** What the compare view shows twice. */
   pair: "categories" | "construction";
   weights: Weights;
+  /** What the categories view shows beside its map. */
+  panel: Panel;
   theme: Theme | null;
 }
 
@@ -52,8 +60,11 @@ export function initialState(names: Names): State {
     exemplar: null,
     edge: null,
     compare: null,
+    against: null,
+    beside: null,
     pair: "categories",
     weights: "total",
+    panel: "apart",
     theme: null,
   };
 }
@@ -72,10 +83,13 @@ export function parseState(fragment: string, names: Names): State {
   state.view = one("view", VIEWS) ?? state.view;
   state.pair = one("pair", ["categories", "construction"] as const) ?? state.pair;
   state.weights = one("weights", ["total", "signal", "contrast"] as const) ?? state.weights;
+  state.panel = one("panel", PANELS) ?? state.panel;
   state.theme = one("theme", ["light", "dark"] as const);
   state.step =
     place("step", names.steps) ?? nearestStep(said.get("step"), names.steps) ?? state.step;
   state.compare = place("compare", names.steps);
+  state.against = one("against", ["steps", "run"] as const);
+  state.beside = stepSaid(said.get("beside"));
   state.layer = place("layer", names.layers);
   state.token = place("token", names.tokens);
   state.exemplar = place("exemplar", names.exemplars);
@@ -109,8 +123,11 @@ export function formatState(state: State, names: Names): string {
     );
   }
   put("compare", state.compare === null ? null : names.steps[state.compare]);
+  put("against", state.against);
+  put("beside", state.beside);
   if (state.pair !== "categories") put("pair", state.pair);
   if (state.weights !== "total") put("weights", state.weights);
+  if (state.panel !== "apart") put("panel", state.panel);
   put("theme", state.theme);
   return `#${said.toString()}`;
 }
@@ -121,10 +138,13 @@ const ENDS = 65536;
 export const edgeCode = (source: number, target: number): number => source * ENDS + target;
 export const endsOf = (code: number): [number, number] => [Math.floor(code / ENDS), code % ENDS];
 
+const stepSaid = (text: string | null): number | null =>
+  text !== null && /^\d{1,9}$/.test(text) ? Number(text) : null;
+
 /** Index of the recorded step nearest to a step that was asked for. */
 function nearestStep(asked: string | null, steps: readonly number[]): number | null {
-  if (asked === null || !/^\d{1,9}$/.test(asked) || steps.length === 0) return null;
-  return Math.round(positionOf(Number(asked), steps));
+  const step = stepSaid(asked);
+  return step === null || steps.length === 0 ? null : Math.round(positionOf(step, steps));
 }
 
 /** Where a step lies among the recorded ones: 2.5 is half-way, on a log scale, from 2 to 3. */
@@ -149,7 +169,18 @@ export function stepAt(position: number, steps: readonly number[]): number {
 
 /** Whether a change is a place to come back to, or only the slider's move. */
 export function isPlace(before: State, after: State): boolean {
-  return (["view", "layer", "unit", "token", "exemplar", "edge", "pair", "weights"] as const).some(
-    (key) => before[key] !== after[key],
-  );
+  return (
+    [
+      "view",
+      "layer",
+      "unit",
+      "token",
+      "exemplar",
+      "edge",
+      "pair",
+      "against",
+      "weights",
+      "panel",
+    ] as const
+  ).some((key) => before[key] !== after[key]);
 }

@@ -1,17 +1,31 @@
 /** The page's one state, kept in its address; and where the film is just now. */
-import { batch, computed, effect, signal, type ReadonlySignal } from "@preact/signals";
+import { batch, computed, effect, signal, type ReadonlySignal, type Signal } from "@preact/signals";
 import type { Bundle } from "../data/bundle";
 import { formatState, initialState, isPlace, parseState, type Names, type State } from "./state";
 
 /** Milliseconds without a move before the slider's step is written into the address. */
 const SETTLE = 180;
 
-export class Store {
+/** What a view sees of the store. */
+export interface Look {
+  readonly bundle: ReadonlySignal<Bundle>;
+  readonly state: ReadonlySignal<State>;
+  /** Position among the recorded steps, also between two of them while the film plays. */
+  readonly position: ReadonlySignal<number>;
+  /** The state as words and tables show it: while the slider moves, its step follows calmly. */
+  readonly still: ReadonlySignal<State>;
+  readonly token: ReadonlySignal<number | null>;
+  readonly playing: Signal<boolean>;
+  readonly steps: readonly number[];
+  set(change: Partial<State>): void;
+  seek(position: number): void;
+  clear(): void;
+}
+
+export class Store implements Look {
   readonly bundle;
   readonly state;
-  /** Position among the recorded steps, also between two of them while the film plays. */
   readonly position;
-  /** The state as words and tables show it: while the slider moves, its step follows calmly. */
   readonly still: ReadonlySignal<State>;
   readonly token: ReadonlySignal<number | null>;
   readonly playing = signal(false);
@@ -132,7 +146,7 @@ function stillOf(state: ReadonlySignal<State>, calm: ReadonlySignal<number>) {
   });
 }
 
-function namesOf(bundle: Bundle): Names {
+export function namesOf(bundle: Bundle): Names {
   const ids = bundle.array("exemplar_id");
   return {
     steps: bundle.manifest.steps,

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from ontogeny.page.bundle import bundle_run
 from ontogeny.page.pictures import CELL, GROUND, fitted
 from ontogeny.page.sheets import sheet
 from ontogeny.page.sources import Sources
+from ontogeny.run import RunFolder
 from records import TOKENS, make_record, make_run
 
 FEW = Chance(n_shuffles=19, n_resamples=20)
@@ -208,3 +210,14 @@ def test_another_run_lies_beside_with_its_own_manifest_and_blobs(measured, tmp_p
     for name, data in alone.blobs.items():
         assert both.blobs[f"beside/{name}"] == data
     assert both.manifest["blobs"] == bundle_run(measured).manifest["blobs"]
+
+
+def test_snapshots_without_a_record_say_what_to_do(measured, tmp_path):
+    bare = tmp_path / "bare"
+    shutil.copytree(measured.path, bare, ignore=shutil.ignore_patterns("*.zarr"))
+    count = len(RunFolder.open(bare).steps)
+    why = {one["what"]: one["why"] for one in bundle_run(bare).manifest["missing"]}
+    assert count > 0
+    assert why["the record"] == (
+        f"{count} snapshots are there, not yet observed: run `ontogeny observe bare`"
+    )

@@ -20,7 +20,8 @@ async function start(root: HTMLElement): Promise<void> {
   if (manifest.steps.length === 0) {
     const isWaiting = source.isLive && manifest.run.state === "training";
     const why = manifest.missing.map((one) => `${one.what}: ${one.why}`);
-    tell(root, `${manifest.run.name}: nothing is recorded yet`, isWaiting ? [] : why);
+    const wait = "The page opens by itself with the first snapshot.";
+    tell(root, `${manifest.run.name}: nothing is recorded yet`, isWaiting ? [wait] : why);
     if (isWaiting) setTimeout(() => void start(root), AGAIN);
     return;
   }

@@ -45,8 +45,15 @@ class Sources:
         try:
             return open_record(self.run.path / RECORD)
         except OntogenyError as error:
-            self.missing["the record"] = str(error)
+            self.missing["the record"] = self._unobserved() or str(error)
             return None
+
+    def _unobserved(self) -> str | None:
+        """Return what to do where there are snapshots and nothing was observed of them."""
+        count, path = len(self.run.steps), self.run.path
+        if count == 0 or (path / RECORD).exists():
+            return None
+        return f"{count} snapshots are there, not yet observed: run `ontogeny observe {path.name}`"
 
     def __getitem__(self, name: str) -> xr.Dataset | None:
         """Return a dataset; None where it is not there, damaged or stale."""

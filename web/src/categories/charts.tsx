@@ -138,9 +138,13 @@ function interaction(app: App, measure: Measure, layer: number) {
         ...(low.length > 0 ? { low, high } : {}),
       });
       drawEnds(pen, chart, app.palette.value);
-      const x = chart.axis.x(stepAt(app.store.position.value, app.store.steps));
-      pen.fillStyle = ink;
-      pen.fillRect(x - 0.5, chart.top, 1, chart.bottom - chart.top);
+    },
+    over: (pen: CanvasRenderingContext2D, { width, height }: Size) => {
+      const x = axis(app.store.steps, 34, width - 6).x(
+        stepAt(app.store.position.value, app.store.steps),
+      );
+      pen.fillStyle = app.palette.value.ink;
+      pen.fillRect(x - 0.5, 4, 1, height - 10);
     },
     hover: (x: number, _y: number, size: Size) => {
       const k = Math.round(prepare(size).axis.position(x));

@@ -29,7 +29,7 @@ export function spotsOn(
   const places = placesOf(app.bundle);
   const own = places?.layer(layer) ?? -1;
   if (!places || own < 0) return [];
-  const side = Math.min(size.width, size.height) - 16;
+  const side = Math.min(size.width, size.height) - 20;
   const at = mapPosition(places, stepAt(position, app.store.steps));
   const [left, top] = [(size.width - side) / 2, (size.height - side) / 2];
   return spots(places, own, at, side).map(({ exemplar, x, y }) => ({

@@ -76,11 +76,13 @@ export function frameOf(values: Float32Array): Frame {
   return { x: (left + right) / 2, y: (top + bottom) / 2, half };
 }
 
-/** The smallest and largest of nearly all values. */
+/** The smallest and largest value, but for a few that lie far beyond nearly all others. */
 export function ends(values: number[]): [number, number] {
   const sorted = values.sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
-  return [at(0.004), at(0.996)];
+  const [low, high] = [at(0.004), at(0.996)];
+  const spare = 0.15 * (high - low);
+  return [Math.max(at(0), low - spare), Math.min(at(1), high + spare)];
 }
 
 export interface Spot {

@@ -70,7 +70,7 @@ export function Categories() {
 const SHOWN: Record<Panel, { name: string; how: string; needs: string; what: string }> = {
   apart: { name: "apart", how: "", needs: "", what: "" },
   tree: {
-    name: "token tree",
+    name: "tree",
     how: "Tokens that part far to the right are alike for this layer. A split is filled once half of its distance is there; inside the grey, chance parts tokens as far.",
     needs: "split_side",
     what: "token tree",

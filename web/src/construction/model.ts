@@ -3,6 +3,7 @@ import type { Bundle } from "../data/bundle";
 import { endsOf, type State } from "../state/state";
 import { lineage, type Ancestry } from "./ancestry";
 import { couplingsOf, typicalSize, type Couplings, type Reading } from "./couplings";
+import { assemblyAt, together } from "./groups";
 import { GUESTS_PER_COLUMN, layout, order, type Layout, type Room } from "./layout";
 import { scene, type Scene } from "./scene";
 import { chooseUnits, flows } from "./shown";
@@ -20,18 +21,29 @@ export type Asked = Pick<State, "unit" | "token" | "weights"> & { edge?: number 
 export interface Amount {
   perLayer: number;
   perGap: number;
+  /** Whether units of one assembly lie together. */
+  isGrouped?: boolean;
 }
 
-const orders = new WeakMap<Couplings, Map<number, number[][]>>();
+const orders = new WeakMap<Couplings, Map<string, number[][]>>();
 
-function orderOf(bundle: Bundle, couplings: Couplings, perLayer: number): number[][] {
+function orderOf(
+  bundle: Bundle,
+  couplings: Couplings,
+  { perLayer, isGrouped = false }: Amount,
+): number[][] {
   let own = orders.get(couplings);
   if (!own) orders.set(couplings, (own = new Map()));
-  const known = own.get(perLayer);
+  const key = `${perLayer} ${isGrouped}`;
+  const known = own.get(key);
   if (known) return known;
   const all = flows(couplings, bundle.units, bundle.manifest.tokens.length);
-  const made = order(couplings, chooseUnits(all, bundle.units, perLayer));
-  own.set(perLayer, made);
+  const last = bundle.manifest.steps.length - 1;
+  const free = order(couplings, chooseUnits(all, bundle.units, perLayer));
+  const made = isGrouped
+    ? [...together(free.slice(0, -1), (unit) => assemblyAt(bundle, unit, last)), free.at(-1) ?? []]
+    : free;
+  own.set(key, made);
   return made;
 }
 
@@ -40,7 +52,7 @@ export function model(bundle: Bundle, asked: Asked, amount: Amount, room: Room):
   const couplings = couplingsOf(bundle);
   if (!couplings) return null;
   const reading: Reading = { weights: asked.weights, token: asked.token };
-  const ordered = orderOf(bundle, couplings, amount.perLayer);
+  const ordered = orderOf(bundle, couplings, amount);
   const focus = focusOf(bundle, couplings, asked, reading);
   const shown = new Set(ordered.flat());
   const nChannels = bundle.manifest.run.image[2] ?? 3;

@@ -5,6 +5,7 @@ import { trace } from "../draw/shapes";
 import { drawPicture, type Picture } from "../data/pictures";
 import type { Ancestry } from "./ancestry";
 import type { Couplings } from "./couplings";
+import { paintGroups, type Grouping } from "./groups";
 import type { Layout, Node } from "./layout";
 import { presence, sizeIn, weightIn, type Scene } from "./scene";
 
@@ -38,6 +39,8 @@ export interface Picturing {
   chosenEdge: number | null;
   hovered: { unit: number | null; edge: number | null };
   look(node: Node): NodeLook;
+  /** Assemblies, where they are to be seen. */
+  grouping: Grouping | null;
 }
 
 const THIN = 0.7;
@@ -49,6 +52,7 @@ export function paint(pen: CanvasRenderingContext2D, camera: Camera, what: Pictu
   pen.translate(camera.x, camera.y);
   pen.scale(camera.zoom, camera.zoom);
   pen.lineCap = "round";
+  if (what.grouping) paintGroups(pen, what.layout, what.grouping);
   for (const isLit of [false, true]) paintEdges(pen, what, isLit);
   pen.globalAlpha = 1;
   for (const node of what.layout.nodes) paintNode(pen, what, node);

@@ -114,3 +114,7 @@ export function edgeTip(bundle: Bundle, model: Model, edge: number, step: number
     source: (token === null ? total : (contrast ?? total)).entry.source,
   };
 }
+
+/** A hover as one sentence, for those who hear it. */
+export const spoken = ({ title, rows = [], note = "" }: Tip): string =>
+  [title, ...rows.map(([name, value]) => `${name} ${value}`), note].filter(Boolean).join(", ");

@@ -10,14 +10,16 @@ import { Frame, Missing } from "../shell/frame";
 import { TokenPicker } from "../shell/token";
 import { edgeCode, endsOf, type Weights } from "../state/state";
 import { edgeBetween } from "./couplings";
+import { assemblyAt } from "./groups";
 import { edgeAt, nodeAt, toWorld } from "./hit";
 import { glider } from "./glide";
 import { onTheWay, type Layout, type Node } from "./layout";
 import { Legend } from "./legend";
 import { model, type Amount, type Model } from "./model";
 import { paint, type Camera, type NodeLook, type Picturing } from "./paint";
-import { edgeTip, nodeTip, titleOf } from "./say";
+import { edgeTip, nodeTip, spoken, titleOf } from "./say";
 import { tableOf } from "./table";
+import { isArrow, walk } from "./walk";
 
 const LEAST_WIDTH = 720;
 const UNSEEN = { width: LEAST_WIDTH, height: 400 };
@@ -51,7 +53,7 @@ export function useConstruction(app: App, step?: () => number) {
       const to = made.value?.layout ?? null;
       if (to) glide(to);
     });
-    return { size, camera, hovered, amount, made, position, way };
+    return { size, camera, hovered, amount, made, position, way, said: signal("") };
   }, []);
 }
 
@@ -98,6 +100,14 @@ function picturing(app: App, own: Own, made: Model): Picturing {
     chosen: unit,
     chosenEdge: edge === null ? null : edgeBetween(made.couplings, ...endsOf(edge)),
     hovered: own.hovered.value,
+    grouping: own.amount.value.isGrouped
+      ? {
+          isDark: app.palette.value.isDark,
+          ink: app.palette.value.ink,
+          isLit: (one) => made.focus?.units.has(one) ?? true,
+          groupOf: (one) => assemblyAt(app.bundle, one, Math.round(position)),
+        }
+      : null,
     look: (node) => lookOf(app.bundle, node, position, false),
   };
 }
@@ -115,7 +125,14 @@ function whole(camera: Camera, { width, height }: Size, made: Model): Camera {
 export function Graph({ own, label }: { own: Own; label: string }) {
   const app = useApp();
   const acts = useMemo(() => interaction(app, own), []);
-  return <Drawing class="graph" label={label} {...acts} />;
+  return (
+    <>
+      <Drawing class="graph" label={label} {...acts} />
+      <p class="unseen" aria-live="polite">
+        {own.said.value}
+      </p>
+    </>
+  );
 }
 
 function interaction(app: App, own: Own) {
@@ -164,6 +181,19 @@ function interaction(app: App, own: Own) {
       own.camera.value = { ...camera, x: camera.x + dx, y: camera.y + dy };
     },
     doubleClick: () => (own.camera.value = AT_FIRST),
+    press: (key: string) => {
+      const made = own.made.peek();
+      const { unit } = own.hovered.peek();
+      if (!made) return false;
+      if (key === "Enter" && unit !== null && !app.bundle.units.isPixel(unit)) select(app, unit);
+      else if (isArrow(key)) {
+        const next = walk(made.layout, unit ?? store.state.peek().unit, key);
+        if (!next) return false;
+        own.hovered.value = { unit: next.unit, edge: null };
+        own.said.value = spoken(nodeTip(app.bundle, next.unit, Math.round(own.position())));
+      } else return false;
+      return true;
+    },
   };
 }
 
@@ -215,7 +245,9 @@ const READINGS: readonly (readonly [Weights, string, string])[] = [
 function Tools({ own }: { own: Own }) {
   const { store } = useApp();
   const { token, weights } = store.still.value;
-  const isMany = own.amount.value === MANY;
+  const { perLayer, isGrouped = false } = own.amount.value;
+  const isMany = perLayer === MANY.perLayer;
+  const hasGroups = store.bundle.value.array("assembly") !== null;
   return (
     <>
       <TokenPicker label="What sets this token apart" />
@@ -236,10 +268,20 @@ function Tools({ own }: { own: Own }) {
       <button
         type="button"
         aria-pressed={isMany}
-        onClick={() => (own.amount.value = isMany ? FEW : MANY)}
+        onClick={() => (own.amount.value = { ...(isMany ? FEW : MANY), isGrouped })}
       >
         {isMany ? "fewer detectors" : "more detectors"}
       </button>
+      {hasGroups && (
+        <button
+          type="button"
+          aria-pressed={isGrouped}
+          title="Bring together units that work together (places as at the last step, tints as at this one)"
+          onClick={() => (own.amount.value = { ...own.amount.value, isGrouped: !isGrouped })}
+        >
+          assemblies
+        </button>
+      )}
       <button type="button" onClick={() => (own.camera.value = AT_FIRST)}>
         whole graph
       </button>

@@ -47,7 +47,12 @@ export interface Observation {
   text: string;
   kind: string;
   effect: number | null;
+  units: string;
   interval: [number, number] | null;
+  /** What the interval is. */
+  intervalIs: string;
+  /** Effect that the null passes rarely. */
+  bound: number | null;
   null: string;
   p: number | null;
   where: Where;
@@ -221,8 +226,7 @@ function readSheet(value: unknown): SheetEntry | null {
 }
 
 function readObservation(one: Json): Observation {
-  const interval = list(one["interval"]).map((end) => number(end));
-  const [low, high] = interval;
+  const [low, high] = [number(one["low"]), number(one["high"])];
   const where: Where = {};
   const place = object(one["where"]);
   const step = number(place["step"]);
@@ -234,7 +238,10 @@ function readObservation(one: Json): Observation {
     text: text(one["text"]),
     kind: text(one["kind"]),
     effect: number(one["effect"]),
-    interval: typeof low === "number" && typeof high === "number" ? [low, high] : null,
+    units: text(one["units"]),
+    interval: low !== null && high !== null ? [low, high] : null,
+    intervalIs: text(one["interval"]),
+    bound: number(one["bound"]),
     null: text(one["null"]),
     p: number(one["p"]),
     where,

@@ -40,7 +40,7 @@ export function paintCard(pen: CanvasRenderingContext2D, size: Size, card: Card)
   const hasPicture = paintPictures(pen, card, isQuiet);
   const top = hasPicture ? HEAD + PICTURE + 6 : HEAD;
   paintTuning(pen, size, card, top);
-  paintLife(pen, size, card, top + (bundle.array("token_response") ? 42 : 6));
+  paintNow(pen, size, card);
   if (isDead(bundle, unit, step)) {
     pen.fillStyle = palette.quiet;
     pen.font = `11px ${FONT}`;
@@ -112,13 +112,30 @@ function lifeOf(bundle: Bundle, unit: number) {
   return made;
 }
 
-/** Token signal over training with its null in grey; onset, lock-in and death; the step now. */
-function paintLife(
+/** Where the life line begins: under the picture and the tuning, where there are any. */
+function lifeTop(bundle: Bundle, unit: number): number {
+  const hasPicture = pictureOf(bundle, unit, bundle.manifest.steps[0] ?? 0) !== null;
+  const top = hasPicture ? HEAD + PICTURE + 6 : HEAD;
+  return top + (bundle.array("token_response") ? 42 : 6);
+}
+
+/** The step now, on the life line. */
+function paintNow(pen: CanvasRenderingContext2D, size: Size, card: Card): void {
+  const { bundle, palette, unit, position } = card;
+  const { steps } = bundle.manifest;
+  const [top, bottom] = [lifeTop(bundle, unit), size.height - 14];
+  pen.fillStyle = palette.focus;
+  const x = axis(steps, PAD, size.width - PAD).x(stepAt(position, steps));
+  pen.fillRect(x - 0.5, top, 1, bottom - top);
+}
+
+/** Token signal over training with its null in grey; onset, lock-in and death. */
+export function paintLife(
   pen: CanvasRenderingContext2D,
   size: Size,
-  { bundle, palette, unit, position }: Card,
-  top: number,
+  { bundle, palette, unit }: Omit<Card, "position">,
 ): void {
+  const top = lifeTop(bundle, unit);
   const { steps } = bundle.manifest;
   const [left, right, bottom] = [PAD, size.width - PAD, size.height - 14];
   const at = axis(steps, left, right);
@@ -153,8 +170,6 @@ function paintLife(
     trace(pen, kind === 0 ? 2 : kind === 1 ? 1 : 5, x, bottom + 7, kind === 1 ? 2.6 : 3.2);
     pen.fill();
   }
-  pen.fillStyle = palette.focus;
-  pen.fillRect(at.x(stepAt(position, steps)) - 0.5, top, 1, bottom - top);
   pen.fillStyle = palette.quiet;
   pen.font = `9px ${FONT}`;
   pen.textAlign = "left";

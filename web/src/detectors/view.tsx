@@ -10,7 +10,7 @@ import { Drawing, type Size } from "../shell/drawing";
 import { Frame, Missing } from "../shell/frame";
 import { TokenPicker } from "../shell/token";
 import { inSight, ordered, ORDERS, type Order } from "./order";
-import { paintCard } from "./paint";
+import { paintCard, paintLife } from "./paint";
 
 const CARD = { width: 158, gap: 8 };
 
@@ -140,6 +140,8 @@ function One({ unit, style }: { unit: number; style: Record<string, string> }) {
   const acts = useMemo(
     () => ({
       paint: (pen: CanvasRenderingContext2D, size: Size) =>
+        paintLife(pen, size, { bundle: store.bundle.value, palette: app.palette.value, unit }),
+      over: (pen: CanvasRenderingContext2D, size: Size) =>
         paintCard(pen, size, {
           bundle: store.bundle.value,
           palette: app.palette.value,

@@ -24,29 +24,3 @@ export function save(name: string, content: Blob): void {
 
 export const saveTable = (name: string, table: Table): void =>
   save(`${name}.csv`, new Blob([csv(table)], { type: "text/csv" }));
-
-/** Every canvas of a figure in one picture, at the places they have on the page. */
-export async function savePicture(name: string, figure: HTMLElement, ground: string) {
-  const frame = figure.getBoundingClientRect();
-  const ratio = Math.min(2, window.devicePixelRatio || 1);
-  const board = new OffscreenCanvas(frame.width * ratio, frame.height * ratio);
-  const pen = board.getContext("2d");
-  if (!pen) return;
-  pen.fillStyle = ground;
-  pen.fillRect(0, 0, board.width, board.height);
-  for (const canvas of figure.querySelectorAll("canvas")) {
-    const box = canvas.getBoundingClientRect();
-    const place = [box.x - frame.x, box.y - frame.y, box.width, box.height].map((v) => v * ratio);
-    pen.drawImage(canvas, ...(place as [number, number, number, number]));
-  }
-  save(`${name}.png`, await board.convertToBlob({ type: "image/png" }));
-}
-
-export const saveSvg = (name: string, svg: SVGElement): void => {
-  const copy = svg.cloneNode(true) as SVGElement;
-  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  save(
-    `${name}.svg`,
-    new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" }),
-  );
-};

@@ -28,20 +28,23 @@ export function Observations() {
   return (
     <Frame
       name="observations"
+      hasPicture={false}
       title={
         observations.length > 0
           ? `${observations.length} things this run shows beyond chance`
           : "What this run shows"
       }
-      how="Each statement has its size, its 95% interval and the null it was held against. Click one to see it where and when it happened."
+      how="Each statement has its size with its interval (dot and line), and the null it was held against (grey). Clearest first; click one to see it where and when it happened."
       table={() => ({
-        columns: ["statement", "kind", "effect", "low", "high", "null", "p"],
+        columns: ["statement", "kind", "effect", "units", "low", "high", "bound", "null", "p"],
         rows: observations.map((one) => [
           one.text,
           one.kind,
           one.effect ?? Number.NaN,
+          one.units,
           one.interval?.[0] ?? Number.NaN,
           one.interval?.[1] ?? Number.NaN,
+          one.bound ?? Number.NaN,
           one.null,
           one.p ?? Number.NaN,
         ]),
@@ -74,22 +77,25 @@ export function Observations() {
 
 function Row({ one }: { one: Observation }) {
   const { step, layer, unit, token, view } = one.where;
+  const [low, high] = one.interval ?? [];
   return (
     <>
       <span class="text">{one.text}</span>
       <Whisker one={one} />
       <span class="numbers">
         <b>{show(one.effect)}</b>
+        {one.units !== "1" && one.units !== "" && ` ${one.units}`}
         {one.interval && (
-          <span>
-            {" "}
-            [{show(one.interval[0])}, {show(one.interval[1])}]
+          <span class="quiet" title={one.intervalIs}>
+            {isOfSteps(one)
+              ? ` (onset: steps ${show(low, 0)} … ${show(high, 0)})`
+              : ` [${show(low)}, ${show(high)}]`}
           </span>
         )}
         {one.p !== null && <span> p = {one.p < 0.001 ? "<.001" : show(one.p, 3)}</span>}
       </span>
       <span class="quiet small">
-        {one.null && `against ${one.null} · `}
+        {one.null && `null: ${one.null}${one.bound === null ? "" : ` (${show(one.bound)})`} · `}
         {[view, step === undefined ? null : `step ${step}`, unit ?? layer, token]
           .filter(Boolean)
           .join(" · ")}{" "}
@@ -99,13 +105,26 @@ function Row({ one }: { one: Observation }) {
   );
 }
 
+/** Whether the interval is that of an onset, not of the effect. */
+const isOfSteps = ({ intervalIs, units }: Observation): boolean =>
+  /^steps/.test(intervalIs) && !/steps/.test(units);
+
 /** The effect with its interval, and where nothing would be. */
 function Whisker({ one }: { one: Observation }) {
-  if (one.effect === null || one.interval === null) return null;
-  const values = [0, one.effect, ...one.interval];
+  if (one.effect === null) return null;
+  const [low, high] = isOfSteps(one) || !one.interval ? [one.effect, one.effect] : one.interval;
+  const bound = one.bound ?? 0;
+  const values = [0, bound, one.effect, low, high];
   const x = linear(Math.min(...values), Math.max(...values), 4, 116);
   return (
     <svg class="whisker" width="120" height="14" aria-hidden="true">
+      <rect
+        x={Math.min(x(0), x(bound))}
+        width={Math.abs(x(bound) - x(0))}
+        y="0"
+        height="14"
+        class="null"
+      />
       <line
         x1={x(0)}
         x2={x(0)}
@@ -115,14 +134,7 @@ function Whisker({ one }: { one: Observation }) {
         stroke-width="1"
         opacity="0.4"
       />
-      <line
-        x1={x(one.interval[0])}
-        x2={x(one.interval[1])}
-        y1="7"
-        y2="7"
-        stroke="currentColor"
-        stroke-width="2"
-      />
+      <line x1={x(low)} x2={x(high)} y1="7" y2="7" stroke="currentColor" stroke-width="2" />
       <circle cx={x(one.effect)} cy="7" r="4" fill="currentColor" />
     </svg>
   );

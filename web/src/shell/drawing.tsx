@@ -2,6 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { sharpen } from "../draw/canvas";
+import { register } from "../draw/figure";
 import { useApp, type Tip } from "./app";
 
 export interface Size {
@@ -13,6 +14,8 @@ export interface DrawingProps {
   label: string;
   class?: string;
   paint(pen: CanvasRenderingContext2D, size: Size): void;
+  /** What moves with the film, painted over what does not. */
+  over?(pen: CanvasRenderingContext2D, size: Size): void;
   /** What is under the pointer, in words. */
   hover?(x: number, y: number, size: Size): Tip | null;
   click?(x: number, y: number, size: Size): void;
@@ -20,6 +23,8 @@ export interface DrawingProps {
   wheel?(event: WheelEvent, x: number, y: number): void;
   drag?(dx: number, dy: number): void;
   doubleClick?(): void;
+  /** A key while the canvas has the focus; true if it was of use. */
+  press?(key: string): boolean;
 }
 
 const FAR = 4;
@@ -29,21 +34,13 @@ export function Drawing(props: DrawingProps) {
   const { tip } = useApp();
   const holder = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
+  const upper = useRef<HTMLCanvasElement>(null);
   const latest = useRef(props);
   latest.current = props;
   const size = useMemo(() => signal<Size>({ width: 0, height: 0 }), []);
   useEffect(() => watch(holder.current, (next) => (size.value = next)), []);
-  useEffect(
-    () =>
-      effect(() => {
-        const { width, height } = size.value;
-        if (!canvas.current || width < 2 || height < 2) return;
-        const pen = sharpen(canvas.current, width, height);
-        pen.clearRect(0, 0, width, height);
-        props.paint(pen, { width, height });
-      }),
-    [props.paint],
-  );
+  useEffect(() => effect(() => repaint(canvas.current, size.value, props.paint)), [props.paint]);
+  useEffect(() => effect(() => repaint(upper.current, size.value, props.over)), [props.over]);
   useEffect(() => {
     const own = canvas.current;
     if (!own || !props.wheel) return;
@@ -90,15 +87,37 @@ export function Drawing(props: DrawingProps) {
         ref={canvas}
         {...(props.label === ""
           ? { "aria-hidden": true as const }
-          : { role: "img" as const, "aria-label": props.label })}
+          : {
+              role: props.press ? ("application" as const) : ("img" as const),
+              "aria-label": props.label,
+            })}
+        {...(props.press ? { tabIndex: 0 } : {})}
+        onKeyDown={(event) => {
+          if (latest.current.press?.(event.key) !== true) return;
+          event.preventDefault();
+          event.stopPropagation();
+        }}
         onPointerMove={move}
         onPointerDown={press}
         onPointerUp={release}
         onPointerLeave={leave}
         onDblClick={() => latest.current.doubleClick?.()}
       />
+      {props.over && <canvas ref={upper} class="upper" aria-hidden="true" />}
     </div>
   );
+}
+
+function repaint(
+  canvas: HTMLCanvasElement | null,
+  size: Size,
+  paint: DrawingProps["paint"] | undefined,
+): void {
+  if (!canvas || !paint || size.width < 2 || size.height < 2) return;
+  const pen = sharpen(canvas, size.width, size.height);
+  register(canvas, paint);
+  pen.clearRect(0, 0, size.width, size.height);
+  paint(pen, size);
 }
 
 function watch(element: Element | null, tell: (size: Size) => void): (() => void) | undefined {

@@ -1,7 +1,8 @@
 /** A view's frame: a title that says what is seen, how to read it, and its files. */
 import { useRef } from "preact/hooks";
 import type { ComponentChildren } from "preact";
-import { savePicture, saveTable, type Table } from "../draw/download";
+import { saveTable, type Table } from "../draw/download";
+import { savePng, saveSvg } from "../draw/figure";
 import { useApp } from "./app";
 
 export interface FrameProps {
@@ -10,29 +11,64 @@ export interface FrameProps {
   name: string;
   table?: () => Table;
   tools?: ComponentChildren;
+  /** False where there is nothing painted to be saved. */
+  hasPicture?: boolean;
   children: ComponentChildren;
 }
 
-export function Frame({ title, how, name, table, tools, children }: FrameProps) {
+export function Frame({ title, how, name, table, tools, hasPicture = true, children }: FrameProps) {
   const app = useApp();
   const figure = useRef<HTMLDivElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
   const fileName = () => {
     const { manifest } = app.bundle;
     return `${manifest.run.name}-${name}-step${manifest.steps[app.store.state.value.step] ?? ""}`;
   };
-  const picture = () =>
-    figure.current && void savePicture(fileName(), figure.current, app.palette.value.ground);
+  const look = () => {
+    const { run, steps } = app.bundle.manifest;
+    const step = steps[app.store.state.value.step] ?? 0;
+    const { ground, ink } = app.palette.value;
+    return {
+      title: heading.current?.textContent ?? name,
+      below: `${run.name}, step ${step}`,
+      ground,
+      ink,
+    };
+  };
+  const { unit, token } = app.store.still.value;
+  const isLong = name === "construction" && (unit !== null || token !== null);
   return (
     <section class="frame" aria-label={`${name} view`}>
       <header>
         <div class="said">
-          <h2 title={typeof title === "string" ? title : ""}>{title}</h2>
+          <h2
+            ref={heading}
+            class={isLong ? "two" : ""}
+            title={typeof title === "string" ? title : ""}
+          >
+            {title}
+          </h2>
           <p class="how">{how}</p>
         </div>
         <div class="files">
-          <button type="button" onClick={picture} aria-label={`Save the ${name} figure as PNG`}>
-            PNG
-          </button>
+          {hasPicture && (
+            <>
+              <button
+                type="button"
+                onClick={() => figure.current && void savePng(fileName(), figure.current, look())}
+                aria-label={`Save the ${name} figure as PNG`}
+              >
+                PNG
+              </button>
+              <button
+                type="button"
+                onClick={() => figure.current && saveSvg(fileName(), figure.current, look())}
+                aria-label={`Save the ${name} figure as SVG`}
+              >
+                SVG
+              </button>
+            </>
+          )}
           {table && (
             <button
               type="button"

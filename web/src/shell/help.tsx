@@ -6,6 +6,7 @@ const KEYS = [
   ["space", "play or stop the film"],
   ["← →", "one recorded step; with shift, five"],
   ["home end", "first and last step"],
+  ["arrows enter", "on the graph (tab to it): from detector to detector, and choose one"],
   ["/", "search a unit, token, layer or step"],
   ["1 … 5", "views"],
   ["escape", "let the selection go"],
@@ -23,6 +24,9 @@ const WORDS = [
     "onset",
     "first step from which something stays beyond chance, as an interval between two recorded steps",
   ],
+  ["assembly", "units that work together more than permuted couplings do; named A0, A1 …"],
+  ["clone", "noise with the mean and covariance of a token’s images"],
+  ["twin", "a run that goes on from another’s snapshot, changed or not"],
   ["null", "what chance alone gives; drawn in grey"],
 ] as const;
 

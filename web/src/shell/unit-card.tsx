@@ -2,6 +2,7 @@
 import { couplingsOf } from "../construction/couplings";
 import { neighbours } from "../construction/say";
 import { preferredToken, tokenSignal } from "../data/facts";
+import { assemblyAt, describe } from "../construction/groups";
 import { pictureOf, topExemplar } from "../data/pictures";
 import { interval, show } from "../draw/canvas";
 import { useApp } from "./app";
@@ -69,6 +70,7 @@ export function UnitCard({ unit }: { unit: number }) {
         </div>
         <Life unit={unit} />
       </dl>
+      <Assembly unit={unit} />
       <Asked key={unit} unit={unit} />
       <Tuning unit={unit} />
       <Links unit={unit} direction="down" title="Built from" />
@@ -89,6 +91,14 @@ export function UnitCard({ unit }: { unit: number }) {
       </div>
     </section>
   );
+}
+
+function Assembly({ unit }: { unit: number }) {
+  const { store } = useApp();
+  const bundle = store.bundle.value;
+  const { step } = store.still.value;
+  const group = assemblyAt(bundle, unit, step);
+  return group === null ? null : <p class="small">Assembly {describe(bundle, group, step)}.</p>;
 }
 
 const caption = (kind: string, step: number | undefined): string =>

@@ -729,8 +729,8 @@ function construction({ draw, steps, logs, layers, pack }: World, taste: number[
 
 function observations(): unknown[] {
   return [
-    { text: "Tulips were told from roses last, 90 steps after every other pair.", kind: "order", effect: 90, interval: [60, 130], null: "shuffled tokens", p: 0.002, where: { step: 132, view: "categories", layer: "conv8" } },
-    { text: "conv8 carried token signal before conv5 did.", kind: "order", effect: 12, interval: [4, 21], null: "shuffled tokens", p: 0.01, where: { step: 20, view: "construction", token: "roses" } },
+    { text: "Tulips were told from roses last, 90 steps after every other pair.", kind: "order", effect: 90, units: "steps", low: 60, high: 130, interval: "95 %, groups of exemplars resampled", bound: 5, null: "shuffled tokens", p: 0.002, where: { step: 132, view: "categories", layer: "conv8" } },
+    { text: "conv8 carried token signal before conv5 did.", kind: "order", effect: 12, units: "steps", low: 4, high: 21, interval: "95 %, groups of exemplars resampled", bound: 5, null: "shuffled tokens", p: 0.01, where: { step: 20, view: "construction", token: "roses" } },
   ]; // prettier-ignore
 }
 

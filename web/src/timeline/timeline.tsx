@@ -3,7 +3,8 @@ import { batch, effect, signal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Bundle } from "../data/bundle";
 import { percent, show } from "../draw/canvas";
-import { savePicture, saveTable } from "../draw/download";
+import { saveSvg } from "../draw/figure";
+import { saveTable } from "../draw/download";
 import { togglePlay } from "../state/play";
 import { useApp, type App, type Tip } from "../shell/app";
 import { Drawing, type Size } from "../shell/drawing";
@@ -43,18 +44,16 @@ export function Timeline() {
           <button
             type="button"
             class="small"
-            aria-label="Save the timeline as PNG"
+            aria-label="Save the timeline as SVG"
             onClick={() => {
               const track = document.querySelector<HTMLElement>(".track");
-              if (track)
-                void savePicture(
-                  `${bundle.manifest.run.name}-timeline`,
-                  track,
-                  app.palette.value.ground,
-                );
+              const { ground, ink } = app.palette.value;
+              const { name } = bundle.manifest.run;
+              const title = "Accuracy and loss over training, and onsets";
+              if (track) saveSvg(`${name}-timeline`, track, { title, below: name, ground, ink });
             }}
           >
-            PNG
+            SVG
           </button>
           <button
             type="button"

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from PIL import Image
 
-from ontogeny.errors import RunError
+from ontogeny.errors import InputError, RunError
 from ontogeny.page import serve
 from records import make_record, make_run
 
@@ -162,3 +162,16 @@ def test_another_run_is_served_beside(run, tmp_path):
             answer, data = ask(path)
             assert answer.status == 200 and len(data) == said["blobs"]["base"]["bytes"]
         assert ask("/data/beside/none")[0].status == 404
+
+
+def test_a_question_that_has_no_answer_is_refused_in_plain_words(run, monkeypatch):
+    words = "expected a step from 0 to 9, which were trained, got 99"
+
+    class Strict(Network):
+        def activation_map(self, step, unit, exemplar):
+            raise InputError(words)
+
+    monkeypatch.setattr(serve.Live, "network", Strict())
+    with served(run) as ask:
+        answer, text = ask("/ask/map?step=99&unit=conv1:0&exemplar=4")
+        assert (answer.status, text.decode()) == (400, f"{words}\n")

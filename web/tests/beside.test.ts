@@ -23,7 +23,9 @@ describe("twins", () => {
     expect(partedAt(twin, first)).toBe(40);
   });
   it("of one parent part where the earlier one left it", () => {
-    const [a, b] = [60, 20].map((step) => run({ name: `${step}`, parent: { name: "first", step } }));
+    const [a, b] = [60, 20].map((step) =>
+      run({ name: `${step}`, parent: { name: "first", step } }),
+    );
     expect(partedAt(a!, b!)).toBe(20);
   });
   it("are not runs of another seed", () => {

@@ -22,19 +22,36 @@ function withSplits(sides: number[][]): Bundle {
 
 describe("the token tree", () => {
   it("is built from its splits, in whatever order they come", () => {
-    const tree = treeOf(withSplits([[0, 1, -1, 0], [1, -1, -1, 1], [1, 0, 0, -1]]), 0);
+    const tree = treeOf(
+      withSplits([
+        [0, 1, -1, 0],
+        [1, -1, -1, 1],
+        [1, 0, 0, -1],
+      ]),
+      0,
+    );
     expect(tree?.split).toBe(1);
-    expect(tree?.sides?.map((side) => side.tokens)).toEqual([[0, 3], [1, 2]]);
+    expect(tree?.sides?.map((side) => side.tokens)).toEqual([
+      [0, 3],
+      [1, 2],
+    ]);
     expect(tree && leaves(tree)).toEqual([0, 3, 1, 2]);
   });
   it("stays whole where nothing splits it", () => {
-    expect(treeOf(withSplits([[NaN, NaN]]), 0)).toEqual({ tokens: [0, 1], split: null, sides: null });
+    expect(treeOf(withSplits([[NaN, NaN]]), 0)).toEqual({
+      tokens: [0, 1],
+      split: null,
+      sides: null,
+    });
   });
 });
 
 describe("lives of exemplars", () => {
   const life = (exemplar: number, keptBy: number, forgotten: number): Life => ({
-    exemplar, token: exemplar % 2, keptBy, forgotten,
+    exemplar,
+    token: exemplar % 2,
+    keptBy,
+    forgotten,
   });
   const lives = [life(0, 5, 0), life(1, 90, 3), life(2, Infinity, 7), life(3, 40, 1)];
   it("are sorted by when they were kept, and how often lost", () => {
@@ -62,7 +79,16 @@ describe("a walk with the arrows", () => {
     { name: "conv1", kind: "conv", first: 0, count: 3 },
     { name: "logits", kind: "logits", first: 3, count: 2 },
   ]);
-  const placed = layout([[2, 0, 1], [3, 4]], [], units, 3, { width: 800, height: 400 });
+  const placed = layout(
+    [
+      [2, 0, 1],
+      [3, 4],
+    ],
+    [],
+    units,
+    3,
+    { width: 800, height: 400 },
+  );
   it("goes along a column and to the next", () => {
     expect(walk(placed, null, "ArrowRight")?.unit).toBe(2);
     expect(walk(placed, 2, "ArrowDown")?.unit).toBe(0);
@@ -108,7 +134,16 @@ describe("what the server is asked", () => {
     expect(mapPath(3, "conv1:2&x=1", 9)).toBe("ask/map?step=3&unit=conv1%3A2%26x%3D1&exemplar=9");
   });
   it("is a map of numbers or a sentence", () => {
-    expect(mapEnds(readMap({ values: [[1, 2], [0, 5]] }))).toEqual([0, 5]);
+    expect(
+      mapEnds(
+        readMap({
+          values: [
+            [1, 2],
+            [0, 5],
+          ],
+        }),
+      ),
+    ).toEqual([0, 5]);
     for (const bad of [null, {}, { values: [] }, { values: [["x"]] }]) {
       expect(() => readMap(bad)).toThrow(/map of numbers/);
     }

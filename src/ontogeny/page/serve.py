@@ -82,6 +82,8 @@ class Live:
                 return JSONResponse({"values": values.tolist()})
             if what == "preferred":
                 return _picture(self.network.preferred_image(step, unit))
+        except OntogenyError as error:
+            return _refusal(HTTPStatus.BAD_REQUEST, str(error))
         except (KeyError, ValueError) as error:
             return _refusal(HTTPStatus.BAD_REQUEST, f"give step, unit and exemplar: {error!r}")
         return _refusal(HTTPStatus.NOT_FOUND, "ask for map or preferred")

@@ -98,7 +98,7 @@ function interaction(app: App, measure: Measure, layer: number) {
       measure.isLog ? Math.min(...known) : Math.min(0, ...known),
       Math.max(...known, 1e-9),
     ];
-    const [left, right, top, bottom] = [34, size.width - 6, 4, size.height - 6];
+    const [left, right, top, bottom] = [42, size.width - 6, 4, size.height - 6];
     return {
       steps,
       axis: axis(steps, left, right),
@@ -140,7 +140,7 @@ function interaction(app: App, measure: Measure, layer: number) {
       drawEnds(pen, chart, app.palette.value);
     },
     over: (pen: CanvasRenderingContext2D, { width, height }: Size) => {
-      const x = axis(app.store.steps, 34, width - 6).x(
+      const x = axis(app.store.steps, 42, width - 6).x(
         stepAt(app.store.position.value, app.store.steps),
       );
       pen.fillStyle = app.palette.value.ink;

@@ -123,7 +123,10 @@ def _view(options: argparse.Namespace) -> dict[str, Any]:
     def ready(url: str) -> None:
         print(f"ontogeny: {run.path.name} at {url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
 
-    _page_module("serve").view(run, host=options.host, port=options.port, ready=ready)
+    beside = None if options.beside is None else ontogeny.RunFolder.open(options.beside)
+    _page_module("serve").view(
+        run, beside=beside, host=options.host, port=options.port, ready=ready
+    )
     return _summary(run)
 
 
@@ -207,7 +210,12 @@ def _reported(run: Any, options: argparse.Namespace) -> str:
 def _exported(run: Any, options: argparse.Namespace, out: str | None = None) -> str:
     path = run.path / "page.html" if out is None else out
     with _Bar(options, "page"):
-        return str(_page_module("export").export(run, path))
+        return str(_page_module("export").export(run, path, beside=_beside(options)))
+
+
+def _beside(options: argparse.Namespace) -> str | None:
+    """Return the other run that the page compares with, if one was named."""
+    return getattr(options, "beside", None)
 
 
 # What the user sees ---------------------------------------------------------------------------
@@ -328,9 +336,11 @@ def _parser() -> argparse.ArgumentParser:
     report = command("report", _report, "write a run's report.html, or what several share", folder)
     report.add_argument("others", nargs="*", metavar="RUN", help="more runs, to be compared")
     report.add_argument("--out", metavar="HTML", help="the file on several runs (runs.html beside)")
+    view = command("view", _view, "serve a run's page, live while it trains", folder)
     export = command("export", _export, "write a run's page as one file", folder)
     export.add_argument("out", metavar="OUT.html", help="the file")
-    view = command("view", _view, "serve a run's page, live while it trains", folder)
+    for paged in (export, view):
+        paged.add_argument("--beside", metavar="OTHER", help="a run or twin to compare with")
     view.add_argument("--port", type=int, default=8765, metavar="P", help="port (8765); 0: any")
     view.add_argument("--host", default="127.0.0.1", metavar="H", help="address (127.0.0.1)")
     fork = command("fork", _fork, "train a twin that shares a run's history up to a step", folder)

@@ -221,3 +221,4 @@ def test_snapshots_without_a_record_say_what_to_do(measured, tmp_path):
     assert why["the record"] == (
         f"{count} snapshots are there, not yet observed: run `ontogeny observe bare`"
     )
+    assert why["observations"] == "none were harvested yet: run `ontogeny report bare`"

@@ -35,6 +35,7 @@ describe("the token tree", () => {
       [0, 3],
       [1, 2],
     ]);
+    expect(tree?.sides?.map((side) => side.split)).toEqual([2, 0]);
     expect(tree && leaves(tree)).toEqual([0, 3, 1, 2]);
   });
   it("stays whole where nothing splits it", () => {

@@ -295,7 +295,12 @@ class _Packing:
         try:
             return [one.entry() for one in observations.read(self.sources.run.path)]
         except OntogenyError as error:
-            self.sources.missing["observations"] = str(error)
+            path = self.sources.run.path
+            self.sources.missing["observations"] = (
+                str(error)
+                if (path / "observations.json").exists()
+                else f"none were harvested yet: run `ontogeny report {path.name}`"
+            )
             return []
 
     def _run(self) -> dict[str, Any]:

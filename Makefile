@@ -85,7 +85,7 @@ $(VENV)/.peers: $(VENV)/.dev
 $(CORE)/.core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(CORE)
 	$(CORE)/bin/python -m pip install $(PIP_ARGS) --upgrade "pip>=25.1"
-	$(CORE)/bin/python -m pip install $(PIP_ARGS) --editable ".[plot]"
+	$(CORE)/bin/python -m pip install $(PIP_ARGS) --editable ".[plot,table]"
 	$(CORE)/bin/python -m pip install $(PIP_ARGS) --group test
 	touch $@
 

@@ -4,6 +4,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from pyarrow import parquet
 
 from graph_records import edge_index, quiet_record, without_nulls
 from ontogeny.errors import InputError
@@ -85,7 +86,6 @@ def test_networkx_and_graphml_have_the_same_edges(tmp_path):
 
 
 def test_parquet_tables_have_the_same_values(tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet")
     found = graph(quiet_record())
     nodes, edges = write_parquet(found, tmp_path / "tables")
     table = parquet.read_table(edges)

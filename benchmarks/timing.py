@@ -23,7 +23,7 @@ class Row:
 
     def to_dict(self) -> dict[str, object]:
         """Return the row as results.json holds it."""
-        return asdict(self)
+        return asdict(self) | {"met": bool(self.met)}  # numpy's bool is none of JSON's
 
 
 def seconds(act: Callable[[], object]) -> float:

@@ -106,6 +106,7 @@ class Visit:
     def rest(self, milliseconds: int = 500) -> None:
         """Wait until motion has ended and the address is written."""
         self.page.wait_for_load_state("networkidle")
+        self.page.wait_for_function("() => !document.querySelector('.waiting')")
         self.page.wait_for_timeout(milliseconds)
 
     def press(self, *keys: str) -> None:

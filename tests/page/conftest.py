@@ -1,6 +1,7 @@
 """A real run, small, and visitors to its page; made only for tests that ask for them."""
 
 from contextlib import contextmanager
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -28,7 +29,6 @@ def train_small(out, **how):
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
     """A real run with all that `ontogeny run` makes, only smaller."""
-    return RunFolder.open("/tmp/brw/small")
     out = tmp_path_factory.mktemp("browser") / "small"
     train_small(out)
     for measured in (measure_run, structure_run, detectors_run, graph_run):
@@ -48,6 +48,8 @@ def chromium():
 @pytest.fixture(scope="session")
 def address(run):
     with served(run) as url:
+        with urlopen(f"{url}data/manifest.json", timeout=300) as answer:
+            assert answer.status == 200  # the bundle is made once, before any visitor waits for it
         yield url
 
 

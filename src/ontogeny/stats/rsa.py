@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int, Real, Shaped
 
 from ontogeny.errors import InputError
+from ontogeny.stats.modelfit import centred_ranks
 
 Comparison = Literal["spearman", "rho_a"]
 
@@ -103,20 +104,6 @@ def upper_triangle(
     return np.take(rdm.reshape(*rdm.shape[:-2], -1), flat, axis=-1)
 
 
-def _centred_ranks(values: np.ndarray) -> np.ndarray:
-    """Average ranks around 0; all NaN where a value is NaN."""
-    n = values.shape[-1]
-    ranks = np.full(values.shape, np.nan)
-    for row, out in zip(values.reshape(-1, n), ranks.reshape(-1, n), strict=True):
-        order = row.argsort()
-        ascending = row[order]
-        if n and np.isfinite(ascending[-1]):  # NaN sorts last
-            starts = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))
-            size = np.diff(starts, append=n)
-            out[order] = np.repeat(starts + (size - n) / 2, size)
-    return ranks
-
-
 def _scale(ranks: np.ndarray, comparison: Comparison) -> np.ndarray:
     """Divide centred ranks so that an inner product is the correlation asked for."""
     n = ranks.shape[-1]
@@ -154,8 +141,8 @@ def rank_correlation(
     """
     if rdms.shape[-1] < 3:
         return np.full((*rdms.shape[:-1], len(models)), np.nan)
-    left = _scale(_centred_ranks(rdms), comparison)
-    return left @ _scale(_centred_ranks(models), comparison).T
+    left = _scale(centred_ranks(rdms), comparison)
+    return left @ _scale(centred_ranks(models), comparison).T
 
 
 def partial_rank_correlation(
@@ -182,8 +169,8 @@ def partial_rank_correlation(
         Correlations. NaN where the controls explain the model or the distances entirely, and on
         NaN.
     """
-    control = _centred_ranks(controls).T
-    left, right = _centred_ranks(rdms), _centred_ranks(model)
+    control = centred_ranks(controls).T
+    left, right = centred_ranks(rdms), centred_ranks(model)
     sides = []
     if not np.isfinite(control).all() or rdms.shape[-1] < 3 + len(controls):
         return np.full(rdms.shape[:-1], np.nan)
@@ -222,13 +209,13 @@ def noise_ceiling(
     n_seeds = rdms.shape[-2]
     if n_seeds < 2:
         return np.full(rdms.shape[:-2], np.nan), np.full(rdms.shape[:-2], np.nan)
-    ranks = _centred_ranks(rdms)
+    ranks = centred_ranks(rdms)
     total = ranks.sum(axis=-2, keepdims=True)
     own = _scale(ranks, comparison)
     bounds = []
     for pooled in (total - ranks, np.broadcast_to(total, ranks.shape)):
         # averages are rounded so that ranks tied in exact arithmetic stay tied
-        again = _scale(_centred_ranks(np.round(pooled, 6)), comparison)
+        again = _scale(centred_ranks(np.round(pooled, 6)), comparison)
         bounds.append(np.asarray(np.einsum("...p,...p->...", own, again).mean(axis=-1)))
     return bounds[0], bounds[1]
 
@@ -270,8 +257,8 @@ def permutation_test(
     if not len(permutations):
         message = "expected at least one permutation, got none; draw 1,000 or more"
         raise InputError(message)
-    left = _scale(_centred_ranks(upper_triangle(rdms)), comparison)
-    right = _scale(_centred_ranks(upper_triangle(model)), comparison)
+    left = _scale(centred_ranks(upper_triangle(rdms)), comparison)
+    right = _scale(centred_ranks(upper_triangle(model)), comparison)
     n_items = model.shape[-1]
     one, other = np.triu_indices(n_items, k=1)
     square = np.zeros((n_items, n_items))

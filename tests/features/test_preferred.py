@@ -13,7 +13,7 @@ from ontogeny.features.responses import best_responses
 from ontogeny.model import prepare, vgg
 
 pytestmark = pytest.mark.torch
-QUICK = Recipe(steps=16, precision="float32")
+QUICK = Recipe(steps=16)
 UNITS = ["conv1:0", "conv3:2", "conv4:1", "fc1:4", "logits:1"]
 
 
@@ -176,7 +176,7 @@ def test_pictures_do_not_depend_on_what_else_is_drawn():
     model, images = network(), exemplars()
     together = preferred_images(model, images, recipe=QUICK)
     alone = preferred_images(model, images, ["conv3:2"], recipe=QUICK)
-    small = preferred_images(model, images, recipe=Recipe(steps=16, precision="float32", batch=3))
+    small = preferred_images(model, images, recipe=Recipe(steps=16, batch=3))
     picture = cut(alone, "conv3:2").astype(int)
     for other in (together, small):  # sums over other batches round otherwise
         assert abs(cut(other, "conv3:2").astype(int) - picture).max() <= 2

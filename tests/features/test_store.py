@@ -12,9 +12,7 @@ from ontogeny.features.store import Choice, film_steps, picture_run
 from records import make_record
 
 pytestmark = pytest.mark.torch
-QUICK = Choice(
-    recipe=Recipe(steps=2, warm_steps=1, precision="float32"), frames=2, filmed=8
-)  # fmt: skip
+QUICK = Choice(recipe=Recipe(steps=2, warm_steps=1), frames=2, filmed=8)
 
 
 @pytest.fixture(scope="module")

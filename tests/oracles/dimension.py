@@ -35,6 +35,18 @@ def naive_two_nn(patterns):
     return (len(patterns) - 1) / total
 
 
+def naive_distinct(patterns):
+    """Leave out what lies within 32 units of rounding of the longest pattern from a kept one."""
+    wide = patterns.astype(np.float64)
+    longest = max(np.sqrt(np.mean(pattern**2)) for pattern in wide)
+    same = 32 * np.finfo(patterns.dtype).eps * longest
+    kept = []
+    for pattern in wide:
+        if all(np.sqrt(np.mean((pattern - other) ** 2)) > same for other in kept):
+            kept.append(pattern)
+    return np.array(kept)
+
+
 def naive_gride_log_likelihood(patterns, k, d):
     """Log-likelihood of Denti 2022 at d, with N - 1 in place of N for ln d."""
     total = -np.log(d)

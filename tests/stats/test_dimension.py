@@ -115,6 +115,26 @@ def test_identical_exemplars_count_once() -> None:
     assert dimension.distinct_patterns(x, merge=1e-3).sum() == 39
 
 
+@pytest.mark.parametrize("shift", [0, 3, -40])
+@pytest.mark.parametrize("repeated", [3, 60])
+def test_exemplars_that_differ_by_rounding_count_once(repeated: int, shift: float) -> None:
+    """A network gives the same exemplar in another batch an activation some last bits away."""
+    once = (cube(12, 60, 4) + shift).astype(np.float32)
+    noise = np.random.default_rng(13).integers(-3, 4, (repeated, 30)).astype(np.float32)
+    again = once[:repeated] + noise * np.spacing(np.abs(once[:repeated]))
+    x = np.concatenate([once, again])
+    assert dimension.distinct_patterns(x).tolist() == [True] * 60 + [False] * repeated
+    assert_allclose(dimension.two_nn(x), dimension.two_nn(once), rtol=1e-10)
+    assert_allclose(
+        dimension.two_nn(x), oracles.naive_two_nn(oracles.naive_distinct(x)), rtol=1e-10
+    )
+    assert len(oracles.naive_distinct(x.astype(np.float64))) == 60 + repeated  # doubles are apart
+
+
+def test_whole_numbers_have_no_rounding() -> None:
+    assert dimension.rounding(np.array([[10**9, 10**9], [10**9, 10**9 + 1]])) == 0
+
+
 def test_distances_survive_rounding_of_inner_products() -> None:
     x = patterns_of(11, 12, 3)
     x[1] = x[0] + 1e-9

@@ -20,6 +20,9 @@ from ontogeny.stats.rdm import squared_euclidean_rdm
 
 MIN_DISTINCT = 10
 """Fewest distinct patterns from which a neighbour-based dimension is given."""
+ROUNDING = 32
+"""Patterns no further apart than this many units of rounding are the same: a network gives an
+exemplar shown twice, in other batches, activations that differ by a few of them."""
 _SAFE = (1e-12, 1e12)
 """Largest deviations whose squares single precision holds with room for smaller ones."""
 
@@ -94,13 +97,15 @@ def distinct_patterns(
 ) -> Bool[np.ndarray, " exemplar"]:
     """Mark the exemplars that do not repeat an earlier one.
 
+    Two exemplars are the same if their distance is within :func:`rounding` of 0.
+
     Parameters
     ----------
     patterns
         Responses.
     merge
-        Exemplars closer than this share of the median distance between exemplars count as one;
-        0: only identical ones.
+        Exemplars closer than this share of the median distance between exemplars count as one
+        too; 0: only those that are the same.
 
     Returns
     -------
@@ -110,13 +115,35 @@ def distinct_patterns(
     # rounding reaches about 1e-14 of the patterns' own square length: candidates, then exact
     length = np.max(np.einsum("eu,eu->e", *[patterns - patterns.mean(axis=0)] * 2))
     radius = merge * np.sqrt(np.median(square[np.triu_indices(len(square), k=1)]))
-    close = square <= max(radius**2, 1e-12 * length / patterns.shape[1])
+    radius = max(radius, rounding(patterns))
+    close = square <= radius**2 + 1e-12 * length / patterns.shape[1]
     keep = np.ones(len(patterns), dtype=bool)
     for late, early in np.argwhere(np.tril(close, k=-1)):
         if keep[early] and keep[late]:
             gap = np.mean((patterns[late].astype(np.float64) - patterns[early]) ** 2)
             keep[late] = gap > radius**2
     return keep
+
+
+def rounding(patterns: Real[np.ndarray, "exemplar unit"]) -> float:
+    """Distance per root unit below which two patterns cannot be kept apart.
+
+    32 e L, with e the unit of rounding of the patterns' type (2^-23 in single precision; 0 for
+    whole numbers) and L the largest root mean square over units of any pattern.
+
+    Parameters
+    ----------
+    patterns
+        Responses, not centred: rounding grows with the values.
+
+    Returns
+    -------
+        The distance, in the patterns' unit.
+    """
+    if patterns.dtype.kind != "f" or not patterns.size:
+        return 0.0
+    longest = np.einsum("eu,eu->e", patterns, patterns, dtype=np.float64).max()
+    return ROUNDING * float(np.finfo(patterns.dtype).eps) * np.sqrt(longest / patterns.shape[1])
 
 
 def neighbour_distances(
@@ -247,7 +274,7 @@ def _among_distinct(
     x: np.ndarray, found: np.ndarray, group: np.ndarray | None, merge: float
 ) -> np.ndarray:
     """Neighbour distances without repeated patterns; no row at all where too few are left."""
-    if merge > 0 or np.any(found[:, 0] == 0):
+    if merge > 0 or np.any(found[:, 0] <= rounding(x)):
         keep = distinct_patterns(x, merge=merge)
         own = None if group is None else group[keep]
         found = neighbour_distances(x[keep], found.shape[1], group=own)
@@ -291,7 +318,7 @@ def two_nn(
     scikit-dimension's default instead discards the 10 % largest ratios and fits a line to their
     empirical distribution; its ``method="mle"`` with ``discard_fraction=0`` is this estimate.
     Boundaries bias it downwards in high dimension (16 for 20 at 1,500 points). Near-duplicates
-    ruin it (0.2 for 20): tell them by `group`, `merge` them, or look at larger scales with
+    ruin it (0.2 for 20): name them by `group`, `merge` them, or look at larger scales with
     :func:`gride`.
 
     Parameters
@@ -301,8 +328,8 @@ def two_nn(
     group
         Exemplars of the same group are not neighbours of each other.
     merge
-        Exemplars closer than this share of the median distance count as one; identical ones
-        always do.
+        Exemplars closer than this share of the median distance count as one; those within
+        :func:`rounding` of each other always do.
 
     Returns
     -------

@@ -102,6 +102,12 @@ def test_a_constant_learning_rate_is_constant():
 
 
 def test_flips_are_the_tasks_unless_said_otherwise():
-    assert Config().settled(mirrors=True).flips is True
-    assert Config().settled(mirrors=False).flips is False
-    assert Config(flips=False).settled(mirrors=True).flips is False
+    assert Config().settled(mirrors=True, n_train=9).flips is True
+    assert Config().settled(mirrors=False, n_train=9).flips is False
+    assert Config(flips=False).settled(mirrors=True, n_train=9).flips is False
+
+
+def test_a_batch_is_fifty_or_all_there_are_unless_said_otherwise():
+    assert Config().settled(mirrors=True, n_train=2500).batch == 50
+    assert Config().settled(mirrors=True, n_train=18).batch == 18
+    assert Config(batch=30).settled(mirrors=True, n_train=18).batch == 30  # refused by `train`

@@ -646,3 +646,16 @@ def test_photographs_are_mirrored_unless_said_otherwise_and_the_run_says_so(tmp_
         train(task, config=Config(steps=1, batch=4, flips=False), out=run.path, resume=True)
     drawn = train(make_task(), make_network(), config, out=tmp_path / "drawn")
     assert drawn.config.flips is False
+
+
+def test_a_small_task_is_trained_in_batches_of_all_it_has_and_the_run_says_so(tmp_path):
+    task = make_task().draw(density=5)
+    with pytest.warns(UserWarning, match="The batch is 15, not 50, because there are no more"):
+        run = train(task, make_network(), Config(steps=1), out=tmp_path / "run")
+    assert run.config.batch == 15
+    assert run.description["warnings"] == [
+        "The batch is 15, not 50, because there are no more training exemplars."
+    ]
+    assert train(task, config=Config(steps=1), out=run.path, resume=True).state == "complete"
+    with pytest.raises(InputError, match="batch of at most the 15 training exemplars, got 16: ask"):
+        train(task, make_network(), Config(steps=1, batch=16), out=tmp_path / "other")

@@ -397,7 +397,9 @@ def _training_options() -> argparse.ArgumentParser:
     option("steps", "optimiser updates", type=int, metavar="N")
     option("snapshots", "a count, every:N, or steps as 0,5,10", type=_snapshots, metavar="N")
     option("seed", "of weights, order of exemplars, splits and faces", type=int, metavar="S")
-    option("batch", "exemplars per step", type=int, metavar="N")
+    option(
+        "batch", "exemplars per step; None: 50, or all if there are fewer", type=int, metavar="N"
+    )
     option("optimiser", "how weights are updated", choices=("adamw", "sgd"))
     option("learning_rate", "size of an update", type=float, metavar="R")
     option("learning_rate_schedule", "its course", choices=("constant", "cosine"))

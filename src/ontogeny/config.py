@@ -24,6 +24,9 @@ _CHOICES = {
     "learning_rate_schedule": get_args(RateSchedule),
     "precision": get_args(Precision),
 }
+BATCH = 50
+"""Exemplars per step, where there are so many and no other number is asked for."""
+_SETTLED_LATER = {"threads", "batch"}
 _LOWEST = {
     "steps": 1, "batch": 1, "seed": 0, "warmup_steps": 0, "checkpoint_every": 1, "rungs": 0,
     "threads": 1,
@@ -42,8 +45,8 @@ class Config:
 
     steps: int = 1200
     """Optimiser updates."""
-    batch: int = 50
-    """Exemplars per step."""
+    batch: int | None = None
+    """Exemplars per step; None: 50, or all training exemplars where there are fewer."""
     seed: int = 0
     """Of the order of exemplars, of flips, of dropout, and of the network if none is given."""
     optimiser: Optimiser = "adamw"
@@ -99,9 +102,19 @@ class Config:
         """Return the entries as JSON can hold them."""
         return asdict(self)
 
-    def settled(self, *, mirrors: bool) -> Self:
-        """Return the config with what depends on the task put in."""
-        return self if self.flips is not None else replace(self, flips=mirrors)
+    def settled(self, *, mirrors: bool, n_train: int) -> Self:
+        """Return the config with what depends on the task put in.
+
+        Parameters
+        ----------
+        mirrors
+            Whether a mirrored exemplar is one of its token still.
+        n_train
+            How many training exemplars there are.
+        """
+        flips = mirrors if self.flips is None else self.flips
+        batch = min(BATCH, n_train) if self.batch is None else self.batch
+        return replace(self, flips=flips, batch=batch)
 
     @property
     def snapshot_steps(self) -> tuple[int, ...]:
@@ -137,7 +150,7 @@ class Config:
         problems = []
         for name, lowest in _LOWEST.items():
             value = getattr(self, name)
-            if value is None and name == "threads":
+            if value is None and name in _SETTLED_LATER:
                 continue
             if isinstance(value, bool) or not isinstance(value, Integral) or value < lowest:
                 problems.append(f"{name} {value!r} (a whole number >= {lowest})")

@@ -10,23 +10,9 @@ from PIL import Image
 
 from ontogeny.errors import InputError
 from ontogeny.tasks.folder import check_size, read_folder, read_image, read_images, token_folders
+from photographs import folder_of, photograph
 
 RNG = np.random.default_rng(0)
-
-
-def photograph(path, size=(40, 30), mode="RGB", **options):
-    """Store noise of its own; size is (width, height)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = RNG.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    Image.fromarray(pixels).convert(mode).save(path, **options)
-    return path
-
-
-def folder_of(root, tokens=("ash", "elm"), n=6, suffix="png", **options):
-    for token in tokens:
-        for i in range(n):
-            photograph(root / token / f"{i}.{suffix}", **options)
-    return root
 
 
 def flat(path, mode, value, size=(9, 7), **options):
@@ -368,10 +354,10 @@ def test_an_empty_token_is_told(tmp_path):
 
 
 def test_folders_within_tokens_are_told(tmp_path):
-    folder_of(tmp_path / "train")
-    folder_of(tmp_path / "val")
+    folder_of(tmp_path / "trees")
+    folder_of(tmp_path / "shrubs")
     with pytest.raises(
-        InputError, match=r"only in .*train, got folders \(ash, elm\): name the fol"
+        InputError, match=r"only in .*shrubs, got folders \(ash, elm\): name the fol"
     ):
         read_folder(tmp_path)
 

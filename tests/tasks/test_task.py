@@ -65,7 +65,7 @@ def test_integers_are_widened():
     ("changes", "message"),
     [
         ({"images": IMAGES / 255}, r"uint8, got float64 \(give \(images \* 255\).round"),
-        ({"images": IMAGES.astype(int)}, r"uint8, got int64 \(round and cast"),
+        ({"images": IMAGES.astype(int)}, r"uint8, got int64 \(give images\.astype"),
         ({"images": IMAGES.transpose(0, 3, 1, 2)}, r"\[12, 3, 4, 5\] \(channels come last"),
         ({"images": np.zeros((12, 4, 5, 4), np.uint8)}, r"\(drop the transparency"),
         ({"images": IMAGES[:, :0]}, r"got \[12, 0, 5, 3\]"),

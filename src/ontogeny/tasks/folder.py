@@ -1,6 +1,6 @@
 """A folder with one sub-folder per token: a user's own photographs as a task.
 
-Imports numpy, Pillow, ontogeny.errors and, of this package, split and task only.
+Imports numpy, Pillow, ontogeny.errors and, of this package, names, split and task only.
 
 What becomes of a file, whatever its format, size and mode:
 
@@ -26,6 +26,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ontogeny.errors import InputError
+from ontogeny.tasks.names import natural, refuse_names, refuse_splits
 from ontogeny.tasks.split import select_tokens
 from ontogeny.tasks.task import Task
 
@@ -53,7 +54,8 @@ def read_folder(  # noqa: PLR0913 - load_task's own arguments
 ) -> Task:
     """Read a folder with one sub-folder per token.
 
-    Tokens and exemplars are in the order of their names; `Task.exemplars` holds `token/file`.
+    Tokens and exemplars are in the order of their names, 2 before 10; `Task.exemplars` holds
+    `token/file`.
     Exact duplicates (equal pixels at the task's size) never straddle splits.
 
     Parameters
@@ -87,6 +89,9 @@ def read_folder(  # noqa: PLR0913 - load_task's own arguments
         raise InputError(msg)
     found = {folder.name: folder for folder in token_folders(root)}
     chosen = select_tokens(list(found), tokens)
+    if tokens is None or isinstance(tokens, int):
+        refuse_splits(list(found), root)
+    refuse_names(chosen, root)
     files = {name: _image_files(found[name]) for name in chosen}
     images = read_images([file for name in chosen for file in files[name]], shape, fit, progress)
     task = Task.from_arrays(
@@ -119,9 +124,10 @@ def check_size(size: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def token_folders(root: Path) -> list[Path]:
-    """Return the sub-folders of a folder that is laid out one token a sub-folder, by name.
+    """Return the sub-folders of a folder that is laid out one token a sub-folder.
 
-    Files beside them that are no images (a licence, a README) are left alone.
+    They are in the order of their names, 2 before 10. Files beside them that are no images (a
+    licence, a README) are left alone.
 
     Raises
     ------
@@ -241,7 +247,7 @@ def _grey_to_rgb(image: np.ndarray) -> np.ndarray:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """Return what is in a folder, by name, without what is hidden.
+    """Return what is in a folder, by name (2 before 10), without what is hidden.
 
     Raises
     ------
@@ -249,7 +255,7 @@ def _entries(folder: Path) -> list[Path]:
         There is no such folder, or it cannot be listed.
     """
     try:
-        entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+        entries = sorted(folder.iterdir(), key=lambda entry: natural(entry.name))
     except OSError as error:
         msg = (
             f"expected a folder that can be read at {folder}, got '{error.strerror or error}': "

@@ -1,6 +1,6 @@
 """Which exemplars are trained on, which are shown to every snapshot, and which are neither.
 
-Imports numpy and ontogeny.errors only.
+Imports numpy, ontogeny.errors and, of this package, names only.
 
 The order of the draw is fixed, because sweeps over density depend on it:
 
@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ontogeny.errors import InputError
+from ontogeny.tasks.names import same_form
 
 SPLITS = ("train", "probe", "spare")
 TRAIN, PROBE, SPARE = range(3)
@@ -81,7 +82,9 @@ def select_tokens(known: Sequence[str], tokens: int | Sequence[str] | None) -> t
             msg = f"expected tokens of 2 to {len(known)}, got {tokens}: ask for a number of these"
             raise InputError(msg)
     else:
-        chosen = (tokens,) if isinstance(tokens, str) else tuple(tokens)
+        asked = (tokens,) if isinstance(tokens, str) else tuple(tokens)
+        by_form = {same_form(name): name for name in known}
+        chosen = tuple(n if n in known else by_form.get(same_form(n), n) for n in asked)
     unknown = [name for name in chosen if name not in known]
     if unknown or len(set(chosen)) < len(chosen):
         what = f"no token called {', '.join(unknown)}" if unknown else "a token named twice"

@@ -1,6 +1,6 @@
 """The task: images, what each of them is, and how they are divided. One immutable container.
 
-Imports numpy, ontogeny.errors and, of this package, split and npz only.
+Imports numpy, ontogeny.errors and, of this package, names, npz, pixels and split only.
 
 A task is stored as one .npz that needs no pickle, so that opening a stranger's task runs no code.
 """
@@ -17,7 +17,9 @@ from typing import Any, Self
 import numpy as np
 
 from ontogeny.errors import InputError
+from ontogeny.tasks.names import name_problems, natural
 from ontogeny.tasks.npz import read_arrays, write_arrays
+from ontogeny.tasks.pixels import image_problems
 from ontogeny.tasks.split import (
     PROBE,
     SPLITS,
@@ -90,7 +92,7 @@ class Task:
     exemplars: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        problems = _image_problems(np.asarray(self.images)) + _token_problems(self)
+        problems = image_problems(np.asarray(self.images)) + _token_problems(self)
         if not problems:
             problems = _split_problems(self) + _extra_problems(self)
         _refuse(problems)
@@ -190,7 +192,7 @@ class Task:
         tokens_of_exemplars
             [exemplar]: the name of each exemplar's token, or an integer.
         names
-            Names of the tokens, which integers index; None: the sorted values themselves.
+            Names of the tokens, which integers index; None: the values themselves, 2 before 10.
         groups
             [exemplar], integers or text: exemplars that must not straddle splits.
         factors
@@ -213,7 +215,7 @@ class Task:
         """
         images = np.asarray(images)
         images = images[..., None] if images.ndim == 3 else images
-        _refuse(_image_problems(images))
+        _refuse(image_problems(images))
         token, known = _indexed(np.asarray(tokens_of_exemplars), names)
         columns = {key: np.asarray(values) for key, values in (factors or {}).items()}
         given = None if groups is None else np.asarray(groups)
@@ -361,8 +363,11 @@ def _indexed(values: np.ndarray, names: Sequence[str] | None) -> tuple[np.ndarra
         )
         raise InputError(msg)
     found, index = np.unique(values, return_inverse=True)
+    if values.dtype.kind == "U":
+        _refuse_unnamed(values)
     if names is None:
-        return index, tuple(str(value) for value in found)
+        order = sorted(range(len(found)), key=lambda k: natural(str(found[k])))
+        return np.argsort(order)[index], tuple(str(found[k]) for k in order)
     if values.dtype.kind == "U":
         known = list(names)
         unknown = [str(value) for value in found if value not in known]
@@ -380,6 +385,16 @@ def _indexed(values: np.ndarray, names: Sequence[str] | None) -> tuple[np.ndarra
         )
         raise InputError(msg)
     return values.astype(np.int64), tuple(names)
+
+
+def _refuse_unnamed(values: np.ndarray) -> None:
+    unnamed = np.flatnonzero([not str(value).strip() for value in values])
+    if len(unnamed):
+        msg = (
+            f"expected a token for every exemplar, got {len(unnamed)} of {len(values)} with an "
+            f"empty name (exemplar {unnamed[0]} is the first): name these or leave them out"
+        )
+        raise InputError(msg)
 
 
 def _kept(
@@ -415,26 +430,6 @@ def _refuse(problems: list[str]) -> None:
         raise InputError(msg)
 
 
-def _image_problems(images: np.ndarray) -> list[str]:
-    problems = []
-    if images.dtype != np.uint8:
-        hint = "round and cast them, np.asarray(images, dtype=np.uint8)"
-        if images.dtype.kind == "f":
-            hint = "give (images * 255).round().astype(np.uint8) if they lie in [0, 1]"
-        problems.append(f"images: expected uint8, got {images.dtype} ({hint})")
-    if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
-        hint = ""
-        if images.ndim == 4 and images.shape[1] in (1, 3):
-            hint = " (channels come last: images.transpose(0, 2, 3, 1))"
-        elif images.ndim == 4 and images.shape[-1] == 4:
-            hint = " (drop the transparency: images[..., :3])"
-        shape = list(images.shape)
-        problems.append(
-            f"images: expected [exemplar, y, x, channel] with 1 or 3 channels, got {shape}{hint}"
-        )
-    return problems
-
-
 def _token_problems(task: Task) -> list[str]:
     problems = []
     n = len(task.images) if np.ndim(task.images) else 0
@@ -449,7 +444,7 @@ def _token_problems(task: Task) -> list[str]:
         problems.append(
             f"tokens: expected two or more different names, got {', '.join(task.tokens) or 'none'}"
         )
-    return problems
+    return problems + name_problems(task.tokens)
 
 
 def _split_problems(task: Task) -> list[str]:

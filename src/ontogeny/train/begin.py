@@ -5,13 +5,14 @@ May import torch, config, model, tasks, errors and the run.
 
 import copy
 import os
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
-from ontogeny.config import Config
+from ontogeny.config import BATCH, Config
 from ontogeny.errors import InputError
 from ontogeny.model import parameters, prepare, vgg
 from ontogeny.run import TRAINING
@@ -77,11 +78,14 @@ def train(  # noqa: PLR0913 - what to learn, with what, how, where to, and who l
     if task is None:
         msg = f"expected a task, or a run to resume, got neither in {out}: give a task"
         raise InputError(msg)
-    config = (config or Config()).settled(mirrors=task.mirrors)
+    asked = config or Config()
+    config = asked.settled(mirrors=task.mirrors, n_train=len(task.train))
     network = vgg(task, seed=config.seed) if model is None else model
     _check(network, task, config)
+    notes = _notes(asked, config)
     with run.writing():
         _begin(run, task, network, config)
+        run.amend(warnings=notes)
         run.go_on(watchers, progress)
     return run
 
@@ -92,7 +96,7 @@ def _expect(run: Run, task: Task | None, model: nn.Module | None, config: Config
     if task is not None and task.hash != description["task"]["hash"]:
         problems.append(f"another task ({task.name}, {task.hash[:12]})")
     if config is not None:
-        asked = config.settled(mirrors=run.task.mirrors)
+        asked = config.settled(mirrors=run.task.mirrors, n_train=len(run.task.train))
         new, old = asked.to_json(), run.config.to_json()
         problems += [f"{k} {new[k]} (it has {old[k]})" for k in new if new[k] != old[k]]
     spec = getattr(model, "spec", None)
@@ -109,8 +113,11 @@ def _expect(run: Run, task: Task | None, model: nn.Module | None, config: Config
 def _check(network: nn.Module, task: Task, config: Config) -> None:
     """Refuse, before anything is written, a network that cannot learn this task."""
     n = len(task.train)
-    if config.batch > n:
-        msg = f"expected a batch of at most the {n} training exemplars, got {config.batch}"
+    if config.batch is None or config.batch > n:
+        msg = (
+            f"expected a batch of at most the {n} training exemplars, got {config.batch}: ask for "
+            "fewer, or leave it out"
+        )
         raise InputError(msg)
     if {p.dtype for p in network.parameters()} != {torch.float32}:
         msg = "expected a network of float32 weights, got others: convert it with .float()"
@@ -127,6 +134,19 @@ def _check(network: nn.Module, task: Task, config: Config) -> None:
     if got != [2, task.n_tokens]:
         msg = f"expected logits [exemplar, {task.n_tokens}] for two exemplars, got {got}"
         raise InputError(msg)
+
+
+def _notes(asked: Config, config: Config) -> list[str]:
+    """Return what the user must know of a run that begins, and say it once."""
+    notes = []
+    if asked.batch is None and config.batch != BATCH:
+        notes.append(
+            f"The batch is {config.batch}, not {BATCH}, because there are no more training "
+            "exemplars."
+        )
+    for note in notes:
+        warnings.warn(note, stacklevel=3)
+    return notes
 
 
 def _begin(run: Run, task: Task, network: nn.Module, config: Config) -> None:

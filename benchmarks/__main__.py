@@ -10,7 +10,17 @@ from pathlib import Path
 
 from benchmarks.timing import Row, missing
 
-PARTS = ("training", "observing", "running", "categories", "maps", "features", "graphs", "page")
+PARTS = (
+    "commandline",
+    "training",
+    "observing",
+    "running",
+    "categories",
+    "maps",
+    "features",
+    "graphs",
+    "page",
+)
 RESULTS = Path(__file__).parent / "results.json"
 
 

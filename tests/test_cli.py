@@ -40,7 +40,7 @@ def finished(pictures, tmp_path_factory):
 
 def command(*arguments, **how):
     return subprocess.run(
-        [sys.executable, "-m", "ontogeny.cli", *arguments],
+        [sys.executable, "-m", "ontogeny", *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -110,7 +110,7 @@ def test_a_run_stopped_by_a_signal_says_how_to_go_on_and_does(pictures, tmp_path
     out = tmp_path / "stopped"
     arguments = ["train", str(pictures), *SMALL, "--steps", "4000", "--out", str(out), "--quiet"]
     child = subprocess.Popen(
-        [sys.executable, "-m", "ontogeny.cli", *arguments], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "ontogeny", *arguments], stderr=subprocess.PIPE, text=True
     )
     wait_for(out / "snapshots" / "00000000.safetensors")
     os.kill(child.pid, signal.SIGTERM)
@@ -172,20 +172,3 @@ def test_one_token_is_refused(tmp_path, capsys):
     assert main(["run", str(tmp_path / "task"), "--out", str(tmp_path / "run"), "--quiet"]) == 2
     assert "two" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
-
-
-def test_help_teaches(capsys):
-    with pytest.raises(SystemExit) as leave:
-        main(["--help"])
-    assert leave.value.code == 0
-    said = capsys.readouterr().out
-    for word in ("run", "train", "observe", "measure", "report", "fork", "flowers", "--resume"):
-        assert word in said
-
-
-def test_help_of_a_command_shows_the_defaults(capsys):
-    with pytest.raises(SystemExit):
-        main(["run", "--help"])
-    said = " ".join(capsys.readouterr().out.split())
-    assert "optimiser updates (1200)" in said
-    assert "a count, every:N, or steps as 0,5,10 (60)" in said

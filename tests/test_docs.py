@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import ontogeny as ont
-from ontogeny import cli
+from ontogeny.cli.parser import parser
 from ontogeny.datasets import replace_dataset
 from ontogeny.measure import Chance, detectors_run, graph_run, measure_run, structure_run
 from ontogeny.measure.tuning import CHANCE as UNITS_CHANCE
@@ -157,7 +157,7 @@ def test_every_measure_is_written_down():
 
 def test_the_readme_names_the_commands_that_there_are():
     told = set(re.findall(r"^\| `ontogeny (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE))
-    [commands] = [set(a.choices) for a in cli._parser()._actions if a.choices]
+    [commands] = [set(a.choices) for a in parser()._actions if a.choices]
     assert told == commands
 
 

@@ -1,20 +1,18 @@
 """Watch a deep network grow up.
 
 Names are loaded when they are first used, so that records can be read, measured and drawn on a
-machine without torch.
+machine without torch, and the command line's help is there at once.
 """
 
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from types import ModuleType
 from typing import Any
-
-__version__ = version("ontogeny")
 
 _HOMES = {
     "Config": "ontogeny.train",
     "InputError": "ontogeny.errors",
+    "MissingExtraError": "ontogeny.errors",
     "Observer": "ontogeny.observe",
     "OntogenyError": "ontogeny.errors",
     "Recorder": "ontogeny.observe",
@@ -37,7 +35,7 @@ _HOMES = {
 _MODULES = {"measure", "plot"}
 _ACTS = {"observe", "page", "report", "train"}
 
-__all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["__version__", *_HOMES]  # noqa: F822 # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
@@ -50,13 +48,16 @@ def __getattr__(name: str) -> Any:
     ImportError
         If the name needs an extra that is not installed; the message says which.
     """
+    if name == "__version__":
+        return _version()
     if name not in _HOMES:
         msg = f"module 'ontogeny' has no attribute '{name}'"
         raise AttributeError(msg)
     try:
         home = import_module(_HOMES[name])
     except ModuleNotFoundError as error:
-        raise _missing_extra(name, error) from error
+        extras, what = import_module("ontogeny.extras"), f"ontogeny.{name}"
+        raise extras.missing_extra(what, error) from error
     value = home if name in _MODULES else getattr(home, name)
     globals()[name] = value
     return value
@@ -78,20 +79,7 @@ class _Package(ModuleType):
 sys.modules[__name__].__class__ = _Package
 
 
-def _missing_extra(name: str, error: ModuleNotFoundError) -> ImportError:
-    """Say which extra of the package brings the missing one."""
-    extras = {
-        "torch": "train",
-        "PIL": "train",
-        "pooch": "train",
-        "matplotlib": "plot",
-        "starlette": "page",
-        "uvicorn": "page",
-    }
-    package = (error.name or "").partition(".")[0]
-    if package not in extras:
-        return error
-    return ImportError(
-        f"ontogeny.{name} needs {package}, which is not installed: "
-        f'pip install "ontogeny[{extras[package]}]"'
-    )
+def _version() -> str:
+    """Read the version from the installed package, on first use: that takes a fifth of --help."""
+    globals()["__version__"] = found = import_module("importlib.metadata").version("ontogeny")
+    return found

@@ -1,16 +1,15 @@
 """Every choice of a training, in one place, with its default.
 
-May import `ontogeny.schedule` and `ontogeny.errors` only.
+May import `ontogeny.schedule` and `ontogeny.errors` only; no numpy: the help of the command line
+reads the defaults.
 """
 
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any, Literal, Self, get_args
-
-import numpy as np
 
 from ontogeny.errors import InputError
 from ontogeny.schedule import snapshot_steps
@@ -202,6 +201,6 @@ class Config:
 def _snapshots(chosen: int | str | Sequence[int]) -> int | str | tuple[int, ...]:
     if isinstance(chosen, str):
         return chosen
-    if isinstance(chosen, Sequence | np.ndarray):
+    if isinstance(chosen, Iterable):
         return tuple(int(step) for step in chosen)
     return operator.index(chosen)

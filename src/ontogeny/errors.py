@@ -19,3 +19,7 @@ class RunError(OntogenyError, RuntimeError):
 
 class DivergedError(RunError):
     """The loss became NaN or infinite; what was recorded until then is kept."""
+
+
+class MissingExtraError(OntogenyError, ImportError):
+    """An optional package is not installed; the message says how to install it."""

@@ -1,8 +1,11 @@
-"""At which steps a snapshot is taken. May import `ontogeny.errors` only."""
+"""At which steps a snapshot is taken.
+
+May import `ontogeny.errors` only, and numpy where a grid is made: the help of the command line
+reads the defaults of a training without it.
+"""
 
 from collections.abc import Sequence
-
-import numpy as np
+from numbers import Integral
 
 from ontogeny.errors import InputError
 
@@ -31,7 +34,7 @@ def snapshot_steps(steps: int, snapshots: int | str | Sequence[int] = 60) -> tup
         raise InputError(msg)
     if isinstance(snapshots, str):
         chosen = list(range(0, steps + 1, _interval(snapshots)))
-    elif isinstance(snapshots, int | np.integer):
+    elif isinstance(snapshots, int | Integral):
         chosen = _quasi_logarithmic(steps, int(snapshots))
     else:
         chosen = [int(step) for step in snapshots]
@@ -63,16 +66,13 @@ def _quasi_logarithmic(steps: int, count: int) -> list[int]:
         return [steps]
     if count >= steps:
         return list(range(1, steps + 1))
+    import numpy as np  # see the module's head
+
     points = count
     while True:
         grid = np.unique(np.rint(np.geomspace(1, steps, points)).astype(int))
-        if len(grid) >= count:
-            return _thin(grid, count)
+        extra = len(grid) - count
+        if extra >= 0:  # late inner members go where one more point gave more than one new step
+            drop = np.linspace(len(grid) // 2, len(grid) - 2, extra).astype(int) if extra else []
+            return [int(step) for step in np.delete(grid, drop)]
         points += 1
-
-
-def _thin(grid: np.ndarray, count: int) -> list[int]:
-    """Drop late inner members where adding one point gave more than one new step."""
-    extra = len(grid) - count
-    drop = np.linspace(len(grid) // 2, len(grid) - 2, extra).astype(int) if extra else []
-    return [int(step) for step in np.delete(grid, drop)]

@@ -275,6 +275,7 @@ def view(
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((host, port))
+            listener.listen()  # whoever opens the address at once waits, and is not refused
         except OSError as error:
             msg = f"expected a free address, got {host}:{port} ({error}): choose another --port"
             raise RunError(msg) from error

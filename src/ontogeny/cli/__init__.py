@@ -1,0 +1,50 @@
+"""The command line.
+
+The parser, the commands with their stages, and what the user sees are a module each. Only what the
+chosen command needs is imported, and only after its words have been read: help, mistakes and
+commands that need no network work, and are quick, without the packages that training needs.
+
+Exit codes: 0 done, 1 a fault of Ontogeny's own (with its traceback), 2 something the user can mend,
+130 stopped.
+"""
+
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from ontogeny.cli.parser import chosen, parser
+from ontogeny.errors import OntogenyError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parser(chosen(given)).parse_args(given)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        import_module("ontogeny.cli.commands").perform(options)
+    except OntogenyError as error:
+        print(f"ontogeny: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"ontogeny: stopped{_way_on(options.command)}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _interrupt(*_: Any) -> None:
+    """Let a polite kill end a run as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def _way_on(command: str) -> str:
+    """Say how a command that was stopped goes on."""
+    if command in {"run", "train"}:
+        return "; the same command with --resume goes on"
+    if command in {"observe", "measure", "pictures"}:
+        return "; the same command does what is missing"
+    return ""

@@ -1,0 +1,98 @@
+"""What the user sees: progress on standard error, the summary on standard output.
+
+May import tqdm, `ontogeny.record` where a run has one, and the standard library.
+"""
+
+import argparse
+import json
+from typing import Any, Self
+
+from tqdm import tqdm
+
+import ontogeny
+
+
+class Bar:
+    """One line of progress on standard error, with the time left; nothing when quiet."""
+
+    def __init__(self, options: argparse.Namespace, title: str, total: int | None = None) -> None:
+        self._bar = tqdm(total=total, desc=title, disable=options.quiet, leave=True, unit=" steps")
+        if total is None:
+            self._bar.bar_format = "{desc}: {postfix} [{elapsed}]"
+
+    def row(self, row: Any) -> None:
+        """Show a training step."""
+        self._bar.set_postfix(loss=f"{row.loss:.3f}", refresh=False)
+        self._bar.update(row.step - self._bar.n)
+
+    def to(self, what: str, done: int, total: int) -> None:
+        """Show that `done` of `total` are done."""
+        if self._bar.total != total:
+            self._bar.bar_format, self._bar.unit = None, f" {what}"
+            self._bar.reset(total)
+        self._bar.update(done - self._bar.n)
+
+    def say(self, words: str) -> None:
+        """Show what is being done."""
+        self._bar.set_postfix_str(words)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+
+def summary(run: Any) -> dict[str, Any]:
+    """Gather what the last lines and `--json` say of a run."""
+    description = run.description
+    gathered = {
+        "run": str(run.path),
+        "state": run.state,
+        "task": description["task"]["name"],
+        "tokens": list(description["task"]["tokens"]),
+        "parameters": description["parameters"],
+        "steps": description["config"]["steps"],
+        "snapshots": len(run.steps),
+        "chance": 1 / len(description["task"]["tokens"]),
+        "files": sorted(str(path) for path in run.path.iterdir() if not path.name.startswith(".")),
+    }
+    return gathered | probe_accuracy(run)
+
+
+def probe_accuracy(run: Any) -> dict[str, Any]:
+    """Read the accuracy on the probe off the record, if there is one already."""
+    path = run.path / "record.zarr"
+    if not path.exists():
+        return {"probe_accuracy": None}
+    with ontogeny.open_record(path) as record:
+        if record.sizes["step"] == 0:
+            return {"probe_accuracy": None}
+        last = record["accuracy"].sel(split="probe").isel(step=-1)
+        return {"probe_accuracy": float(last), "observed_steps": record.sizes["step"]}
+
+
+def tell(gathered: dict[str, Any], options: argparse.Namespace) -> None:
+    """Print the summary: one JSON object, or a few lines."""
+    if options.json:
+        print(json.dumps(gathered))
+    elif not options.quiet:
+        print("\n".join(_lines(gathered)))
+
+
+def _lines(gathered: dict[str, Any]) -> list[str]:
+    accuracy, chance = gathered["probe_accuracy"], gathered["chance"]
+    lines = [
+        f"{gathered['run']}: {gathered['task']}, {', '.join(gathered['tokens'])}",
+        f"  {gathered['parameters']:,} parameters, {gathered['steps']} steps, "
+        f"{gathered['snapshots']} snapshots, {gathered['seconds']:.0f} s",
+    ]
+    if accuracy is not None:
+        lines.append(f"  accuracy on the probe {accuracy:.1%}, chance {chance:.1%}")
+    if "forked_at" in gathered:
+        lines.append(f"  twin of {gathered['parent']} from step {gathered['forked_at']}")
+    if "report" in gathered:
+        lines.append(f"  look at {gathered['report']}")
+    if "page" in gathered:
+        lines.append(f"  play through {gathered['page']}")
+    return lines

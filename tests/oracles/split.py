@@ -20,7 +20,7 @@ def join_groups_twin(images, group):
 
 
 def draw_split_twin(token, names, group, density, probe, seed):
-    """Groups in the order of their first exemplar's key: into the probe, else train, else spare."""
+    """Groups in the order of their first exemplar's key: whole into the probe, then one by one."""
     import zlib
 
     key = {}
@@ -30,13 +30,16 @@ def draw_split_twin(token, names, group, density, probe, seed):
         key |= dict(zip(own, keys, strict=True))
     firsts = sorted({min(j for j in key if group[j] == group[i]) for i in key}, key=key.__getitem__)
     split = [2] * len(token)
-    for which, wanted in ((1, probe), (0, density)):
-        for first in firsts:
-            own = [i for i in range(len(token)) if group[i] == group[first]]
-            after = [i for i in range(len(token)) if split[i] == which or i in own]
-            full = [sum(token[i] == t for i in after) > wanted for t in range(len(names))]
-            touched = {token[i] for i in own}
-            if split[first] == 2 and not any(full[t] for t in touched):
-                for i in own:
-                    split[i] = which
+    for first in firsts:
+        own = [i for i in range(len(token)) if group[i] == group[first]]
+        after = [i for i in range(len(token)) if split[i] == 1 or i in own]
+        full = [sum(token[i] == t for i in after) > probe for t in range(len(names))]
+        if not any(full[token[i]] for i in own):
+            for i in own:
+                split[i] = 1
+    for first in firsts:
+        for i in range(len(token)):
+            trained = sum(split[j] == 0 and token[j] == token[i] for j in range(len(token)))
+            if group[i] == group[first] and split[i] == 2 and trained < density:
+                split[i] = 0
     return split

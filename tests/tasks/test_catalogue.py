@@ -8,9 +8,14 @@ import pytest
 from PIL import Image
 
 import ontogeny
+from ontogeny.cli.parser import TASK_HELP
 from ontogeny.errors import InputError
-from ontogeny.tasks import Task, catalogue, load_task
-from ontogeny.tasks.catalogue import data_homes, flowers, read_npz
+from ontogeny.tasks import Task, home, load_task
+from ontogeny.tasks import flowers as flowers_module
+from ontogeny.tasks.arrays import read_npz
+from ontogeny.tasks.catalogue import TASKS
+from ontogeny.tasks.flowers import flowers
+from ontogeny.tasks.home import data_homes
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (60, 9, 8, 3), dtype=np.uint8)
@@ -25,8 +30,8 @@ def no_data(monkeypatch, tmp_path):
         pytest.fail("the network was asked")
 
     monkeypatch.delenv("ONTOGENY_DATA", raising=False)
-    monkeypatch.setattr(catalogue.pooch, "os_cache", lambda name: str(tmp_path / "cache" / name))
-    monkeypatch.setattr(catalogue, "fetch", refuse)
+    monkeypatch.setattr(home.pooch, "os_cache", lambda name: str(tmp_path / "cache" / name))
+    monkeypatch.setattr(flowers_module, "fetch", refuse)
 
 
 def photographs(root, tokens=("daisy", "roses"), n=10):
@@ -97,11 +102,11 @@ def test_flowers_are_fetched_into_the_data_home(tmp_path, monkeypatch, named):
         progress("bytes", 1, 1)
         return photographs(into / archive.folder)
 
-    monkeypatch.setattr(catalogue, "fetch", fetch)
+    monkeypatch.setattr(flowers_module, "fetch", fetch)
     seen = []
     load_task("flowers", progress=lambda what, *_: seen.append(what))
     load_task("flowers")
-    assert asked == [(catalogue.FLOWERS, home)]
+    assert asked == [(flowers_module.FLOWERS, home)]
     assert seen == ["bytes"] + 20 * ["images"]
 
 
@@ -111,15 +116,15 @@ def test_the_home_folder_is_understood(monkeypatch):
 
 
 def test_the_archive_is_the_one_that_tensorflow_datasets_records():
-    assert catalogue.FLOWERS.url.endswith("/flower_photos.tgz")
-    assert catalogue.FLOWERS.sha256[:8] == "4c54ace7"
-    assert len(catalogue.FLOWERS.sha256) == 64
+    assert flowers_module.FLOWERS.url.endswith("/flower_photos.tgz")
+    assert flowers_module.FLOWERS.sha256[:8] == "4c54ace7"
+    assert len(flowers_module.FLOWERS.sha256) == 64
 
 
 @pytest.mark.parametrize("source", ["florwers", "no/such/folder", "photo.png"])
 def test_an_unknown_source_lists_what_there_is(source):
     with pytest.raises(
-        InputError, match=r"out of faces, flowers, a folder .* or an \.npz, got"
+        InputError, match=r"out of faces, flowers, apples, a folder .* or an \.npz, got"
     ) as e:
         load_task(source)
     assert repr(source) in str(e.value)
@@ -184,7 +189,8 @@ def test_images_of_an_npz_are_not_resized(tmp_path):
         ({"images": None}, "to hold images, one of token, tokens, labels, .* got token: rename"),
         ({"token": None}, "got images: rename or remove"),
         ({"labels": TOKEN}, "got images, labels, token"),
-        ({"group": TOKEN}, "got group, images, token"),
+        ({"gruop": TOKEN}, "got gruop, images, token"),
+        ({"group": TOKEN, "groups": TOKEN}, "got group, groups, images, token"),
         ({"images": IMAGES / 255}, r"uint8, got float64 \(give \(images \* 255\)"),
         ({"images": IMAGES[:50]}, "one entry for each of 50 images, got 60 in tokens_of_exem"),
         ({"groups": np.arange(3)}, "got 3 in groups"),
@@ -234,3 +240,7 @@ def test_the_package_offers_it():
     assert ontogeny.load_task is load_task
     assert ontogeny.Task is Task
     assert os.environ.get("ONTOGENY_DATA") is None
+
+
+def test_the_help_names_every_task():
+    assert all(name in TASK_HELP for name in TASKS)

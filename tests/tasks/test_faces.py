@@ -31,7 +31,7 @@ def test_task_is_laid_out_as_promised(task):
     assert task.tokens == ("ada", "bo", "cleo", "dov", "eli")
     assert task.parts == tuple(PARTS)
     assert task.name == "faces"
-    for name, n in zip(SPLITS, (200, 50, 50), strict=True):
+    for name, n in zip(SPLITS, (200, 50, 50, 0), strict=True):
         assert (task.split == SPLITS.index(name)).sum() == n
     assert task.density == dict.fromkeys(task.tokens, 40)
     assert_array_equal(task.group, np.arange(300))

@@ -41,6 +41,7 @@ def test_a_folder_becomes_a_task(tmp_path):
         "source": "folder",
         "path": str(root),
         "fit": "crop",
+        "mirrors": True,
         "size": [8, 8],
         "density": 5,
         "probe": 3,

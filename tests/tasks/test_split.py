@@ -66,7 +66,7 @@ def test_draw_split_equals_its_twin_or_says_why_not(rows, density, probe, seed):
     if enough:
         split = draw_split(token, NAMES, group, density=density, probe=probe, seed=seed)
         np.testing.assert_array_equal(split, expected)
-        assert all(len(set(split[group == g])) == 1 for g in set(group))
+        assert all(len(set(split[group == g]) - {SPARE}) <= 1 for g in set(group))
     else:
         with pytest.raises(InputError, match="expected"):
             draw_split(token, NAMES, group, density=density, probe=probe, seed=seed)
@@ -128,7 +128,7 @@ def test_large_groups_shrink_the_probe_only_when_it_was_not_given():
     groups = np.arange(120) // 6
     token, split = split_of(groups=groups)  # a fifth is 8, and one group of 6 or so fits
     assert 1 <= np.bincount(token[split == PROBE]).min() <= 8
-    with pytest.raises(InputError, match="because groups are never divided: ask for fewer"):
+    with pytest.raises(InputError, match="because groups are never divided: ask for another"):
         split_of(groups=groups, probe=5)
 
 

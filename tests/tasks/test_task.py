@@ -38,7 +38,7 @@ def test_properties():
     assert task.density == {"ash": 3, "beech": 3}
     assert task.train.tolist() == [0, 1, 2, 6, 7, 8]
     assert task.probe.tolist() == [3, 4, 9, 10]
-    assert SPLITS == ("train", "probe", "spare")
+    assert SPLITS == ("train", "probe", "spare", "holdout")
     assert repr(task) == "Task('trees': 2 tokens, 6 train, 4 probe, 2 spare, 4 x 5 x 3)"
 
 
@@ -74,9 +74,9 @@ def test_integers_are_widened():
         ({"tokens": ("ash",)}, "two or more different names, got ash"),
         ({"tokens": ("ash", "ash")}, "two or more different names, got ash, ash"),
         ({"token": np.repeat([0, 2], 6)}, "token: expected values from 0 to 1, got 0 to 2"),
-        ({"split": np.tile([0, 1, 3], 4)}, "split: expected values from 0 to 2, got 0 to 3"),
+        ({"split": np.tile([0, 1, 4], 4)}, "split: expected values from 0 to 3, got 0 to 4"),
         ({"split": np.repeat([0, 1], 6)}, "every token in train, got ash 6, beech 0; .* in probe"),
-        ({"group": np.zeros(12, int)}, "group: expected each within one split, got 2 that strad"),
+        ({"group": np.zeros(12, int)}, "group: expected each within one split, got 1 that strad"),
         (
             {"factors": {"hue": np.ones(3)}},
             r"factor hue: expected 12 numbers or texts, got f.*\[3\]",

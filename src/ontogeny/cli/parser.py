@@ -31,9 +31,9 @@ the record (an xarray data set), the measures, the pictures, report.html and pag
 """
 
 TASK_HELP = (
-    "the task to learn: faces (built in, the default), flowers (photographs, fetched once), a "
-    "folder with one sub-folder for each token, or an .npz file with the arrays images and token; "
-    "or the folder of a run to go on with"
+    "the task to learn: faces (built in, the default), flowers (photographs, fetched once), "
+    "apples (photographs on a turntable), a folder with one sub-folder for each token, or an .npz "
+    "file with the arrays images and token; or the folder of a run to go on with"
 )
 
 
@@ -145,6 +145,16 @@ def _task(command: argparse.ArgumentParser) -> None:
         "--fit", choices=("crop", "pad"),
         help="make photographs square by cropping or by padding them (default: crop)",
     )  # fmt: skip
+    group.add_argument(
+        "--group", metavar="REGEX",
+        help="keep exemplars whose file names match alike, such as the frames of one video, on "
+        "one side of the split between training and probe",
+    )  # fmt: skip
+    group.add_argument(
+        "--holdout", metavar="REGEX",
+        help="hold exemplars whose file names match out of training as a second probe, whose "
+        "accuracy is recorded (default: none, and for apples the second axis)",
+    )  # fmt: skip
 
 
 def _training(command: argparse.ArgumentParser) -> None:
@@ -209,7 +219,7 @@ _TRAINING: dict[str, tuple[str, dict[str, Any]]] = {
 
 TRAINING_OPTIONS = tuple(_TRAINING)
 """Names of `Config` that are options."""
-TASK_OPTIONS = ("density", "size", "tokens", "probe", "fit", "seed")
+TASK_OPTIONS = ("density", "size", "tokens", "probe", "fit", "seed", "group", "holdout")
 """Names of `load_task` that are options."""
 
 

@@ -1,6 +1,7 @@
 """A folder with one sub-folder per token: a user's own photographs as a task.
 
-Imports numpy, Pillow, ontogeny.errors and, of this package, names, split and task only.
+Imports numpy, Pillow, ontogeny.errors and, of this package, names, patterns, split and
+task only.
 
 What becomes of a file, whatever its format, size and mode:
 
@@ -27,6 +28,7 @@ from PIL import Image, ImageOps
 
 from ontogeny.errors import InputError
 from ontogeny.tasks.names import natural, refuse_names, refuse_splits
+from ontogeny.tasks.patterns import Patterns
 from ontogeny.tasks.split import select_tokens
 from ontogeny.tasks.task import Task
 
@@ -50,6 +52,8 @@ def read_folder(  # noqa: PLR0913 - load_task's own arguments
     size: int | tuple[int, int] = DEFAULT_SIZE,
     seed: int = 0,
     fit: Fit = "crop",
+    group: str | None = None,
+    holdout: str | None = None,
     progress: Progress | None = None,
 ) -> Task:
     """Read a folder with one sub-folder per token.
@@ -74,14 +78,18 @@ def read_folder(  # noqa: PLR0913 - load_task's own arguments
         Of the draw of the splits.
     fit
         "crop": largest centred part; "pad": the whole image on mid-grey.
+    group
+        Regular expression: exemplars whose file names match alike never straddle splits.
+    holdout
+        Regular expression: exemplars whose file names match are a second probe.
     progress
         Called with ("images", done, total).
 
     Raises
     ------
     InputError
-        The folder is not as expected, a file is no readable image, or a token has fewer
-        exemplars than asked.
+        The folder is not as expected, a pattern does not fit, a file is no readable image, or a
+        token has fewer exemplars than asked.
     """
     root, shape = Path(path), check_size(size)
     if fit not in get_args(Fit):
@@ -93,19 +101,25 @@ def read_folder(  # noqa: PLR0913 - load_task's own arguments
         refuse_splits(list(found), root)
     refuse_names(chosen, root)
     files = {name: _image_files(found[name]) for name in chosen}
+    token = np.repeat(np.arange(len(chosen)), [len(files[name]) for name in chosen])
+    names = tuple(f"{name}/{file.name}" for name in chosen for file in files[name])
+    patterns = Patterns(group, holdout)
+    groups, held = patterns.groups(names), patterns.held_out(names, token, chosen)
     images = read_images([file for name in chosen for file in files[name]], shape, fit, progress)
     task = Task.from_arrays(
         images,
-        np.repeat(np.arange(len(chosen)), [len(files[name]) for name in chosen]),
+        token,
         names=chosen,
+        groups=groups,
+        exemplars=names,
+        holdout=held,
         density=density,
         probe=probe,
         seed=seed,
         name=root.resolve().name,
     )
-    origin = {**task.origin, "source": "folder", "path": str(path), "fit": fit}
-    names = tuple(f"{name}/{file.name}" for name in chosen for file in files[name])
-    return replace(task, exemplars=names, origin=origin)
+    origin = {**task.origin, "source": "folder", "path": str(path), "fit": fit, "mirrors": True}
+    return replace(task, origin={**origin, **patterns.origin()})
 
 
 def check_size(size: int | tuple[int, int]) -> tuple[int, int]:

@@ -1,5 +1,7 @@
 """Which exemplars are trained on, which are shown to every snapshot, and which are neither.
 
+Some may be held out by the user as a second probe (*holdout*), before anything is drawn.
+
 Imports numpy, ontogeny.errors and, of this package, names only.
 
 The order of the draw is fixed, because sweeps over density depend on it:
@@ -8,10 +10,11 @@ The order of the draw is fixed, because sweeps over density depend on it:
 2. Every exemplar draws a key from a generator seeded by (seed, name of its token); groups stand in
    the order of the key of their first exemplar. So the order within a token does not depend on
    which other tokens were selected.
-3. The *probe* is filled first, `probe` exemplars per token, then *train* with `density` per token;
-   what is left is *spare*: held out and not shown. So the probe is the same for every density,
-   and a training set of lower density lies within that of a higher one (but for a group of
-   several exemplars that no longer fits at the lower one's end).
+3. The *probe* is filled first with whole groups, `probe` exemplars per token; then *train* with
+   the first `density` per token of the groups that are left; the rest is *spare*: held out and not
+   shown. So the probe is the same for every density, and a training set of lower density lies
+   within that of a higher one. A group that straddles train and spare does no harm.
+4. Exemplars that belong with one of the holdout and are not of it are spare.
 """
 
 import zlib
@@ -22,8 +25,8 @@ import numpy as np
 from ontogeny.errors import InputError
 from ontogeny.tasks.names import same_form
 
-SPLITS = ("train", "probe", "spare")
-TRAIN, PROBE, SPARE = range(3)
+SPLITS = ("train", "probe", "spare", "holdout")
+TRAIN, PROBE, SPARE, HOLDOUT = range(4)
 DEFAULT_PROBE = 100
 PROBE_SHARE = 5
 
@@ -99,7 +102,7 @@ def select_tokens(known: Sequence[str], tokens: int | Sequence[str] | None) -> t
     return chosen
 
 
-def draw_split(
+def draw_split(  # noqa: PLR0913 - all that a draw depends on
     token: np.ndarray,
     tokens: Sequence[str],
     group: np.ndarray,
@@ -107,8 +110,10 @@ def draw_split(
     density: int | None = None,
     probe: int | None = None,
     seed: int = 0,
+    holdout: np.ndarray | None = None,
+    untrained: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Divide exemplars into train, probe and spare, whole groups at a time.
+    """Divide exemplars into train, probe and spare; no group is both in train and in the probe.
 
     Parameters
     ----------
@@ -117,34 +122,44 @@ def draw_split(
     tokens
         Names of the tokens.
     group
-        int [exemplar]; a group never straddles splits.
+        int [exemplar]; a group never straddles train, probe and holdout.
     density
         Training exemplars per token; None: all that the probe leaves.
     probe
         Probe exemplars per token; None: 100, but at most a fifth of the smallest token, and
-        fewer where whole groups do not add up to that number.
+        fewer where whole groups do not add up to that number, or one whole group where none is
+        so small.
     seed
         Of the order in which groups are drawn.
+    holdout
+        bool [exemplar]: held out by the user; None: none.
+    untrained
+        bool [exemplar]: must not be trained on; the draw of the probe does not see it.
 
     Returns
     -------
     np.ndarray
-        int8 [exemplar]: 0 train, 1 probe, 2 spare.
+        int8 [exemplar]: 0 train, 1 probe, 2 spare, 3 holdout.
 
     Raises
     ------
     InputError
         A token has fewer exemplars than asked, or its groups are too large to give that number.
     """
-    counts = np.bincount(token, minlength=len(tokens))
+    held = np.zeros(len(token), dtype=bool) if holdout is None else holdout
+    counts = np.bincount(token[~held], minlength=len(tokens))
     wanted = default_probe(counts) if probe is None else probe
     _check_numbers(density, wanted, seed)
     _check_enough(counts, tokens, density, wanted)
     order, members = _groups_in_order(token, tokens, group, seed)
-    split = np.full(len(token), SPARE, dtype=np.int8)
-    _fill(split, PROBE, order, members, token, np.full(len(tokens), wanted))
-    left = np.full(len(tokens), len(token)) if density is None else np.full(len(tokens), density)
-    _fill(split, TRAIN, order, members, token, left)
+    barred = np.isin(group, group[held])
+    order = np.array([k for k in order if not barred[members[k][0]]], dtype=np.int64)
+    split = np.where(held, HOLDOUT, SPARE).astype(np.int8)
+    _fill_probe(split, order, members, token, np.full(len(tokens), wanted))
+    if probe is None:
+        _give_each_token_one(split, order, members, token, len(tokens))
+    free = [members[k] for k in order if split[members[k][0]] == SPARE]
+    _train_on(split, free, token, density, untrained)
     least = {PROBE: 1 if probe is None else wanted, TRAIN: density or 1}
     _check_filled(split, token, tokens, least)
     return split
@@ -169,24 +184,53 @@ def _groups_in_order(
     return np.argsort(key[first], kind="stable"), members
 
 
-def _fill(
+def _fill_probe(
     split: np.ndarray,
-    which: int,
     order: np.ndarray,
     members: list[np.ndarray],
     token: np.ndarray,
     room: np.ndarray,
 ) -> None:
-    """Give free groups to one split, in order, each where it still fits whole."""
+    """Give groups to the probe, in order, each where it still fits whole."""
     room = room.copy()
     for index in order:
         exemplars = members[index]
-        if split[exemplars[0]] != SPARE:
-            continue
         need = np.bincount(token[exemplars], minlength=len(room))
         if (need <= room).all():
-            split[exemplars] = which
+            split[exemplars] = PROBE
             room -= need
+
+
+def _train_on(
+    split: np.ndarray,
+    free: list[np.ndarray],
+    token: np.ndarray,
+    density: int | None,
+    untrained: np.ndarray | None,
+) -> None:
+    """Train on the first `density` exemplars per token of groups that are free, in order."""
+    queue = np.array([i for own in free for i in own], dtype=np.int64)
+    if untrained is not None:
+        queue = queue[~untrained[queue]]
+    for index in np.unique(token[queue]):
+        split[queue[token[queue] == index][:density]] = TRAIN
+
+
+def _give_each_token_one(
+    split: np.ndarray,
+    order: np.ndarray,
+    members: list[np.ndarray],
+    token: np.ndarray,
+    n_tokens: int,
+) -> None:
+    """Put the first free group of each token that the probe lacks into it, however large."""
+    for lacking in range(n_tokens):
+        if np.any(token[split == PROBE] == lacking):
+            continue
+        with_it = (members[k] for k in order if np.any(token[members[k]] == lacking))
+        free = next((own for own in with_it if split[own[0]] == SPARE), None)
+        if free is not None:
+            split[free] = PROBE
 
 
 def _check_numbers(density: int | None, probe: int, seed: int) -> None:
@@ -230,8 +274,8 @@ def _check_filled(
         if (got < wanted).any():
             msg = (
                 f"expected {wanted} exemplars per token in {SPLITS[which]}, got "
-                f"{listed(got, tokens)}, because groups are never divided: ask for fewer, "
-                "or make the groups smaller"
+                f"{listed(got, tokens)}, because groups are never divided: ask for another number "
+                "of exemplars (--probe, --density), or make the groups smaller"
             )
             raise InputError(msg)
 

@@ -1,6 +1,7 @@
 """The task: images, what each of them is, and how they are divided. One immutable container.
 
-Imports numpy, ontogeny.errors and, of this package, names, npz, pixels and split only.
+Imports numpy, ontogeny.errors and, of this package, names, npz, patterns, pixels
+and split only.
 
 A task is stored as one .npz that needs no pickle, so that opening a stranger's task runs no code.
 """
@@ -19,9 +20,12 @@ import numpy as np
 from ontogeny.errors import InputError
 from ontogeny.tasks.names import name_problems, natural
 from ontogeny.tasks.npz import read_arrays, write_arrays
+from ontogeny.tasks.patterns import Patterns, refuse_unnamed
 from ontogeny.tasks.pixels import image_problems
 from ontogeny.tasks.split import (
+    HOLDOUT,
     PROBE,
+    SPARE,
     SPLITS,
     TRAIN,
     draw_split,
@@ -35,8 +39,8 @@ __all__ = ["SPLITS", "Task"]
 SCHEMA = 1
 FACTOR = "factor_"
 ARRAYS = ("images", "token", "split", "group")
-PHOTOGRAPHS = ("folder", "flowers")
-"""Sources, as `Task.origin` names them, whose exemplars are read from picture files."""
+_MIRRORED = ("folder", "flowers")
+"""Sources of tasks that were stored before their origin said whether they mirror."""
 TEXT = ("tokens", "parts", "name", "origin", "exemplars")
 
 
@@ -57,9 +61,11 @@ class Task:
         Names of the tokens, at least two.
     split
         int8 [exemplar]: 0 train, 1 probe (held out, shown to every snapshot), 2 spare (held out,
-        not shown). Every token has exemplars in train and in the probe.
+        not shown), 3 holdout (a second probe, of which accuracies only are recorded). Every token
+        has exemplars in train and in the probe, and in the holdout if there is one.
     group
-        int64 [exemplar]: exemplars that belong together; a group never straddles splits.
+        int64 [exemplar]: exemplars that belong together; a group never straddles train, probe
+        and holdout.
     factors
         Name -> [exemplar]: generative factors, where known.
     parts
@@ -110,13 +116,14 @@ class Task:
     def __repr__(self) -> str:
         y, x = self.size
         held = np.bincount(self.split, minlength=len(SPLITS))
-        sizes = ", ".join(f"{n} {name}" for name, n in zip(SPLITS, held, strict=True))
+        shown = zip(SPLITS, held, strict=True)
+        sizes = ", ".join(f"{n} {name}" for name, n in shown if n or name != SPLITS[HOLDOUT])
         return f"Task({self.name!r}: {self.n_tokens} tokens, {sizes}, {y} x {x} x {self.channels})"
 
     @property
     def mirrors(self) -> bool:
         """Whether a mirrored exemplar is one of its token still: assumed of photographs only."""
-        return self.origin.get("source") in PHOTOGRAPHS
+        return bool(self.origin.get("mirrors", self.origin.get("source") in _MIRRORED))
 
     @property
     def n_tokens(self) -> int:
@@ -150,6 +157,11 @@ class Task:
         return np.flatnonzero(self.split == PROBE)
 
     @cached_property
+    def holdout(self) -> np.ndarray:
+        """Exemplars of the second probe, ascending; none where nothing was held out by name."""
+        return np.flatnonzero(self.split == HOLDOUT)
+
+    @cached_property
     def hash(self) -> str:
         """SHA-256 (hex) of all that training or observing depends on.
 
@@ -177,6 +189,8 @@ class Task:
         names: Sequence[str] | None = None,
         groups: np.ndarray | Sequence | None = None,
         factors: Mapping[str, np.ndarray] | None = None,
+        exemplars: Sequence[str] = (),
+        holdout: np.ndarray | Sequence | None = None,
         tokens: int | Sequence[str] | None = None,
         density: int | None = None,
         probe: int | None = None,
@@ -197,6 +211,10 @@ class Task:
             [exemplar], integers or text: exemplars that must not straddle splits.
         factors
             Name -> [exemplar]: generative factors.
+        exemplars
+            Names of the exemplars, or none.
+        holdout
+            bool [exemplar]: held out as a second probe; None: none.
         tokens
             Which tokens, by name and in this order, or the first so many; None: all.
         density
@@ -219,18 +237,23 @@ class Task:
         token, known = _indexed(np.asarray(tokens_of_exemplars), names)
         columns = {key: np.asarray(values) for key, values in (factors or {}).items()}
         given = None if groups is None else np.asarray(groups)
-        lengths = {"tokens_of_exemplars": token, "groups": given, **columns}
+        held = None if holdout is None else _as_bool(np.asarray(holdout))
+        lengths = {"tokens_of_exemplars": token, "groups": given, "holdout": held, **columns}
+        lengths["exemplars"] = np.asarray(exemplars) if len(exemplars) else None
         _check_lengths(len(images), lengths)
         kept, token, chosen = _kept(token, known, tokens)
         images = images[kept]
         group = join_groups(images, None if given is None else given[kept])
+        drawn = {"density": density, "probe": probe, "seed": seed}
+        held = None if held is None else held[kept]
         whole = cls(
             images=images,
             token=token,
             tokens=chosen,
-            split=draw_split(token, chosen, group, density=density, probe=probe, seed=seed),
+            split=draw_split(token, chosen, group, **drawn, holdout=held),
             group=group,
             factors={key: values[kept] for key, values in columns.items()},
+            exemplars=tuple(str(exemplars[index]) for index in kept) if len(exemplars) else (),
             name=name,
         )
         return replace(whole, origin={"source": "arrays", **whole.drawn(density, probe, seed)})
@@ -242,25 +265,43 @@ class Task:
         probe: int | None = None,
         tokens: int | Sequence[str] | None = None,
         seed: int = 0,
+        group: str | None = None,
+        holdout: str | None = None,
     ) -> Self:
         """Return the same exemplars with splits drawn anew, and of the tokens asked for only.
 
-        The arguments are those of `ontogeny.load_task`.
+        The arguments are those of `ontogeny.load_task`. Groups that there are stay, and so does
+        the holdout unless another is asked for.
+
+        Raises
+        ------
+        InputError
+            A token has too few exemplars, or a pattern does not fit.
         """
+        patterns = Patterns(group, holdout)
+        if not self.exemplars:
+            refuse_unnamed(patterns, self.name)
         kept, token, chosen = _kept(self.token, self.tokens, tokens)
-        group = self.group[kept]
+        exemplars = tuple(self.exemplars[index] for index in kept) if self.exemplars else ()
+        groups, found = self.group[kept], patterns.groups(exemplars)
+        groups = groups if found is None else join_groups(groups[:, None], found)
+        held = patterns.held_out(exemplars, token, chosen)
+        held = self.split[kept] == HOLDOUT if held is None else held
         new = replace(
             self,
             images=self.images[kept],
             token=token,
             tokens=chosen,
-            split=draw_split(token, chosen, group, density=density, probe=probe, seed=seed),
-            group=group,
+            split=draw_split(
+                token, chosen, groups, density=density, probe=probe, seed=seed, holdout=held
+            ),
+            group=groups,
             factors={key: values[kept] for key, values in self.factors.items()},
             part_map=None if self.part_map is None else self.part_map[kept],
-            exemplars=tuple(self.exemplars[index] for index in kept) if self.exemplars else (),
+            exemplars=exemplars,
         )
-        return replace(new, origin={**self.origin, **new.drawn(density, probe, seed)})
+        drawn = {**new.drawn(density, probe, seed), **patterns.origin()}
+        return replace(new, origin={**self.origin, **drawn})
 
     def drawn(self, density: int | None, probe: int | None, seed: int) -> dict[str, Any]:
         """Return the part of the origin that tells how splits were drawn."""
@@ -387,6 +428,13 @@ def _indexed(values: np.ndarray, names: Sequence[str] | None) -> tuple[np.ndarra
     return values.astype(np.int64), tuple(names)
 
 
+def _as_bool(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "b" or (values.dtype.kind in "iu" and np.isin(values, (0, 1)).all()):
+        return values.astype(bool)
+    msg = f"expected holdout [exemplar] of True and False, got {values.dtype}: give 1 or 0 for each"
+    raise InputError(msg)
+
+
 def _refuse_unnamed(values: np.ndarray) -> None:
     unnamed = np.flatnonzero([not str(value).strip() for value in values])
     if len(unnamed):
@@ -457,14 +505,15 @@ def _split_problems(task: Task) -> list[str]:
             problems.append(f"{key}: expected values from 0 to {n - 1}, got {got}")
     if problems:
         return problems
-    for which in (TRAIN, PROBE):
+    for which in (TRAIN, PROBE, *([HOLDOUT] if (split == HOLDOUT).any() else [])):
         counts = np.bincount(token[split == which], minlength=len(task.tokens))
         if (counts == 0).any():
             problems.append(
                 f"split: expected exemplars of every token in {SPLITS[which]}, got "
                 f"{listed(counts, task.tokens)}"
             )
-    pairs = np.unique(np.stack([np.asarray(task.group), split], axis=1), axis=0)
+    used = split != SPARE
+    pairs = np.unique(np.stack([np.asarray(task.group), split], axis=1)[used], axis=0)
     straddling = len(pairs) - len(np.unique(pairs[:, 0]))
     if straddling:
         problems.append(f"group: expected each within one split, got {straddling} that straddle")

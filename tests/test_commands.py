@@ -6,14 +6,15 @@ import shutil
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
-from ontogeny.cli import main
+from ontogeny.cli import listing, main
 from ontogeny.cli.commands import COMMANDS, NEEDS
-from ontogeny.cli.parser import parser
+from ontogeny.cli.parser import SHELLS, parser
 from records import make_record, make_run
 
 HEAVY = {
@@ -160,7 +161,7 @@ def test_a_command_does_not_begin_without_its_extra(command, absent, extra, orig
 
 
 def test_every_command_has_its_needs():
-    [commands] = [set(action.choices) for action in parser()._actions if action.choices]
+    [commands] = [set(a.choices) for a in parser()._actions if isinstance(a.choices, dict)]
     assert commands == set(COMMANDS) == set(NEEDS)
 
 
@@ -187,6 +188,102 @@ def test_help_of_a_command_shows_the_defaults_where_they_hold(capsys):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_no_inner_value_and_describes_every_option(command, capsys):
     assert "None" not in help_of(capsys, command)
-    [commands] = [action.choices for action in parser()._actions if action.choices]
+    [commands] = [a.choices for a in parser()._actions if isinstance(a.choices, dict)]
     for action in commands[command]._actions:
         assert action.help and len(action.help.split()) >= 3, action
+
+
+def test_list_shows_the_runs_of_a_folder_without_torch(measured, tmp_path):
+    copy, _ = measured
+    shutil.copytree(copy, tmp_path / "sound")
+    shutil.copytree(copy, tmp_path / "damaged")
+    (tmp_path / "damaged" / "run.json").write_text('{"schema": 1')
+    (tmp_path / "no run").mkdir()
+    done = typed("list", str(tmp_path), "--json", absent=["torch"])
+    assert (done.returncode, done.stderr) == (0, "")
+    runs = {run["name"]: run for run in json.loads(done.stdout)["runs"]}
+    assert set(runs) == {"sound", "damaged"}
+    sound = runs["sound"]
+    assert (sound["task"], sound["state"], sound["of"]) == ("faces", "complete", 8)
+    assert sound["problem"] is None and 0 <= sound["probe_accuracy"] <= 1
+    files = [file for file in (tmp_path / "sound").rglob("*") if file.is_file()]
+    assert sound["bytes"] == sum(file.stat().st_size for file in files)
+    assert runs["damaged"]["state"] == "damaged"
+    assert "run.json" in runs["damaged"]["problem"]
+
+
+def test_list_in_words_names_what_is_wrong(measured, tmp_path, capsys, monkeypatch):
+    shutil.copytree(measured[0], tmp_path / "runs" / "mine")
+    (tmp_path / "runs" / "mine" / "curve.csv").unlink()
+    monkeypatch.chdir(tmp_path)
+    assert main(["list"]) == 0
+    head, row, _, problem = capsys.readouterr().out.splitlines()
+    assert head.split()[:3] == ["run", "task", "state"]
+    assert row.split()[:3] == ["runs/mine", "-", "damaged"]
+    assert problem.startswith("mine: ") and "curve.csv" in problem
+
+
+def test_list_takes_runs_and_refuses_what_is_not_there(measured, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["list", str(measured[0]), "--json"]) == 0
+    assert [run["name"] for run in json.loads(capsys.readouterr().out)["runs"]] == ["faces"]
+    assert main(["list"]) == 0
+    assert "ontogeny run" in capsys.readouterr().out
+    assert main(["list", "nowhere"]) == 2
+    assert "no folder nowhere" in capsys.readouterr().err
+
+
+def test_files_with_two_names_are_counted_once(measured, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(measured[0], run)
+    before = listing.describe(run)["bytes"]
+    (run / "snapshots" / "second").hardlink_to(run / "curve.csv")
+    assert listing.describe(run)["bytes"] == before
+
+
+def test_doctor_names_what_is_missing_and_the_command_that_mends_it():
+    done = typed("doctor", "--json", absent=["torch", "pooch", "matplotlib"])
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    commands = [one["command"] for one in found["missing"]]
+    assert 'pip install "ontogeny[train]"' in commands
+    assert 'pip install "ontogeny[plot]"' in commands
+    assert found["threads"] is None
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert found["packages"]["numpy"] == version("numpy")
+
+
+def test_doctor_in_words_says_where_data_live(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("ONTOGENY_DATA", str(tmp_path))
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert f"{tmp_path} (ONTOGENY_DATA)" in said
+    assert "OMP_WAIT_POLICY=PASSIVE" in said
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_completion_knows_every_command_and_its_options(shell):
+    done = typed("--print-completion", shell, absent=["torch"])
+    assert (done.returncode, done.stderr) == (0, "")
+    for word in (*COMMANDS, "--snapshots" if shell != "tcsh" else "run"):
+        assert word in done.stdout
+
+
+def test_a_shell_completes_commands_and_options(tmp_path):
+    script = tmp_path / "ontogeny.bash"
+    script.write_text(typed("--print-completion", "bash").stdout)
+    lines = (
+        f"source {script}",
+        "COMP_WORDS=(ontogeny me) COMP_CWORD=1; _shtab_ontogeny; echo ${COMPREPLY[@]}",
+        "COMP_WORDS=(ontogeny run --sna) COMP_CWORD=2; _shtab_ontogeny; echo ${COMPREPLY[@]}",
+    )
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(lines)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["measure", "--snapshots"]
+
+
+def test_the_version_is_printed_on_standard_output():
+    done = typed("--version")
+    assert done.stdout == f"ontogeny {version('ontogeny')}\n"

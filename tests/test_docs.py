@@ -157,7 +157,7 @@ def test_every_measure_is_written_down():
 
 def test_the_readme_names_the_commands_that_there_are():
     told = set(re.findall(r"^\| `ontogeny (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE))
-    [commands] = [set(a.choices) for a in parser()._actions if a.choices]
+    [commands] = [set(a.choices) for a in parser()._actions if isinstance(a.choices, dict)]
     assert told == commands
 
 

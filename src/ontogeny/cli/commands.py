@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import ontogeny
-from ontogeny.cli.output import Bar, summary, tell
+from ontogeny.cli import doctor, listing
+from ontogeny.cli.output import Bar, run_lines, summary, tell
 from ontogeny.cli.parser import TASK_OPTIONS, TRAINING_OPTIONS
 from ontogeny.extras import require
 
@@ -27,6 +28,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "report": ("plot",),
     "export": ("plot", "page"),
     "view": ("plot", "page"),
+    "list": (),
+    "doctor": (),
 }
 """The extras without which a command cannot end well; it does not begin without them."""
 
@@ -42,7 +45,8 @@ def perform(options: argparse.Namespace) -> None:
     require(f"ontogeny {options.command}", NEEDS[options.command])
     started = time.perf_counter()
     gathered = COMMANDS[options.command](options)
-    tell(gathered | {"seconds": round(time.perf_counter() - started, 1)}, options)
+    gathered["seconds"] = round(time.perf_counter() - started, 1)
+    tell(gathered, options, LINES.get(options.command, run_lines))
 
 
 # The commands ---------------------------------------------------------------------------------
@@ -132,8 +136,13 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "report": _report,
     "export": _export,
     "view": _view,
+    "list": lambda options: {"runs": listing.runs_in(options.folders)},
+    "doctor": lambda _: doctor.examine(),
 }
 """What does each command; it returns the summary."""
+
+LINES = {"list": listing.lines, "doctor": doctor.lines}
+"""What words a summary that is not that of a run."""
 
 
 # Their stages ---------------------------------------------------------------------------------

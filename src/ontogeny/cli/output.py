@@ -5,6 +5,7 @@ May import tqdm, `ontogeny.record` where a run has one, and the standard library
 
 import argparse
 import json
+from collections.abc import Callable
 from typing import Any, Self
 
 from tqdm import tqdm
@@ -72,15 +73,29 @@ def probe_accuracy(run: Any) -> dict[str, Any]:
         return {"probe_accuracy": float(last), "observed_steps": record.sizes["step"]}
 
 
-def tell(gathered: dict[str, Any], options: argparse.Namespace) -> None:
+def tell(
+    gathered: dict[str, Any],
+    options: argparse.Namespace,
+    lines: Callable[[dict[str, Any]], list[str]],
+) -> None:
     """Print the summary: one JSON object, or a few lines."""
     if options.json:
         print(json.dumps(gathered))
     elif not options.quiet:
-        print("\n".join(_lines(gathered)))
+        print("\n".join(lines(gathered)))
 
 
-def _lines(gathered: dict[str, Any]) -> list[str]:
+def size_in_words(count: float) -> str:
+    """Return a number of bytes with the unit that leaves one to three digits before the point."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if count >= 10 or unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def run_lines(gathered: dict[str, Any]) -> list[str]:
+    """Put the summary of a run into a few lines."""
     accuracy, chance = gathered["probe_accuracy"], gathered["chance"]
     lines = [
         f"{gathered['run']}: {gathered['task']}, {', '.join(gathered['tokens'])}",

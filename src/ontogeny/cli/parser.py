@@ -52,6 +52,10 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--version", action=_Version, help="show the version and exit")
+    made.add_argument(
+        "--print-completion", action=_Completion, choices=SHELLS,
+        help="print the script that lets a shell complete commands and options, and exit",
+    )  # fmt: skip
     commands = made.add_subparsers(
         title="commands", dest="command", required=True, metavar="COMMAND"
     )
@@ -110,6 +114,13 @@ def _fork(command: argparse.ArgumentParser) -> None:
         "--at", type=int, required=True, metavar="STEP", help="the step at which the two part"
     )
     command.add_argument("--out", required=True, metavar="DIR", help="the folder of the twin")
+
+
+def _folders(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "folders", nargs="*", metavar="DIR",
+        help="a run, or a folder that holds runs (default: runs)",
+    )  # fmt: skip
 
 
 def _output(command: argparse.ArgumentParser) -> None:
@@ -230,6 +241,10 @@ def _option(group: Any, name: str, words: str, **how: Any) -> None:
     group.add_argument("--" + name.replace("_", "-"), help=words + shown, **how)
 
 
+SHELLS = ("bash", "zsh", "tcsh")
+_FOLDERS, _FILES = {"RUN", "DIR", "OTHER"}, {"TASK", "HTML", "OUT.html"}
+"""What a shell completes by folders and by files."""
+
 _Group = Callable[[argparse.ArgumentParser], None]
 _COMMANDS: dict[str, tuple[str, tuple[_Group, ...]]] = {
     "run": (
@@ -264,6 +279,8 @@ _COMMANDS: dict[str, tuple[str, tuple[_Group, ...]]] = {
         "train a twin of a run that shares the run's history up to a step",
         (_run, _fork, _output),
     ),
+    "list": ("list the runs in runs, or in other folders", (_folders, _output)),
+    "doctor": ("show what is installed, and what to do about what is missing", (_output,)),
 }  # fmt: skip
 """The commands in the order of the help, each with what it does and its groups of options."""
 
@@ -275,7 +292,32 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, **how)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        parser.exit(message=f"ontogeny {ontogeny.__version__}\n")
+        print(f"ontogeny {ontogeny.__version__}")
+        parser.exit()
+
+
+class _Completion(argparse.Action):
+    """Print the script of a shell; what writes it is imported only when it is asked for."""
+
+    def __call__(
+        self, given: argparse.ArgumentParser, _: argparse.Namespace, shell: Any, *__: Any
+    ) -> None:
+        shtab = import_module("shtab")
+        whole = parser()
+        for each in (whole, *_commands_of(whole).values()):
+            for action in each._actions:
+                if action.metavar in _FOLDERS:
+                    action.complete = shtab.DIRECTORY  # pyright: ignore[reportAttributeAccessIssue]
+                elif action.metavar in _FILES:
+                    action.complete = shtab.FILE  # pyright: ignore[reportAttributeAccessIssue]
+        print(shtab.complete(whole, shell))
+        given.exit()
+
+
+def _commands_of(whole: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers of the commands by name."""
+    [found] = [action.choices for action in whole._actions if isinstance(action.choices, dict)]
+    return found
 
 
 def _sentence(words: str) -> str:

@@ -26,7 +26,8 @@ def pictures(record):
         "picture": (("unit", "y", "x", "channel"), rng.integers(0, 255, (n, 6, 6, 3), np.uint8)),
         "height": ("unit", side), "width": ("unit", side),
         "achieved": ("unit", np.full(n, 3.0)), "best_exemplar": ("unit", np.full(n, 2.0)),
-        "has_picture": ("unit", np.arange(n) > 0),
+        "has_picture": ("unit", (np.arange(n) > 0) & (np.arange(n) < 9)),
+        "pictured": ("unit", np.arange(n) < 9),
         "top_exemplar": (("unit", "rank"), np.tile([exemplars[0], -1], (n, 1))),
         "quantile_exemplar": (("unit", "quantile"), np.tile(exemplars[:3], (n, 1))), **window,
         "film_picture": (("film_step", "film_unit", "y", "x", "channel"),
@@ -76,7 +77,8 @@ def test_layers_are_drawn_with_what_has_no_picture_said(material):
     section = detectors.layers(material)
     titles = {ax.get_title(loc="left") for ax in section.figure.axes}
     assert titles <= {"conv1", "conv2", "fc1", "logits"}
-    assert section.seen.startswith("1 units have no picture")
+    assert section.seen.startswith("Pictures were looked for in 9 units; ")
+    assert "For 1 units no image with a positive response was found." in section.seen
     assert "at least 1.5 times" in section.title
 
 

@@ -1,3 +1,6 @@
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,11 +11,13 @@ from ontogeny.errors import InputError, RunError
 from ontogeny.features import store
 from ontogeny.features.album import crop, open_album
 from ontogeny.features.preferred import Recipe
+from ontogeny.features.responses import best_responses
 from ontogeny.features.store import Choice, film_steps, picture_run
+from ontogeny.measure.ancestry import serving_units
 from records import make_record
 
 pytestmark = pytest.mark.torch
-QUICK = Choice(recipe=Recipe(steps=2, warm_steps=1), frames=2, filmed=8)
+QUICK = Choice(recipe=Recipe(steps=2, warm_steps=1), frames=2, filmed=8, pictured=6)
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +55,65 @@ def test_films_end_in_the_picture_of_the_last_step(album, pictures):
     assert len(album.filmed) == 8
     for unit in album.filmed:
         assert np.array_equal(album.strip(unit)[-1], album.preferred(unit))
+
+
+def test_a_few_units_of_each_layer_and_the_filmed_ones_are_pictured(run, pictures):
+    with ont.open_record(run.path) as record:
+        wanted = {*serving_units(record, limit=6), *pictures["film_unit"].values.tolist()}
+    pictured = pictures["pictured"].values
+    assert set(pictures["unit"].values[pictured].tolist()) == wanted
+    assert not pictures["has_picture"].values[~pictured].any()
+    assert np.isnan(pictures["achieved"].values[~pictured]).all()
+    assert pictures["picture"].dtype == np.uint8
+
+
+def test_best_exemplar_is_the_largest_response_of_the_whole_probe(run, pictures):
+    task, model = run.task, run.network(run.steps[-1])
+    best = best_responses(model, task.images[task.probe])
+    one = pictures.isel(unit=pictures["has_picture"].values)
+    expected = [best[n.rpartition(":")[0]].response[int(n.rpartition(":")[2])]
+                for n in one["unit"].values.tolist()]  # fmt: skip
+    np.testing.assert_allclose(one["best_exemplar"], expected, rtol=1e-5)
+
+
+def test_all_pictures_are_fresh_also_where_fewer_are_wanted(run, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run.path, copy, ignore=shutil.ignore_patterns(store.FILE))
+    few = replace(QUICK, recipe=Recipe(steps=1, warm_steps=1), frames=1, filmed=1)
+    all_of = picture_run(copy, choice=replace(few, pictured=None))
+    assert all_of["pictured"].all()
+    said = []
+    assert picture_run(copy, choice=few, progress=said.append)["pictured"].all()
+    assert said == ["pictures: fresh"]
+
+
+def test_a_stopped_making_leaves_the_first_pictures_which_are_not_fresh(run, tmp_path, monkeypatch):
+    copy = tmp_path / "run"
+    shutil.copytree(run.path, copy, ignore=shutil.ignore_patterns(store.FILE))
+
+    class Stop(Exception):
+        pass
+
+    def stop(*_):
+        raise Stop
+
+    monkeypatch.setattr(store._Sitting, "_frame", stop)
+    with pytest.raises(Stop):
+        picture_run(copy, choice=QUICK)
+    first = stored_dataset(copy / store.FILE)
+    assert (first["top_exemplar"].values[:, 0] >= 0).any() and "part_iou" in first
+    with (
+        ont.open_record(copy) as record,
+        pytest.raises(RunError, match="got the first of them, by a making that was stopped"),
+    ):
+        open_album(copy, record)
+    with pytest.raises(Stop):
+        picture_run(copy, choice=QUICK)
+
+
+def test_impossible_choices_are_refused():
+    with pytest.raises(InputError, match="at least 1, got frames 0, pictured -1"):
+        Choice(frames=0, pictured=-1)
 
 
 def test_parts_and_filters_are_told_where_they_are_known(pictures):

@@ -7,7 +7,13 @@ from numpy.testing import assert_allclose
 
 from ontogeny.errors import InputError
 from ontogeny.measure import measure_record
-from ontogeny.measure.ancestry import _chance_finds, construction, describe, shown_units
+from ontogeny.measure.ancestry import (
+    _chance_finds,
+    construction,
+    describe,
+    serving_units,
+    shown_units,
+)
 from oracles import ancestry as naive
 from records import make_record
 
@@ -165,6 +171,30 @@ def test_units_that_views_show_are_of_every_layer_and_limited():
     assert {u.rpartition(":")[0] for u in units} == {"logits", "fc1", "conv2", "conv1"}
     assert {"logits:0", "logits:1", "logits:2"} <= set(units)
     assert len(shown_units(record, limit=5)) == 5
+
+
+def test_shown_units_are_the_ancestors_that_trees_show():
+    record = planted()
+    trees = [construction(record, token, breadth=2) for token in record["token"].values.tolist()]
+    nodes = {str(n) for tree in trees for n in tree["node"].values if "pixels" not in str(n)}
+    assert nodes <= set(shown_units(record, breadth=2))
+
+
+def test_serving_units_are_those_that_a_planted_token_comes_through():
+    record = planted()
+    one = serving_units(record, limit=1)
+    assert set(PATH[1:]) <= set(one)
+    assert len(one) == 4  # one of each layer
+    every = serving_units(record, limit=999)
+    assert every == record["unit"].values.tolist()
+
+
+def test_the_order_of_edges_does_not_matter():
+    record = planted()
+    dealt = np.random.default_rng(0).permutation(record.sizes["edge"])
+    one, other = (construction(r, "bo") for r in (record, record.isel(edge=dealt)))
+    names = ["flow", "net", "serves", "direction", "sources_beyond"]
+    xr.testing.assert_allclose(one[names], other[names].sel(node=one["node"]))
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,18 @@ def test_pictures_lie_beside_their_units(measured):
     assert values(bundle, "has_preferred").tolist() == [1, 0]
 
 
+def test_top_exemplars_are_shown_while_preferred_images_are_made(measured):
+    record = make_record()
+    found = pictures(record, units=["conv2:1", "fc1:0", "conv1:5"])
+    later = ["picture", "height", "width", "has_picture", "achieved", "best_exemplar"]
+    film = [n for n in [*found.data_vars, *found.coords] if str(n).startswith("film_")]
+    packing = packing_of(measured)
+    packing.pictures(record, found.drop_vars([*later, *film]))
+    bundle = packing.bundle()
+    assert values(bundle, "top_exemplar")[:, 0].tolist() == [7, 7]
+    assert "has_preferred" not in packing.arrays and set(packing.sheets) == set()
+
+
 def packing_of(run):
     return packing_module._Packing(Sources(run))
 

@@ -78,7 +78,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def _pictures(options: argparse.Namespace) -> dict[str, Any]:
     run = ontogeny.Run.open(options.run)
-    _pictured(run, options)
+    _pictured(run, options, every_unit=options.all)
     return summary(run)
 
 
@@ -197,9 +197,11 @@ def _measured(run: Any, options: argparse.Namespace) -> None:
         ontogeny.measure.measure_all(run, progress=bar.say)
 
 
-def _pictured(run: Any, options: argparse.Namespace) -> None:
+def _pictured(run: Any, options: argparse.Namespace, *, every_unit: bool = False) -> None:
+    store = import_module("ontogeny.features.store")
+    choice = store.Choice(pictured=None) if every_unit else store.Choice()
     with Bar(options, "pictures") as bar:
-        import_module("ontogeny.features.store").picture_run(run, progress=bar.say)
+        store.picture_run(run, choice=choice, progress=bar.say)
 
 
 def _reported(run: Any, options: argparse.Namespace) -> str:

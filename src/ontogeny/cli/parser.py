@@ -182,6 +182,13 @@ def _training(command: argparse.ArgumentParser) -> None:
         _option(group, name, words, **how)
 
 
+def _pictures(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--all", action="store_true",
+        help="make preferred images of all units (default: of those that serve tokens most)",
+    )  # fmt: skip
+
+
 _TRAINING: dict[str, tuple[str, dict[str, Any]]] = {
     "steps": ("number of updates of the weights", {"type": int, "metavar": "N"}),
     "snapshots": (
@@ -262,7 +269,8 @@ _COMMANDS: dict[str, tuple[str, tuple[_Group, ...]]] = {
         "compute the measures of a run's record that are missing or stale", (_run, _output),
     ),
     "pictures": (
-        "make the pictures of a run's detectors that are missing or stale", (_run, _output),
+        "make the pictures of a run's detectors that are missing or stale",
+        (_run, _pictures, _output),
     ),
     "report": (
         "write the report of a run, or one report on several runs", (_run, _report, _output),

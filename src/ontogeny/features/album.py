@@ -86,7 +86,7 @@ def open_album(run: RunFolder | str | os.PathLike[str], record: xr.Dataset) -> A
     Raises
     ------
     RunError
-        If the run has no pictures.
+        If the run has no pictures, or no more than the first of them.
     InputError
         If the record holds no images.
     """
@@ -94,6 +94,12 @@ def open_album(run: RunFolder | str | os.PathLike[str], record: xr.Dataset) -> A
     pictures = stored_dataset(folder.path / FILE)
     if pictures is None:
         msg = f"expected pictures in {folder.path / FILE}, got none: run `ontogeny pictures`"
+        raise RunError(msg)
+    if "film_picture" not in pictures:
+        msg = (
+            f"expected all pictures in {folder.path / FILE}, got the first of them, by a making "
+            "that was stopped: run `ontogeny pictures`"
+        )
         raise RunError(msg)
     if "image" not in record:
         msg = "expected a record with the images of its exemplars, got one without: no crops"

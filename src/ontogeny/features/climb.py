@@ -22,9 +22,9 @@ FULL_SIZE = 64
 """Side of the field, in pixels, to which `variation_weight` and `prior_weight` belong."""
 KNOWN_SHARE = 0.5
 """Share of the response to the best exemplar below which a gain is measured by that share of it."""
-_MOMENTUM, _MEMORY = 0.9, 0.99
+_MOMENTUM, _MEMORY = 0.8, 0.99
 _SMOOTH = 1e-4
-FAINT, TINY = 0.3, 1e-12
+FAINT, TINY = 0.6, 1e-12
 
 
 Precision = Literal["float32", "bfloat16"]
@@ -40,14 +40,14 @@ class Recipe:
         If a choice is impossible; one sentence names all that are.
     """
 
-    steps: int = 64
+    steps: int = 28
     """Updates of an image that begins anew."""
-    warm_steps: int = 40
+    warm_steps: int = 12
     """Updates of an image that goes on from the snapshot before."""
     warm_share: float = 0.5
     """Share of the picture before that it goes on from: with all of it, what the unit answered
     earlier stays where it no longer matters."""
-    learning_rate: float = 0.3
+    learning_rate: float = 0.4
     """Root mean square of an update of the spectrum; it falls to 0 in the second half."""
     jitter: float = 1 / 10
     """Largest displacement, as a share of the field's larger side."""
@@ -65,7 +65,7 @@ class Recipe:
     64 pixels; in proportion less for smaller ones, which have fewer numbers to choose."""
     seed: int = 0
     """Of the first image and of the jitter."""
-    batch: int = 32
+    batch: int = 16
     """Images computed together; they do not influence each other."""
 
     precision: Precision = "float32"

@@ -24,7 +24,8 @@ ACTIVE = 0.005
 """Share of places at which a unit counts as strongly active."""
 DETECTOR = 0.04
 """Overlap above which a unit is called a detector of a part."""
-_AT_ONCE = 32
+_AT_ONCE = 2048
+"""Maps that are enlarged together."""
 
 
 def dissect(
@@ -71,9 +72,7 @@ def dissect(
         If the part maps do not fit the images or the names, or there is no convolutional layer.
     """
     _check(images, part_map, parts, active)
-    is_part = torch.from_numpy(
-        np.stack([part_map == k for k in range(1, len(parts) + 1)]).reshape(len(parts), -1)
-    ).float()
+    part = torch.from_numpy(part_map.astype(np.int64))
     gathered: dict[str, list[Tensor]] = {}
 
     def take(layer: str, _: slice, maps: Tensor) -> None:
@@ -87,21 +86,22 @@ def dissect(
     found = {}
     for layer, blocks in gathered.items():
         maps = torch.cat(blocks) if rotate is None else rotated(torch.cat(blocks), rotate)
-        found[layer] = _overlaps(maps, is_part, images.shape[1:3], active)
+        found[layer] = _overlaps(maps, part, len(parts), active)
     return _dataset(found, parts, rotate)
 
 
-def overlap(mask: Tensor, is_part: Tensor) -> Tensor:
-    """Return the intersection over union of masks with parts, [unit, part].
+def overlap(both: Tensor, marked: Tensor, visible: Tensor) -> Tensor:
+    """Return the intersection over union of masks with parts, [unit, part]; NaN for empty ones.
 
     Parameters
     ----------
-    mask, is_part
-        0 or 1, float32, [unit, pixel] and [part, pixel].
+    both
+        Pixels that lie in the mask and in the part, [unit, part].
+    marked, visible
+        Pixels of each mask, [unit], and of each part, [part].
     """
-    both = mask @ is_part.T
-    either = mask.sum(1)[:, None] + is_part.sum(1) - both
-    known = (mask.sum(1)[:, None] > 0) & (is_part.sum(1) > 0)
+    either = marked[:, None] + visible - both
+    known = (marked[:, None] > 0) & (visible > 0)
     return torch.where(known, both / either.clamp_min(1), torch.nan)
 
 
@@ -122,18 +122,24 @@ def rotated(maps: Tensor, seed: int) -> Tensor:
     return torch.einsum("vu,nuyx->nvyx", basis, maps)
 
 
-def _overlaps(
-    maps: Tensor, is_part: Tensor, size: Sequence[int], active: float
-) -> tuple[Tensor, Tensor]:
-    """Return IoU [unit, part] and thresholds [unit] of one layer, some units at a time."""
+def _overlaps(maps: Tensor, part: Tensor, n: int, active: float) -> tuple[Tensor, Tensor]:
+    """Return IoU [unit, part] and thresholds [unit] of one layer; `part` [exemplar, y, x].
+
+    Only exemplars whose map exceeds the threshold somewhere are enlarged: what lies between places
+    is a mean of them and exceeds none that they do not.
+    """
     threshold = thresholds(maps, active)
-    rows = []
-    for first in range(0, maps.shape[1], _AT_ONCE):
+    counts = torch.zeros(maps.shape[1], n + 1, dtype=torch.int64)
+    unit, exemplar = (maps.amax((2, 3)) > threshold).T.nonzero().T
+    for first in range(0, len(unit), _AT_ONCE):
         some = slice(first, first + _AT_ONCE)
-        large = F.interpolate(maps[:, some], size=tuple(size), mode="bilinear", align_corners=False)
-        mask = (large > threshold[some, None, None]).transpose(0, 1).flatten(1)
-        rows.append(overlap(mask.float(), is_part))
-    return torch.cat(rows), threshold
+        small = maps[exemplar[some], unit[some]][:, None]
+        large = F.interpolate(small, size=part.shape[1:], mode="bilinear", align_corners=False)
+        row, y, x = (large[:, 0] > threshold[unit[some], None, None]).nonzero().T
+        seen = unit[some][row] * (n + 1) + part[exemplar[some][row], y, x]
+        counts += torch.bincount(seen, minlength=counts.numel()).reshape(counts.shape)
+    visible = torch.bincount(part.flatten(), minlength=n + 1)
+    return overlap(counts[:, 1:].float(), counts.sum(1).float(), visible[1:].float()), threshold
 
 
 def _dataset(

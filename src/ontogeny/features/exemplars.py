@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ontogeny.errors import InputError
 from ontogeny.features import album
-from ontogeny.features.fields import Window, all_units, columns, unit_index
+from ontogeny.features.fields import Column, Window, all_units, columns, unit_index
 from ontogeny.features.responses import each_response
 from ontogeny.model import prepare
 
@@ -45,6 +45,7 @@ class Peaks:
         self.response: dict[str, np.ndarray] = {}
         """By layer, [exemplar, unit], after the nonlinearity."""
         self._place: dict[str, np.ndarray] = {}
+        self._windows: dict[tuple[str, int], Window] = {}
         each_response(model, images, self._take)
 
     def _take(self, layer: str, rows: slice, maps: Tensor) -> None:
@@ -63,12 +64,10 @@ class Peaks:
 
         Along a side on which it is no smaller than the image, the image as a whole is taken.
         """
-        column = self.columns[layer]
-        row, place = divmod(int(self._place[layer][exemplar, channel]), column.map[1])
-        field, (y, x) = column.field(row, place), column.image
-        top, bottom = (field.top, field.bottom) if field.height < y else (0, y)
-        left, right = (field.left, field.right) if field.width < x else (0, x)
-        return Window(top, bottom, left, right)
+        at = (layer, int(self._place[layer][exemplar, channel]))
+        if at not in self._windows:
+            self._windows[at] = _window(self.columns[layer], at[1])
+        return self._windows[at]
 
 
 def top_exemplars(  # noqa: PLR0913 - whose, of which, how many and how different
@@ -140,6 +139,14 @@ def top_exemplars(  # noqa: PLR0913 - whose, of which, how many and how differen
         "quantile": np.array(quantiles, dtype=float),
     }
     return xr.Dataset(data, coords=coordinates)
+
+
+def _window(column: Column, place: int) -> Window:
+    row, at = divmod(place, column.map[1])
+    field, (y, x) = column.field(row, at), column.image
+    top, bottom = (field.top, field.bottom) if field.height < y else (0, y)
+    left, right = (field.left, field.right) if field.width < x else (0, x)
+    return Window(top, bottom, left, right)
 
 
 def crop(images: np.ndarray, exemplar: int, window: Window) -> np.ndarray:

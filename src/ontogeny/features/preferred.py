@@ -12,7 +12,7 @@ Erhan, Bengio, Courville & Vincent 2009; Olah, Mordvintsev & Schubert 2017.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -23,8 +23,9 @@ from ontogeny.errors import InputError
 from ontogeny.features.canvas import Palette
 from ontogeny.features.climb import Climb, Recipe
 from ontogeny.features.cone import Cone
-from ontogeny.features.fields import SEPARATOR, all_units, columns, unit_index
+from ontogeny.features.fields import SEPARATOR, Column, all_units, columns, unit_index
 from ontogeny.features.responses import Best, best_responses
+from ontogeny.features.side import side_by_side
 from ontogeny.model import prepare
 from ontogeny.train import Run
 
@@ -86,50 +87,82 @@ class PreferredImages:
         chosen = unit_index(names, stages)
         sheets = _Sheets(names, self.images.shape)
         sheets.note(chosen, best_responses(model, self.images))
-        for (layer, row, column), rows in sheets.groups().items():
-            cone = Cone(model, found[layer], (row, column))
-            climb = Climb(cone, self._palette, self.recipe)
-            for some in self._batches(climb, [names[k] for k in rows]):
-                places = [rows[k] for k in some]
-                self._picture(climb, torch.tensor([chosen[k][1] for k in places]), sheets, places)
-                if progress is not None:
-                    progress(sheets.done, len(names))
+        batches = self._batches(model, found, sheets)
+
+        def climb(batch: _Batch) -> _Climbed:
+            channels = [chosen[row][1] for row in batch.rows]
+            return _climbed(batch, channels, sheets.best[batch.rows])
+
+        is_chain = all(column.ops is not None for column in found.values())
+        made = side_by_side(climb, batches) if is_chain else map(climb, batches)
+        for batch, climbed in zip(batches, made, strict=True):
+            self._keep(sheets, batch, climbed)
+            sheets.add(batch.rows, climbed)
+            if progress is not None:
+                progress(sheets.done, len(names))
         return sheets.dataset(self.recipe)
 
-    def _batches(self, climb: Climb, names: list[str]) -> Iterator[list[int]]:
-        """Split units into batches that all go on from a picture, or all begin anew."""
-        shape = climb.start(1).shape[1:]
-        goes_on = [name in self._last and self._last[name].shape == shape for name in names]
-        for warm in (True, False):
-            alike = [k for k, is_warm in enumerate(goes_on) if is_warm is warm]
-            if not warm:
-                self._forget(names[k] for k in alike)
-            for first in range(0, len(alike), self.recipe.batch):
-                yield alike[first : first + self.recipe.batch]
+    def _batches(
+        self, model: nn.Module, found: dict[str, Column], sheets: "_Sheets"
+    ) -> list["_Batch"]:
+        """Return batches of units of one layer and place that all go on, or all begin anew."""
+        batches = []
+        for (layer, row, column), rows in sheets.groups(found).items():
+            climb = Climb(Cone(model, found[layer], (row, column)), self._palette, self.recipe)
+            shape = climb.start(1).shape[1:]
+            last = {k: self._last.get(sheets.names[k]) for k in rows}
+            known = {k: one for k, one in last.items() if one is not None and one.shape == shape}
+            for some in _cut_up([k for k in rows if k in known], self.recipe.batch):
+                begun = torch.stack([known[k] for k in some]) * self.recipe.warm_share
+                batches.append(_Batch(climb, some, begun, self.recipe.warm_steps))
+            for some in _cut_up([k for k in rows if k not in known], self.recipe.batch):
+                batches.append(_Batch(climb, some, climb.start(len(some)), self.recipe.steps))
+        return batches
 
-    def _forget(self, names: Iterable[str]) -> None:
-        for name in names:
-            self._last.pop(name, None)
+    def _keep(self, sheets: "_Sheets", batch: "_Batch", climbed: "_Climbed") -> None:
+        """Keep what the next snapshot goes on from; a unit without a picture begins anew."""
+        for k, row in enumerate(batch.rows):
+            self._last.pop(sheets.names[row], None)
+            if climbed.shown[k]:
+                self._last[sheets.names[row]] = climbed.spectrum[k]
 
-    def _picture(self, climb: Climb, channels: Tensor, sheets: "_Sheets", rows: list[int]) -> None:
-        """Fill in the pictures of some units of a layer that look at the same place."""
-        keys, column = [sheets.names[k] for k in rows], climb.cone.column
-        spectrum, steps = climb.start(len(rows)), self.recipe.steps
-        if all(key in self._last for key in keys):
-            spectrum = torch.stack([self._last[key] for key in keys]) * self.recipe.warm_share
-            steps = self.recipe.warm_steps
-        reference = torch.from_numpy(sheets.best[rows])
-        spectrum = climb.run(spectrum, channels, reference, steps=steps)
-        pictures, achieved = climb.develop(spectrum, channels)
-        responds = torch.ones(len(rows), dtype=torch.bool)
-        if column.stage.activation is not None:
-            responds = achieved > 0
-        shown = (torch.isfinite(achieved) & responds).numpy()
-        self._forget(keys)
-        for k, key in enumerate(keys):
-            if shown[k]:
-                self._last[key] = spectrum[k]
-        sheets.add(rows, pictures, achieved.numpy(), shown)
+
+@dataclass(frozen=True)
+class _Batch:
+    """Units of one layer and place whose pictures are climbed together."""
+
+    climb: Climb
+    rows: list[int]
+    """Of the result."""
+    start: Tensor
+    steps: int
+
+
+@dataclass(frozen=True)
+class _Climbed:
+    """What became of a batch, [unit, ...]."""
+
+    spectrum: Tensor
+    pictures: np.ndarray
+    achieved: np.ndarray
+    shown: np.ndarray
+
+
+def _climbed(batch: _Batch, channels: list[int], best: np.ndarray) -> _Climbed:
+    """Return the pictures of some units of a layer that look at the same place."""
+    climb, units = batch.climb, torch.tensor(channels)
+    spectrum = climb.run(batch.start, units, torch.from_numpy(best), steps=batch.steps)
+    pictures, achieved = climb.develop(spectrum, units)
+    responds = torch.ones(len(channels), dtype=torch.bool)
+    if climb.cone.column.stage.activation is not None:
+        responds = achieved > 0
+    shown = (torch.isfinite(achieved) & responds).numpy()
+    return _Climbed(spectrum, pictures, achieved.numpy(), shown)
+
+
+def _cut_up(rows: list[int], count: int) -> Iterator[list[int]]:
+    for first in range(0, len(rows), count):
+        yield rows[first : first + count]
 
 
 class _Sheets:
@@ -150,22 +183,24 @@ class _Sheets:
             self.best[row] = best[layer].response[channel]
             self.place[row] = best[layer].place[channel]
 
-    def groups(self) -> dict[tuple[str, int, int], list[int]]:
-        """Return the rows of units of one layer that look at one place."""
+    def groups(self, layers: Iterable[str]) -> dict[tuple[str, int, int], list[int]]:
+        """Return the rows of units of one layer that look at one place, upper layers first.
+
+        These take longest: what is short fills up the end, when threads run out of work.
+        """
         groups: dict[tuple[str, int, int], list[int]] = {}
         for row, name in enumerate(self.names):
             key = (name.rpartition(SEPARATOR)[0], int(self.place[row, 0]), int(self.place[row, 1]))
             groups.setdefault(key, []).append(row)
-        return groups
+        depth = {layer: k for k, layer in enumerate(layers)}
+        return dict(sorted(groups.items(), key=lambda group: -depth[group[0][0]]))
 
-    def add(
-        self, rows: list[int], pictures: np.ndarray, achieved: np.ndarray, shown: np.ndarray
-    ) -> None:
+    def add(self, rows: list[int], climbed: "_Climbed") -> None:
         """Fill in some units; those that have no picture stay black and of no size."""
-        _, y, x, _ = pictures.shape
-        self.achieved[rows], self.shown[rows] = achieved, shown
-        for row, picture, is_shown in zip(rows, pictures, shown, strict=True):
-            if is_shown:
+        _, y, x, _ = climbed.pictures.shape
+        self.achieved[rows], self.shown[rows] = climbed.achieved, climbed.shown
+        for row, picture in zip(rows, climbed.pictures, strict=True):
+            if self.shown[row]:
                 self.picture[row, :y, :x], self.size[row] = picture, (y, x)
         self.done += len(rows)
 

@@ -8,8 +8,8 @@ known to be stale. May import torch, xarray, `ontogeny.features`, `measure`, `tr
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib import resources
 
@@ -22,34 +22,46 @@ from ontogeny.errors import InputError
 from ontogeny.features.album import FILE
 from ontogeny.features.dissection import dissect
 from ontogeny.features.exemplars import top_exemplars
-from ontogeny.features.fields import all_units, columns
 from ontogeny.features.filters import first_filters
 from ontogeny.features.preferred import PreferredImages, Recipe
-from ontogeny.measure.ancestry import shown_units
+from ontogeny.measure.ancestry import serving_units, shown_units
 from ontogeny.measure.store import KEY
-from ontogeny.model import prepare
 from ontogeny.record import NAME as RECORD
 from ontogeny.record import open_record
 from ontogeny.run import RunFolder
 from ontogeny.train import Run
 
 Progress = Callable[[str], None]
-FRAMES = 8
-"""Snapshots of a film."""
-TOP, TOP_OF_FRAME = 6, 3
+TOP = 6
 QUANTILES = (0.9, 0.5, 0.1)
-_SEEN = 500
-"""At most about twice so many exemplars give the colours and the best response."""
+BREADTH = 2
+"""Units of each layer that are followed from a token, or from all, to choose those with a film."""
+_UNPICTURED = {"picture": 0, "height": 0, "width": 0, "row": -1, "column": -1,
+               "achieved": np.nan, "best_exemplar": np.nan, "has_picture": False,
+               "pictured": False}  # fmt: skip
+_SEEN = 120
+"""At most about twice so many exemplars give the colours, and the place where a unit responds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What is pictured of a run."""
+    """What is pictured of a run. Raises InputError where a number is impossible."""
 
     recipe: Recipe = field(default_factory=Recipe)
-    frames: int = FRAMES
-    filmed: int = 120
-    """At most so many units have a film."""
+    frames: int = 8
+    """Snapshots of a film."""
+    filmed: int = 80
+    """At most so many units have a film: the strongest ancestors of each token in each layer."""
+    pictured: int | None = 32
+    """Units of each layer that have a preferred image at the last step, beside the filmed ones:
+    those through which most of what distinguishes a token passes. None: all units."""
+
+    def __post_init__(self) -> None:
+        counts = {n: getattr(self, n) for n in ("frames", "filmed", "pictured")}
+        wrong = [f"{n} {value}" for n, value in counts.items() if value is not None and value < 1]
+        if wrong:
+            msg = f"expected frames, filmed and pictured of at least 1, got {', '.join(wrong)}"
+            raise InputError(msg)
 
 
 def picture_run(
@@ -73,13 +85,14 @@ def picture_run(
     -------
     xarray.Dataset
         Of all units at the last recorded step: `picture`, `height`, `width`, `row`, `column`,
-        `achieved`, `best_exemplar`, `has_picture` (see `PreferredImages`); `top_exemplar` (unit,
-        rank) and `quantile_exemplar` (unit, quantile), the record's names of exemplars, -1 for
-        none, with `top_response`, `top_top`, `top_left`, `top_height`, `top_width` (see
-        `top_exemplars`). Of the units with a film the same over (film_step, film_unit) under names
-        that begin with `film_`. `filter` (film_step, filter_unit, filter_y, filter_x, channel) of
-        a first layer that is a convolution; `part_iou` (conv_unit, part) and `unit_part`
-        (conv_unit) where the task has part maps.
+        `achieved`, `best_exemplar`, `has_picture` (see `PreferredImages`); `pictured`, whether a
+        preferred image was looked for at all; `top_exemplar` (unit, rank) and `quantile_exemplar`
+        (unit, quantile), the record's names of exemplars, -1 for none, with `top_response`,
+        `top_top`, `top_left`, `top_height`, `top_width` (see `top_exemplars`). Of the units with a
+        film, over (film_step, film_unit), what `PreferredImages` returns, under names that begin
+        with `film_`. `filter` (film_step, filter_unit, filter_y, filter_x, channel) of a first
+        layer that is a convolution; `part_iou` (conv_unit, part) and `unit_part` (conv_unit) where
+        the task has part maps.
 
     Raises
     ------
@@ -92,12 +105,16 @@ def picture_run(
     with open_record(folder.path / RECORD) as record:
         key = _key(folder, record, settled)
         found = stored_dataset(folder.path / FILE)
-        if found is not None and found.attrs.get(KEY) == key:
+        enough = {key, _key(folder, record, replace(settled, pictured=None))}
+        if found is not None and found.attrs.get(KEY) in enough:
             say("pictures: fresh")
             return found
         say("pictures: stale, made anew" if found is not None else "pictures: none yet")
-        data = _Sitting(folder, record, settled, say).dataset()
-    data.attrs = {**asdict(settled.recipe), KEY: key}
+        sitting = _Sitting(folder, record, settled, say)
+        about = asdict(settled.recipe)
+        for data in sitting.first():
+            replace_dataset(data.assign_attrs(about), folder.path / FILE)
+        data = sitting.all().assign_attrs(about | {KEY: key})
     replace_dataset(data, folder.path / FILE)
     return data
 
@@ -113,48 +130,60 @@ class _Sitting:
         self.groups = None if task.group is None else np.asarray(task.group)[self.probe]
         recorded = [int(step) for step in record["step"].values if int(step) in run.steps]
         self.last, self.frames = recorded[-1], film_steps(recorded, choice.frames)
-        self.filmed = shown_units(record, limit=choice.filmed)
+        self.filmed = shown_units(record, breadth=BREADTH, limit=choice.filmed)
+        self.others = [n for n in self._wanted(record) if n not in set(self.filmed)]
 
-    def dataset(self) -> xr.Dataset:
-        """Make all pictures: films first, which end in the pictures of the last step."""
-        seen = self.images[:: max(1, len(self.images) // _SEEN)]
-        filmed = PreferredImages(seen, self.filmed, recipe=self.choice.recipe)
-        frames = [self._frame(filmed, step) for step in self.frames]
-        film = xr.concat(frames, xr.DataArray(self.frames, dims="step", name="step"))
+    def _wanted(self, record: xr.Dataset) -> list[str]:
+        """Return the units that have a preferred image at the last step."""
+        if self.choice.pictured is None:
+            return record["unit"].values.astype(str).tolist()
+        return serving_units(record, limit=self.choice.pictured)
+
+    def first(self) -> Iterator[xr.Dataset]:
+        """Return what is quickly made, then what views show first, to be looked at meanwhile."""
         model = self.run.network(self.last)
-        rest = PreferredImages(seen, self._others(model), recipe=self.choice.recipe)
-        self.say(f"pictures: the other units at step {self.last:,}")
-        pictures = _ordered(rest(model), frames[-1], model, self.images)
-        parts = [
-            pictures, self._exemplars(model, None, TOP, QUANTILES),
-            film.rename({**{str(n): f"film_{n}" for n in film.data_vars},
-                         "unit": "film_unit", "step": "film_step", "layer": "film_layer",
-                         "rank": "film_rank"}),
-            self._filters(), self._parts(model),
-        ]  # fmt: skip
-        return xr.merge(parts, compat="override", join="exact", combine_attrs="drop")
+        self.say(f"pictures: top exemplars and parts at step {self.last:,}")
+        parts = [self._exemplars(model), self._filters(), self._parts(model)]
+        self._made = xr.merge(parts, join="exact", combine_attrs="drop")
+        yield self._made
+        film = PreferredImages(self._seen(), self.filmed, recipe=self.choice.recipe)
+        frames = [self._frame(film, step) for step in self.frames]
+        self._made = self._made.merge(_film(frames, self.frames))
+        self._last_frame = frames[-1]
+        yield self._with_pictures(self._last_frame)
 
-    def _others(self, model: torch.nn.Module) -> list[str]:
-        done = set(self.filmed)
-        return [unit for unit in _units(model, self.images) if unit not in done]
+    def all(self) -> xr.Dataset:
+        """Return all pictures."""
+        if not self.others:
+            return self._with_pictures(self._last_frame)
+        self.say(f"pictures: {len(self.others)} other units at step {self.last:,}")
+        rest = PreferredImages(self._seen(), self.others, recipe=self.choice.recipe)
+        made = rest(self.run.network(self.last))
+        return self._with_pictures(
+            xr.concat([made, self._last_frame], "unit", combine_attrs="drop")
+        )
+
+    def _seen(self) -> np.ndarray:
+        return self.images[:: max(1, len(self.images) // _SEEN)]
 
     def _frame(self, film: PreferredImages, step: int) -> xr.Dataset:
         self.say(f"pictures: film of {len(self.filmed)} units, step {step:,}")
-        model = self.run.network(step)
-        crops = self._exemplars(model, self.filmed, TOP_OF_FRAME, ())
-        kept = [n for n in crops.data_vars if str(n).startswith("top_")]
-        parts = [film(model), crops[kept].drop_vars("quantile", errors="ignore")]
-        return xr.merge(parts, compat="override", join="exact", combine_attrs="drop")
+        return film(self.run.network(step))
 
-    def _exemplars(
-        self, model: torch.nn.Module, units: Sequence[str] | None, top: int, at: Sequence[float]
-    ) -> xr.Dataset:
-        """Return the top exemplars by the record's names of them."""
-        found = top_exemplars(
-            model, self.images, units, groups=self.groups, top=top, quantiles=at or (1.0,)
-        )
-        prefixes = {str(n): _renamed(str(n)) for n in found.data_vars}
-        found = found.rename(prefixes)
+    def _with_pictures(self, made: xr.Dataset) -> xr.Dataset:
+        """Return what was made before with preferred images of the last step, of all units."""
+        all_of = self._made["unit"].values.tolist()
+        known = {"long_name": "a preferred image was looked for", "units": "1"}
+        made = made.assign(pictured=("unit", np.ones(made.sizes["unit"], bool), known))
+        made = made.drop_vars("layer").reindex(unit=all_of, fill_value=_UNPICTURED)
+        best = self._made["top_response"].isel(rank=0, drop=True).fillna(made["best_exemplar"])
+        made["best_exemplar"] = made["best_exemplar"].copy(data=best.values)
+        return self._made.merge(made, combine_attrs="drop")
+
+    def _exemplars(self, model: torch.nn.Module) -> xr.Dataset:
+        """Return the top exemplars of all units by the record's names of them."""
+        found = top_exemplars(model, self.images, groups=self.groups, top=TOP, quantiles=QUANTILES)
+        found = found.rename({str(n): _renamed(str(n)) for n in found.data_vars})
         for name in ("top_exemplar", "quantile_exemplar"):
             index = found[name].values
             found[name] = found[name].copy(data=np.where(index >= 0, self.probe[index], -1))
@@ -194,16 +223,11 @@ def film_steps(steps: Sequence[int], count: int) -> list[int]:
     return sorted({int(steps[int(np.abs(known - w).argmin())]) for w in np.log1p(wanted)})
 
 
-def _units(model: torch.nn.Module, images: np.ndarray) -> list[str]:
-    return all_units(columns(model, prepare(images[:1].copy())).values())
-
-
-def _ordered(
-    rest: xr.Dataset, filmed: xr.Dataset, model: torch.nn.Module, images: np.ndarray
-) -> xr.Dataset:
-    """Return the pictures of all units in the network's order."""
-    both = xr.concat([rest, filmed[list(rest.data_vars)]], "unit", combine_attrs="drop")
-    return both.sel(unit=_units(model, images))
+def _film(frames: list[xr.Dataset], steps: list[int]) -> xr.Dataset:
+    """Return frames as one film, under names of its own."""
+    film = xr.concat(frames, xr.DataArray(steps, dims="step", name="step"), combine_attrs="drop")
+    names = {str(n): f"film_{n}" for n in (*film.data_vars, "unit", "step", "layer")}
+    return film.rename(names)
 
 
 def _renamed(name: str) -> str:

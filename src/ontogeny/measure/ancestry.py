@@ -15,7 +15,7 @@ from ontogeny.errors import InputError
 from ontogeny.measure.probe import chosen_step, held_out, layer_names, require
 from ontogeny.stats.onset import onset_interval
 
-__all__ = ["construction", "describe", "shown_units"]
+__all__ = ["construction", "describe", "serving_units", "shown_units"]
 
 LEVEL, LEVELS = 0.99, (0.95, 0.99, 0.999)
 """Level of the null that an edge has to pass; levels at which chance finds are counted."""
@@ -111,17 +111,36 @@ def shown_units(
     For each token the logit and the detectors of its ancestry, then the detectors of the strongest
     couplings back from all logits; pixels are left out. At most `limit`, the upper layers first.
     """
+    require(record, "coupling", "coupling_contrast", "source", "target", "layer", "token")
+    at, weave = chosen_step(record, step), _Weave.of(record)
     tokens = [str(token) for token in record["token"].values]
-    trees = [construction(record, token, step, breadth=breadth) for token in tokens]
-    top = [str(tree.attrs["start"]) for tree in trees]
-    at = int(trees[0].attrs["step"])
-    weave = _Weave.of(record)
+    tops, depth = [_start(record, token, tokens)[0] for token in tokens], len(weave.layers)
+    walks = [_Walk(weave, _shares(record, "coupling_contrast", at, k), is_token=True)
+             for k in range(len(tokens))]  # fmt: skip
+    for walk, top in zip(walks, tops, strict=True):
+        walk.down(top, breadth, depth)
     all_of = _Walk(weave, _shares(record, "coupling", at, None), is_token=False)
-    all_of.down(top, breadth, len(weave.layers))
-    nodes = [str(n) for tree in trees for n in tree["node"].values] + list(all_of.flow)
+    all_of.down(tops, breadth, depth)
+    nodes = dict.fromkeys(node for walk in (*walks, all_of) for node in walk.flow)
     order = {layer: k for k, layer in enumerate(reversed(weave.layers))}
-    found = [n for n in dict.fromkeys(nodes) if _layer(n) != weave.layers[0]]
-    return sorted(found, key=lambda n: order[_layer(n)])[:limit]
+    found = [node for node in nodes if _layer(node) != weave.layers[0]]
+    return sorted(found, key=lambda node: order[_layer(node)])[:limit]
+
+
+def serving_units(record: xr.Dataset, *, step: int | None = None, limit: int = 64) -> list[str]:
+    """Return the units of each layer through which most of what distinguishes a token passes.
+
+    Ranked by the largest share of any token's flow (`serves` of `construction`), at most `limit`
+    of each layer, in the record's order.
+    """
+    require(record, "coupling", "coupling_contrast", "source", "target", "layer", "token")
+    weave = _Weave.of(record)
+    flow, _ = _flows(record, weave, chosen_step(record, step))
+    return [
+        weave.units[layer][k]
+        for layer in weave.layers[1:]
+        for k in sorted(np.argsort(-flow[layer].max(0), kind="stable")[:limit].tolist())
+    ]
 
 
 @dataclass(frozen=True)
@@ -139,20 +158,20 @@ class _Weave:
     @classmethod
     def of(cls, record: xr.Dataset) -> "_Weave":
         """Read the wiring of a record."""
+        names, own = layer_names(record), record["unit"].values.astype(str).tolist()
+        layer = [*map(_layer, own)]
+        units = {name: [u for u, n in zip(own, layer, strict=True) if n == name] for name in names}
+        number = {unit: k for k, unit in enumerate(own)}
         source, target = (record[n].values.astype(str).tolist() for n in ("source", "target"))
-        names = layer_names(record)
-        units: dict[str, list[str]] = {layer: [] for layer in names}
-        for unit in record["unit"].values.astype(str).tolist():
-            units[_layer(unit)].append(unit)
-        above = np.array([_layer(unit) for unit in target])
-        edges = {layer: np.flatnonzero(above == layer) for layer in names}
-        first = _layer(source[edges[names[0]][0]])
-        units[first] = list(dict.fromkeys(source[k] for k in edges[names[0]].tolist()))
-        index = {unit: k for members in units.values() for k, unit in enumerate(members)}
-        width = {n: len(units[b]) for n, b in zip(names, [first, *names[:-1]], strict=True)}
-        place = np.array([index[t] * width[_layer(t)] + index[s]
-                          for s, t in zip(source, target, strict=True)])  # fmt: skip
-        return cls([first, *names], units, place, edges)
+        pixels = [s for s in dict.fromkeys(source) if s not in number]
+        index = {u: k for members in (*units.values(), pixels) for k, u in enumerate(members)}
+        above = np.array([names.index(n) for n in layer])[[number[t] for t in target]]
+        below = _layer(source[int(np.argmax(above == 0))])
+        width = [len(pixels), *(len(units[n]) for n in names[:-1])]
+        place = np.array([index[t] for t in target]) * np.array(width)[above]
+        place += np.array([index[s] for s in source])
+        edges = {name: np.flatnonzero(above == k) for k, name in enumerate(names)}
+        return cls([below, *names], {**units, below: pixels}, place, edges)
 
     def matrices(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """Return values [edge] as a matrix of each layer; 0 where there is no edge or no value."""

@@ -232,9 +232,26 @@ class _Packing:
         if found is None:
             return
         index = {str(name): k for k, name in enumerate(record["unit"].values)}
-        there = found["has_picture"].values | (found["top_exemplar"].values[:, 0] >= 0)
+        there = found["top_exemplar"].values[:, 0] >= 0
+        if "has_picture" in found:
+            there |= found["has_picture"].values
         found = found.isel(unit=np.flatnonzero(there))
         self.coordinates["picture_unit"] = [index[str(n)] for n in found["unit"].values]
+        place = {int(name): k for k, name in enumerate(record["exemplar"].values)}
+        shown = [[place.get(int(name), -1) for name in row] for row in found["top_exemplar"].values]
+        found["top_place"] = (("unit", "rank"), np.array(shown), {"long_name": "exemplar of the "
+                              "probe that the unit answers most, by rank; -1: none"})  # fmt: skip
+        found["top_side"] = np.maximum(found["top_height"], found["top_width"])
+        if "film_picture" in found:  # a making under way has the top exemplars first
+            self._preferred(found, index)
+        for page, (name, dtype) in PICTURES_PACKED.items():
+            if name in found:
+                data = found[name]
+                data.attrs["source"] = f"pictures.zarr/{name}"
+                self.add(page, data, "detectors", dtype, ["picture_unit", *map(str, data.dims[1:])])
+
+    def _preferred(self, found: xr.Dataset, index: dict[str, int]) -> None:
+        """Pack preferred images and films."""
         made = cells(found["picture"], found["height"], found["width"])
         self.picture_sheet("preferred", made, ("picture_unit",))
         film = found.transpose("film_unit", "film_step", ...)
@@ -242,16 +259,7 @@ class _Packing:
         self.coordinates["film_step"] = film["film_step"].values.tolist()
         made = cells(film["film_picture"], film["film_height"], film["film_width"])
         self.picture_sheet("film", made, ("film_unit", "film_step"))
-        place = {int(name): k for k, name in enumerate(record["exemplar"].values)}
-        shown = [[place.get(int(name), -1) for name in row] for row in found["top_exemplar"].values]
-        found["top_place"] = (("unit", "rank"), np.array(shown), {"long_name": "exemplar of the "
-                              "probe that the unit answers most, by rank; -1: none"})  # fmt: skip
-        found["top_side"] = np.maximum(found["top_height"], found["top_width"])
         found["has_preferred"] = found["has_picture"].astype(np.int64)
-        for page, (name, dtype) in PICTURES_PACKED.items():
-            data = found[name]
-            data.attrs["source"] = f"pictures.zarr/{name}"
-            self.add(page, data, "detectors", dtype, ["picture_unit", *map(str, data.dims[1:])])
 
     def picture_sheet(self, name: str, pictures: np.ndarray, dims: tuple[str, ...]) -> None:
         """Pack one image sheet, a blob of its own."""

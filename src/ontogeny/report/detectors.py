@@ -88,14 +88,17 @@ def layers(material: Material) -> Section:
         layer_sheet(_both(album, units), columns=_PER_LAYER, ax=ax)
         ax.set_title(layer, loc="left", fontsize=TEXT, pad=1)
     data = album.pictures
-    known = data["has_picture"].values & (data["best_exemplar"].values > 0)
+    pictured, shown = data["pictured"].values, data["has_picture"].values
+    known = shown & (data["best_exemplar"].values > 0)
     ratio = data["achieved"].values[known] / data["best_exemplar"].values[known]
-    share = words.percent(float(data["has_picture"].values.mean()))
+    share, left = words.percent(float(shown[pictured].mean())), int((~pictured).sum())
     return Section(
-        "preferred", f"{share} of the units have a preferred picture; half of these answer it at "
-        f"least {np.median(ratio):.1f} times as much as their best exemplar", figure,
-        f"{int((~data['has_picture']).sum())} units have no picture: no image with a positive "
-        "response was found. Low layers answer edges and colours; a picture that looks like noise "
+        "preferred", f"{share} of the units looked at have a preferred picture; half of these "
+        f"answer it at least {np.median(ratio):.1f} times as much as their best exemplar", figure,
+        f"Pictures were looked for in {int(pictured.sum())} units; {left} others, through which "
+        "less of what distinguishes tokens passes, are shown by their best exemplar alone. For "
+        f"{int((pictured & ~shown).sum())} units no image with a positive response was found. Low "
+        "layers answer edges and colours; a picture that looks like noise "
         "is what the unit answers, or a climb that failed: compare with the crop beside it.",
         "Preferred picture: Fourier and colour-decorrelated, displaced and scaled at random, "
         f"{data.attrs['steps']} steps, the same penalties for all units. Beside it the crop of the "

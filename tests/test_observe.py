@@ -206,6 +206,41 @@ def test_clones_have_the_probes_tokens_and_the_training_exemplars_moments(run, t
     assert_allclose(drawn["share_beyond_range"], beyond)
 
 
+def test_a_second_probe_is_scored_at_every_step_and_leaves_the_first_as_it_is(tmp_path):
+    plain = small_task(n=24)
+    held = np.arange(72) % 24 < 4
+    names = [f"{'x' if out else 'a'}{k}" for k, out in enumerate(held)]
+    task = replace(plain, exemplars=tuple(names)).draw(probe=6, holdout="^x")
+    run = train(task, network(task), CONFIG, out=tmp_path / "run")
+    record = observe(run).load()
+    validate(record)
+    assert not set(task.holdout) & set(record.exemplar.values)
+    assert record.attrs["holdout"].startswith("12 exemplars, at most 100 per token")
+    images, token = prepare(task.images[task.holdout]), task.token[task.holdout]
+    for step in record.step.values.tolist():
+        loss, accuracy, per_token = score(run.network(step)(images).detach().numpy(), token)
+        assert_allclose(record.holdout_loss.sel(step=step), loss, rtol=1e-5)
+        assert record.holdout_accuracy.sel(step=step) == accuracy
+        assert record.holdout_token_accuracy.sel(step=step).values.tolist() == per_token.tolist()
+    with RecordWriter(run.path / "record.zarr") as writer:
+        writer.truncate(2)
+    assert same(observe(run), record)
+
+
+def test_without_a_second_probe_the_record_is_as_ever(run, tmp_path):
+    record = observe(run, out=tmp_path / "r.zarr")
+    assert not [name for name in record.variables if str(name).startswith("holdout")]
+    assert "holdout" not in record.attrs
+
+
+def test_a_large_second_probe_is_shown_in_part():
+    images = np.random.default_rng(0).integers(0, 256, (480, 2, 2), dtype=np.uint8)
+    held = np.arange(480) % 240 < 130
+    task = Task.from_arrays(images, np.repeat([0, 1], 240), holdout=held)
+    shown = Exemplars.of(task, clones=False)
+    assert np.bincount(shown.holdout_token).tolist() == [100, 100]
+
+
 def test_tokens_with_one_training_exemplar_have_no_clones(run):
     task = small_task()
     mine = np.flatnonzero(task.token == 1)

@@ -112,3 +112,14 @@ def test_onsets_fire_in_at_most_five_percent_of_records_without_structure():
     assert fired["layer signal"] <= 17
     assert fired["layer rise"] <= fired["layer signal"]
     assert fired["token"] <= 17
+
+
+def test_curves_of_a_second_probe_are_kept_where_there_is_one():
+    record = make_record()
+    assert "holdout_accuracy" not in learning_curves(record)
+    record["holdout_loss"] = record["clone_loss"]
+    record["holdout_accuracy"] = record["clone_accuracy"]
+    record["holdout_token_accuracy"] = record["clone_token_accuracy"]
+    curves = learning_curves(record)
+    assert curves["holdout_accuracy"].identical(record["holdout_accuracy"])
+    assert curves["holdout_token_accuracy"].dims == ("step", "token")

@@ -201,3 +201,22 @@ def test_labels_that_do_not_meet_stay():
 def test_sixteen_tokens_differ_in_colour_or_shape():
     looks = {(style.token_colour(k), style.token_marker(k)) for k in range(16)}
     assert len(looks) == 16
+
+
+def test_a_second_probe_is_drawn_beside_the_first(measures):
+    held = measures.copy()
+    n_steps = held.sizes["step"]
+    held["holdout_loss"] = ("step", np.linspace(9, 5, n_steps))
+    held["holdout_accuracy"] = ("step", np.linspace(0, 0.6, n_steps))
+    held["holdout_token_accuracy"] = held["token_accuracy"].sel(split="probe", drop=True) / 2
+    for draw, name in ((plot.loss, "holdout_loss"), (plot.accuracy, "holdout_accuracy")):
+        ax = Figure().subplots()
+        draw(held, ax)
+        lines = [line.get_ydata() for line in ax.lines]
+        assert any(np.array_equal(line, held[name].values) for line in lines)
+        assert "holdout" in words(ax)
+    ax = Figure().subplots()
+    plot.token_accuracy(held, "ada", ax)
+    lines = [line.get_ydata() for line in ax.lines]
+    wanted = held["holdout_token_accuracy"].sel(token="ada").values
+    assert any(np.array_equal(line, wanted) for line in lines)

@@ -62,7 +62,7 @@ def summary(run: Any) -> dict[str, Any]:
 
 
 def probe_accuracy(run: Any) -> dict[str, Any]:
-    """Read the accuracy on the probe off the record, if there is one already."""
+    """Read the accuracy on the probe, and on a second one, off the record if there is one."""
     path = run.path / "record.zarr"
     if not path.exists():
         return {"probe_accuracy": None}
@@ -70,7 +70,10 @@ def probe_accuracy(run: Any) -> dict[str, Any]:
         if record.sizes["step"] == 0:
             return {"probe_accuracy": None}
         last = record["accuracy"].sel(split="probe").isel(step=-1)
-        return {"probe_accuracy": float(last), "observed_steps": record.sizes["step"]}
+        found = {"probe_accuracy": float(last), "observed_steps": record.sizes["step"]}
+        if "holdout_accuracy" in record:
+            found["holdout_accuracy"] = float(record["holdout_accuracy"].isel(step=-1))
+        return found
 
 
 def tell(
@@ -103,7 +106,9 @@ def run_lines(gathered: dict[str, Any]) -> list[str]:
         f"{gathered['snapshots']} snapshots, {gathered['seconds']:.0f} s",
     ]
     if accuracy is not None:
-        lines.append(f"  accuracy on the probe {accuracy:.1%}, chance {chance:.1%}")
+        second = gathered.get("holdout_accuracy")
+        held = "" if second is None else f", on the holdout {second:.1%}"
+        lines.append(f"  accuracy on the probe {accuracy:.1%}{held}, chance {chance:.1%}")
     if "forked_at" in gathered:
         lines.append(f"  twin of {gathered['parent']} from step {gathered['forked_at']}")
     if "report" in gathered:

@@ -43,6 +43,10 @@ _INTERVALS = {
 }
 
 
+HOLDOUT = ("holdout_loss", "holdout_accuracy", "holdout_token_accuracy")
+"""Curves of the second probe, where a task has one."""
+
+
 def learning_curves(record: xr.Dataset) -> xr.Dataset:
     """Return loss and accuracies, with the chance level of the held-out exemplars and its band.
 
@@ -50,6 +54,8 @@ def learning_curves(record: xr.Dataset) -> xr.Dataset:
     -------
     xr.Dataset
         `loss`, `accuracy` (step, split) and `token_accuracy` (step, split, token) of the record;
+        where there is a second probe, `holdout_loss`, `holdout_accuracy` (step) and
+        `holdout_token_accuracy` (step, token);
         `chance`, the accuracy of always naming the most frequent token, and `chance_low`,
         `chance_high`, between which 95 % of such accuracies lie (binomial).
 
@@ -60,7 +66,8 @@ def learning_curves(record: xr.Dataset) -> xr.Dataset:
     """
     require(record, "loss", "accuracy", "token_accuracy")
     probe = held_out(record)
-    data = record[["loss", "accuracy", "token_accuracy"]].load()
+    curves = ["loss", "accuracy", "token_accuracy"]
+    data = record[[*curves, *(name for name in HOLDOUT if name in record)]].load()
     n, chance = len(probe.token), probe.chance
     up_to = bdtr(np.arange(n + 1), n, chance)
     low, high = np.searchsorted(up_to, [0.025, 0.975]) / n

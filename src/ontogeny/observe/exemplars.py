@@ -22,6 +22,8 @@ from ontogeny.tasks.task import Task
 
 TRAIN_EXEMPLARS = 50
 """Training exemplars per token that the train split's loss and accuracy are taken over."""
+HOLDOUT_EXEMPLARS = 100
+"""Exemplars of the holdout per token that are shown to every snapshot."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +80,9 @@ class Exemplars:
     train_images: np.ndarray | None = None
     train_token: np.ndarray | None = None
     """A fixed part of the training exemplars, for the train split."""
+    holdout_images: np.ndarray | None = None
+    holdout_token: np.ndarray | None = None
+    """A fixed part of the second probe, where the task has one."""
     clones: Clones | None = None
     """Gaussian clones of the exemplars."""
     seed: int = 0
@@ -86,7 +91,8 @@ class Exemplars:
     @classmethod
     def of(cls, task: Task, *, seed: int = 0, clones: bool = True) -> Self:
         """Return a task's probe, and training exemplars and clones drawn by seed."""
-        probe, part = task.probe, _training_part(task, seed)
+        probe, part = task.probe, _part(task, task.train, TRAIN_EXEMPLARS, seed)
+        second = _part(task, task.holdout, HOLDOUT_EXEMPLARS, seed)
         coordinates = {
             names.EXEMPLAR: probe,
             names.EXEMPLAR_SPLIT: np.full(len(probe), SPLITS[1]),
@@ -96,6 +102,7 @@ class Exemplars:
         return cls(
             task.images[probe], task.tokens, task.token[probe], coordinates,
             task.images[part], task.token[part],
+            task.images[second] if len(second) else None, task.token[second],
             Clones.of(task, seed) if clones else None, seed,
         )  # fmt: skip
 
@@ -109,6 +116,11 @@ class Exemplars:
     def train(self) -> Probe | None:
         """The training exemplars as the network is shown them."""
         return None if self.train_images is None else Probe(self.train_images)
+
+    @cached_property
+    def holdout(self) -> Probe | None:
+        """The second probe as the network is shown it."""
+        return None if self.holdout_images is None else Probe(self.holdout_images)
 
 
 def halves(token: np.ndarray) -> np.ndarray:
@@ -155,11 +167,11 @@ def with_outputs(shown: Exemplars, model: nn.Module) -> Exemplars:
     return shown
 
 
-def _training_part(task: Task, seed: int) -> np.ndarray:
-    """Draw up to `TRAIN_EXEMPLARS` training exemplars of each token, ascending."""
+def _part(task: Task, exemplars: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Draw up to so many of the exemplars of each token, ascending."""
     rng = np.random.default_rng(seed)
     chosen = []
     for c in range(task.n_tokens):
-        mine = task.train[task.token[task.train] == c]
-        chosen.append(rng.permutation(mine)[:TRAIN_EXEMPLARS])
+        mine = exemplars[task.token[exemplars] == c]
+        chosen.append(rng.permutation(mine)[:most])
     return np.sort(np.concatenate(chosen))

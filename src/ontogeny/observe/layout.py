@@ -13,7 +13,7 @@ import xarray as xr
 from ontogeny import record as names
 from ontogeny.coupling import LATTICE
 from ontogeny.hooks import Wiring
-from ontogeny.observe.exemplars import Exemplars, halves
+from ontogeny.observe.exemplars import HOLDOUT_EXEMPLARS, Exemplars, halves
 from ontogeny.record import LEVELS, PAIRS, SPLITS, definition
 
 
@@ -74,6 +74,11 @@ def _notes(shown: Exemplars, row: Mapping[str, Any]) -> dict[str, Any]:
         notes["interactions"] = f"half 0; a lattice of at most {LATTICE} x {LATTICE} positions"
     if names.CLONE_LOSS in row and shown.clones is not None:
         notes["clones"] = shown.clones.attribute
+    if shown.holdout_token is not None and names.HOLDOUT_LOSS in row:
+        notes["holdout"] = (
+            f"{len(shown.holdout_token)} exemplars, at most {HOLDOUT_EXEMPLARS} per token, drawn "
+            f"once by seed ({shown.seed})"
+        )
     return notes
 
 

@@ -25,6 +25,7 @@ def observed(
         model, shown.probe, couplings=couplings, extras=extras, seed=shown.seed
     )
     row = _scores(model, shown, observation)
+    row |= _holdout_scores(model, shown)
     if extras:
         row |= _clone_scores(model, shown)
     return row | _variables(observation), observation.wiring
@@ -69,6 +70,18 @@ def _scores(model: nn.Module, shown: Exemplars, observation: Observation) -> dic
         logit = network_logits(model, shown.train)
         loss[0], accuracy[0], per_token[0] = score(logit, shown.train_token)
     return {names.LOSS: loss, names.ACCURACY: accuracy, names.TOKEN_ACCURACY: per_token}
+
+
+def _holdout_scores(model: nn.Module, shown: Exemplars) -> dict[str, np.ndarray]:
+    """Return loss, accuracy and token accuracy on the second probe; nothing where there is none."""
+    if shown.holdout is None or shown.holdout_token is None:
+        return {}
+    loss, accuracy, per_token = score(network_logits(model, shown.holdout), shown.holdout_token)
+    return {
+        names.HOLDOUT_LOSS: np.asarray(loss),
+        names.HOLDOUT_ACCURACY: np.asarray(accuracy),
+        names.HOLDOUT_TOKEN_ACCURACY: per_token,
+    }
 
 
 def _clone_scores(model: nn.Module, shown: Exemplars) -> dict[str, np.ndarray]:

@@ -32,6 +32,8 @@ ENTRIES: tuple[Entry, ...] = (
         loss | float32 | step split
         accuracy | float32 | step split
         token_accuracy | float32 | step split token
+        holdout_accuracy | float32 | step
+        holdout_token_accuracy | float32 | step token
     """),
     *_entries("base", "measures", """
         onset_after=after | float32 | onset

@@ -1,5 +1,7 @@
 """Loss and accuracies over steps. May import matplotlib, numpy, xarray and plot.style only."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -7,10 +9,13 @@ from matplotlib.axes import Axes
 from ontogeny.plot import style
 
 _SPLIT_COLOURS = {"train": style.FAINT, "probe": style.INK}
+_HOLDOUT = {"linestyle": (0, (1, 1.2)), "linewidth": 1.6}
 
 
 def loss(curves: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Draw the loss on training and held-out exemplars; logarithmic where it falls far.
+
+    A second probe (holdout), where there is one, is dotted.
 
     Parameters
     ----------
@@ -23,16 +28,20 @@ def loss(curves: xr.Dataset, ax: Axes | None = None) -> Axes:
     values = curves["loss"]
     style.step_axis(ax, curves["step"].values)
     _split_lines(ax, values)
-    low, high = np.nanmin(values), np.nanmax(values)
+    held = curves.get("holdout_loss", values)
+    ends = _draw_holdout(ax, curves, "holdout_loss")
+    low, high = np.nanmin([values.min(), held.min()]), np.nanmax([values.max(), held.max()])
     if low > 0 and high / low > 30:
         ax.set_yscale("log")
     style.name_axes(ax, x=style.STEP_LABEL, y="loss (cross-entropy, nats)")
-    _name_splits(ax, values)
+    _name_splits(ax, values, ends)
     return ax
 
 
 def accuracy(curves: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Draw the accuracy on training and held-out exemplars, with chance and its band.
+
+    A second probe (holdout), where there is one, is dotted.
 
     Parameters
     ----------
@@ -47,11 +56,10 @@ def accuracy(curves: xr.Dataset, ax: Axes | None = None) -> Axes:
     style.null_band(ax, ax.get_xlim(), float(curves["chance_low"]), float(curves["chance_high"]))
     ax.axhline(float(curves["chance"]), color=style.FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
     _split_lines(ax, curves["accuracy"])
+    held = _draw_holdout(ax, curves, "holdout_accuracy")
     ax.set_ylim(-0.02, 1.02)
     style.name_axes(ax, x=style.STEP_LABEL, y="accuracy")
-    last = curves["accuracy"].isel(step=-1)
-    ends = [(float(last.sel(split=s)), s, c) for s, c in _SPLIT_COLOURS.items() if s in last.split]
-    style.label_ends(ax, [*ends, (float(curves["chance"]), "chance", style.FAINT)])
+    _name_splits(ax, curves["accuracy"], [*held, (float(curves["chance"]), "chance", style.FAINT)])
     return ax
 
 
@@ -60,7 +68,7 @@ def token_accuracy(measures: xr.Dataset, token: str, ax: Axes | None = None) -> 
 
     The grey line is the share of all answers that name the token, which is its accuracy without
     token structure; the band above it ends at the corrected threshold; the coloured stripe is the
-    onset interval.
+    onset interval. The accuracy on a second probe (holdout), where there is one, is dotted.
 
     Parameters
     ----------
@@ -83,6 +91,8 @@ def token_accuracy(measures: xr.Dataset, token: str, ax: Axes | None = None) -> 
     right = of_token["token_accuracy"].sel(split="probe").values
     ax.plot(steps, right, color=colour, linewidth=1.4, marker=style.token_marker(index),
             markersize=3, markevery=max(len(steps) // 12, 1), clip_on=False)  # fmt: skip
+    if "holdout_token_accuracy" in measures:
+        ax.plot(steps, of_token["holdout_token_accuracy"].values, color=colour, **_HOLDOUT)
     _mark_onset(ax, measures, token, colour)
     ax.set_ylim(-0.02, 1.02)
     ax.set_title(style.plain(token), loc="left", color=colour, fontsize=style.TEXT + 1)
@@ -105,8 +115,18 @@ def _split_lines(ax: Axes, values: xr.DataArray) -> None:
             ax.plot(line["step"], line.values, color=colour, linewidth=1.4)
 
 
-def _name_splits(ax: Axes, values: xr.DataArray) -> None:
+def _draw_holdout(ax: Axes, curves: xr.Dataset, name: str) -> list[tuple[float, str, str]]:
+    """Draw the second probe's curve if there is one; return how its end is labelled."""
+    if name not in curves:
+        return []
+    line = curves[name]
+    ax.plot(line["step"], line.values, color=style.INK, **_HOLDOUT)
+    return [(float(line[-1]), "holdout", style.INK)]
+
+
+def _name_splits(
+    ax: Axes, values: xr.DataArray, more: Sequence[tuple[float, str, str]] = ()
+) -> None:
     last = values.isel(step=-1)
-    style.label_ends(
-        ax, [(float(last.sel(split=s)), s, c) for s, c in _SPLIT_COLOURS.items() if s in last.split]
-    )  # fmt: skip
+    ends = [(float(last.sel(split=s)), s, c) for s, c in _SPLIT_COLOURS.items() if s in last.split]
+    style.label_ends(ax, [*ends, *more])

@@ -36,6 +36,8 @@ EDGE_ATTRIBUTION, INTERACTION = "edge_attribution", "interaction"
 INTERACTION_FIRST, INTERACTION_SECOND = "interaction_first", "interaction_second"
 CLONE_LOSS, CLONE_ACCURACY = "clone_loss", "clone_accuracy"
 CLONE_TOKEN_ACCURACY = "clone_token_accuracy"
+HOLDOUT_LOSS, HOLDOUT_ACCURACY = "holdout_loss", "holdout_accuracy"
+HOLDOUT_TOKEN_ACCURACY = "holdout_token_accuracy"
 
 SPLITS = ("train", "probe")
 """Coordinates of `split`."""
@@ -178,6 +180,17 @@ VARIABLES: dict[str, Variable] = {
     ),
     CLONE_TOKEN_ACCURACY: Variable(
         (STEP, TOKEN), "float64", "1", "accuracy among the Gaussian clones of one token",
+    ),
+    HOLDOUT_LOSS: Variable(
+        (STEP,), "float64", "nat", "mean cross-entropy on the holdout, the second probe that the "
+        "user named (attribute holdout)",
+    ),
+    HOLDOUT_ACCURACY: Variable(
+        (STEP,), "float64", "1", "share of the holdout's exemplars whose largest logit is their "
+        "token's",
+    ),
+    HOLDOUT_TOKEN_ACCURACY: Variable(
+        (STEP, TOKEN), "float64", "1", "accuracy among the holdout's exemplars of one token",
     ),
     IMAGE: Variable((EXEMPLAR, Y, X, COLOUR), "uint8", "1", "the exemplar as it was shown"),
 }  # fmt: skip

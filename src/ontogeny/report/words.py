@@ -198,14 +198,16 @@ def most_confused(measures: xr.Dataset) -> str:
 
 
 def ending(measures: xr.Dataset) -> str:
-    """Say the held-out accuracy at the end, beside chance and training."""
+    """Say the held-out accuracy at the end, beside chance, training and a second probe."""
     last = measures["accuracy"].isel(step=-1)
     probe, train = (float(last.sel(split=s)) for s in ("probe", "train"))
-    chance = float(measures["chance"])
-    return (
-        f"Held-out accuracy ends at {percent(probe)} (chance {percent(chance)}; "
-        f"training exemplars {percent(train)})"
-    )
+    beside = [
+        f"chance {percent(float(measures['chance']))}",
+        f"training exemplars {percent(train)}",
+    ]
+    if "holdout_accuracy" in measures:
+        beside.append(f"holdout {percent(float(measures['holdout_accuracy'][-1]))}")
+    return f"Held-out accuracy ends at {percent(probe)} ({'; '.join(beside)})"
 
 
 def strongest_layer(measures: xr.Dataset) -> str:

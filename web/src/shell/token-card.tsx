@@ -47,6 +47,18 @@ export function TokenCard({ token }: { token: number }) {
             />
           </dd>
         </div>
+        {bundle.array("holdout_token_accuracy") && (
+          <div>
+            <dt>on the holdout</dt>
+            <dd>
+              <Num
+                of="holdout_token_accuracy"
+                value={bundle.array("holdout_token_accuracy")?.at(step, token) ?? null}
+                as={percent}
+              />
+            </dd>
+          </div>
+        )}
         <div>
           <dt>chance</dt>
           <dd>{percent(bundle.manifest.run.chance)}</dd>

@@ -130,6 +130,7 @@ function drawAccuracies(pen: CanvasRenderingContext2D, size: Size, shown: Shown)
   const { steps, tokens } = bundle.manifest;
   const y = accuracyScale(parts);
   const [own, all] = [bundle.array("token_accuracy"), bundle.array("accuracy")];
+  const held = bundle.array("holdout_token_accuracy");
   if (own) {
     tokens.forEach((_, k) => {
       pen.strokeStyle = palette.tokens[k] ?? palette.quiet;
@@ -139,6 +140,13 @@ function drawAccuracies(pen: CanvasRenderingContext2D, size: Size, shown: Shown)
         pen,
         steps.map((step, s) => [axis.x(step), y(own.at(s, 1, k))] as const),
       );
+      if (!held || token !== k) return;
+      pen.setLineDash([1.5, 2.5]); // the second probe, of the token that is looked at
+      line(
+        pen,
+        steps.map((step, s) => [axis.x(step), y(held.at(s, k))] as const),
+      );
+      pen.setLineDash([]);
     });
     pen.globalAlpha = 1;
   }
@@ -150,12 +158,25 @@ function drawAccuracies(pen: CanvasRenderingContext2D, size: Size, shown: Shown)
     pen,
     steps.map((step, s) => [axis.x(step), y(all.at(s, 1))] as const),
   );
+  const holdout = bundle.array("holdout_accuracy");
+  if (holdout) {
+    pen.setLineDash([1.5, 2.5]);
+    line(
+      pen,
+      steps.map((step, s) => [axis.x(step), y(holdout.at(s))] as const),
+    );
+    pen.setLineDash([]);
+  }
   pen.globalAlpha = 1;
   pen.fillStyle = palette.ink;
   pen.font = `600 10px ${FONT}`;
   pen.textAlign = "left";
   pen.textBaseline = "middle";
   pen.fillText("all tokens", size.width - RIGHT + 6, y(all.at(steps.length - 1, 1)));
+  if (!holdout) return;
+  const [first, second] = [y(all.at(steps.length - 1, 1)), y(holdout.at(steps.length - 1))];
+  const place = Math.abs(second - first) < 11 ? first + 11 : second;
+  pen.fillText("holdout", size.width - RIGHT + 6, place);
 }
 
 /** Beginnings of phases, in which several measures change course together. */

@@ -211,6 +211,9 @@ function tipAt(app: App, x: number, y: number, size: Size, shown: readonly Row[]
     title: `step ${steps[step] ?? 0}`,
     rows: [
       ["accuracy", percent(at("accuracy", 1))],
+      ...(bundle.array("holdout_accuracy")
+        ? [["on the holdout", percent(at("holdout_accuracy"))] as const]
+        : []),
       ...tokens.map((name, k): [string, string] => [name, percent(at("token_accuracy", 1, k))]),
       ["loss", show(at("loss", 1))],
       ...(isPhase
@@ -226,13 +229,15 @@ function curves(bundle: Bundle) {
   const [loss, accuracy, own] = ["loss", "accuracy", "token_accuracy"].map((name) =>
     bundle.array(name),
   );
+  const held = bundle.array("holdout_accuracy");
   return {
-    columns: ["step", "loss", "accuracy", ...tokens],
+    columns: ["step", "loss", "accuracy", ...tokens, ...(held ? ["holdout"] : [])],
     rows: steps.map((step, k) => [
       step,
       loss?.at(k, 1) ?? Number.NaN,
       accuracy?.at(k, 1) ?? Number.NaN,
       ...tokens.map((_, token) => own?.at(k, 1, token) ?? Number.NaN),
+      ...(held ? [held.at(k)] : []),
     ]),
   };
 }

@@ -659,3 +659,14 @@ def test_a_small_task_is_trained_in_batches_of_all_it_has_and_the_run_says_so(tm
     assert train(task, config=Config(steps=1), out=run.path, resume=True).state == "complete"
     with pytest.raises(InputError, match="batch of at most the 15 training exemplars, got 16: ask"):
         train(task, make_network(), Config(steps=1, batch=16), out=tmp_path / "other")
+
+
+def test_doubts_of_a_task_stand_in_its_run(tmp_path):
+    plain = make_task()
+    images = plain.images.copy()
+    images[25] = images[5]
+    task = Task.from_arrays(images, plain.token, names=plain.tokens, probe=4)
+    with pytest.warns(UserWarning, match="1 picture stands under two tokens"):
+        run = train(task, make_network(), Config(steps=1, batch=4), out=tmp_path / "run")
+    (words,) = run.description["warnings"]
+    assert words.startswith("1 picture stands under two tokens (ada 5 and bo 25 are equal pixel")

@@ -10,6 +10,7 @@ Exit codes: 0 done, 1 a fault of Ontogeny's own (with its traceback), 2 somethin
 
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     options = parser(chosen(given)).parse_args(given)
     signal.signal(signal.SIGTERM, _interrupt)
+    warnings.formatwarning = _in_one_line
     try:
         import_module("ontogeny.cli.commands").perform(options)
     except OntogenyError as error:
@@ -34,6 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ontogeny: stopped{_way_on(options.command)}", file=sys.stderr)
         return 130
     return 0
+
+
+def _in_one_line(message: Warning | str, *_: Any) -> str:
+    """Say what a warning says, without the line of code that it comes from."""
+    return f"ontogeny: {message}\n"
 
 
 def _interrupt(*_: Any) -> None:

@@ -16,6 +16,7 @@ from ontogeny.config import BATCH, Config
 from ontogeny.errors import InputError
 from ontogeny.model import parameters, prepare, vgg
 from ontogeny.run import TRAINING
+from ontogeny.tasks.doubts import doubts
 from ontogeny.tasks.task import Task
 from ontogeny.train.loop import Progress, Watcher
 from ontogeny.train.place import place, settled, undisturbed
@@ -82,7 +83,7 @@ def train(  # noqa: PLR0913 - what to learn, with what, how, where to, and who l
     config = asked.settled(mirrors=task.mirrors, n_train=len(task.train))
     network = vgg(task, seed=config.seed) if model is None else model
     _check(network, task, config)
-    notes = _notes(asked, config)
+    notes = _notes(task, asked, config)
     with run.writing():
         _begin(run, task, network, config)
         run.amend(warnings=notes)
@@ -136,9 +137,9 @@ def _check(network: nn.Module, task: Task, config: Config) -> None:
         raise InputError(msg)
 
 
-def _notes(asked: Config, config: Config) -> list[str]:
+def _notes(task: Task, asked: Config, config: Config) -> list[str]:
     """Return what the user must know of a run that begins, and say it once."""
-    notes = []
+    notes = doubts(task)
     if asked.batch is None and config.batch != BATCH:
         notes.append(
             f"The batch is {config.batch}, not {BATCH}, because there are no more training "

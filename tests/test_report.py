@@ -8,10 +8,10 @@ import xarray as xr
 
 from ontogeny.errors import RunError
 from ontogeny.observations import read
+from ontogeny.observations.onsets import Onset, earliest, first_and_last, latest
 from ontogeny.record import RecordWriter
 from ontogeny.report import SECTIONS, report, words
-from ontogeny.report.observed import FIGURES, number
-from ontogeny.report.words import Onset
+from ontogeny.report.observed import FIGURES, SUBJECTS, number
 from records import STEPS, make_record, make_run
 
 INF = np.inf
@@ -34,7 +34,7 @@ class Text(HTMLParser):
 
     @property
     def text(self):
-        return " ".join(self.words)
+        return " ".join(self.words).replace("\xa0", " ")
 
 
 def write(path, record, **options):
@@ -48,24 +48,28 @@ def written(tmp_path_factory):
     return write(tmp_path_factory.mktemp("runs") / "run", make_record(strength=6.0))
 
 
-def test_answers_come_first_with_their_intervals(written):
-    _, page = written
+def test_five_sentences_and_a_figure_come_first(written):
+    file, page = written
     head = page.text.split("What was observed")[0]
+    top = file.read_text().split("<nav>")[0]
+    assert top.count("<li>") == 5 and top.count("<img") == 1
     assert "faces: 3 tokens" in head
     assert "chance 33.3 %" in head
     assert f"between steps {STEPS[3]} and {STEPS[4]}" in head
-    assert "The three tokens become three things first in" in head
-    assert "Named rightly beyond chance" in head
-    assert "came to tell ada, bo and cy" in head
+    assert "The network learnt to classify the three tokens: it classifies" in head
+    assert "begins to classify all three tokens better than chance between steps" in head
+    assert "All three tokens are separated first in fc1 and logits between steps 3 and 4" in head
+    assert "learnt to classify ada, bo and cy" in head
     assert "Token signal rises first in fc1 and logits" in page.text
-    assert "last in conv1, between steps 8 and 11" in page.text
+    assert "last in conv1 between steps 8 and 11" in page.text
     assert "Before training no layer carries more token signal" in page.text
 
 
 def test_every_figure_has_what_is_seen_a_definition_and_a_null(written):
     file, page = written
     keys = [a["id"] for tag, a in page.tags if tag == "section"]
-    assert keys == ["learning", "tokens", "things", "differentiation", "trees", "clusters",
+    assert keys == ["overview", "learning", "tokens", "separation", "differentiation",
+                    "trees", "clusters",
                     "modes", "clones", "maps", "readout", "collapse",
                     "distances", "dimension", "likeness", "lives", "models", "token_dimension",
                     "onsets", "exemplars", "unit_lives", "scores", "bases", "filters", "births",
@@ -80,14 +84,34 @@ def test_every_figure_has_what_is_seen_a_definition_and_a_null(written):
 
 def test_observations_are_listed_with_their_evidence_and_lead_to_their_figure(written):
     file, page = written
-    listed = page.text.split("What was observed", 2)[2].split("Held-out accuracy ends")[0]
+    listed = page.text.split("What was observed", 2)[2].split(
+        "The network classifies 100.0 % of the held-out"
+    )[0]
     for one in read(file.parent):
         assert one.text in listed
-        assert f"Null {number(one.bound)}: {one.null}." in listed
+        assert f"Null: {number(one.bound)}, {one.null}." in listed
     targets = [a["href"] for tag, a in page.tags if tag == "a"]
     known = {f"#{a['id']}" for _, a in page.tags if "id" in a}
     assert set(targets) <= known
     assert "#onsets" in targets
+
+
+def test_observations_are_folded_by_subject(written):
+    _, page = written
+    summaries = re.findall(r"(\w[\w ]+): \d+ statements?", page.text)
+    assert summaries == [name for name in SUBJECTS if name in summaries]
+    folded = [attributes for tag, attributes in page.tags if tag == "details"]
+    assert len(folded) >= len(summaries) >= 3
+    assert not any("open" in attributes for attributes in folded)
+
+
+def test_a_network_that_did_not_learn_is_said_not_to_have(tmp_path):
+    _, page = write(tmp_path / "run", make_record(rises={}))
+    head = page.text.split("What was observed")[0]
+    assert "The network did not learn to classify the three tokens beyond chance" in head
+    assert "The network classifies no token better than chance by the end" in head
+    assert "In no layer are all three tokens separated by the end" in head
+    assert "No unit of the upper layers carries more" in head
 
 
 def test_every_kind_of_observation_names_a_figure_of_the_report(written):
@@ -116,7 +140,7 @@ def test_the_file_needs_nothing_beside_it(written):
     assert file.stat().st_size < 6e6
     assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "iframe"})
     sources = [a["src"] for tag, a in page.tags if tag == "img"]
-    assert len(sources) == 26
+    assert len(sources) == 27
     for source in sources:
         drawn = base64.b64decode(source.removeprefix("data:image/svg+xml;base64,"))
         assert b"<svg" in drawn
@@ -161,9 +185,9 @@ def test_missing_pieces_are_named_with_their_reason(tmp_path):
 
 def test_run_of_one_snapshot_is_shown_and_says_what_it_cannot_say(tmp_path):
     _, page = write(tmp_path / "run", make_record().isel(step=slice(0, 1)), state="training")
-    assert "Only 1 snapshots are recorded; an onset needs 3" in page.text
+    assert "The number of recorded snapshots is 1; an onset needs 3" in page.text
     assert "This run is not complete" in page.text
-    assert "No token is named rightly beyond chance by the end." in page.text
+    assert "The network classifies no token better than chance by the end." in page.text
 
 
 def test_failed_run_says_why(tmp_path):
@@ -203,9 +227,15 @@ def test_onsets_in_words(ends, said):
 def test_onsets_that_overlap_tie():
     a, b, c = Onset("a", 1, 4, 1, 4), Onset("b", 3, 6, 3, 6), Onset("c", 4, 8, 4, 8)
     never = Onset("d", 9, INF, 9, INF)
-    assert words.earliest([c, b, a, never]) == [b, a]
-    assert words.latest([a, b, c, never]) == [b, c]
-    assert words.earliest([never]) == []
+    assert earliest([c, b, a, never]) == [b, a]
+    assert latest([a, b, c, never]) == [b, c]
+    assert earliest([never]) == []
+
+
+def test_one_that_ties_with_the_first_and_the_last_is_neither():
+    a, b, c = Onset("a", 1, 3, 1, 3), Onset("b", 2, 8, 2, 8), Onset("c", 5, 8, 4, 8)
+    assert first_and_last([c, b, a]) == ([a], [c])
+    assert first_and_last([a, b]) == ([], [])
 
 
 def table(rises):
@@ -221,19 +251,22 @@ def table(rises):
 
 def test_order_of_layers_counts_only_pairs_that_are_ordered():
     assert words.rising_order(table([(4, 6), (2, 4), (1, 3)])) == (
-        "Upper layers rise before lower ones, in 2 of 2 pairs of layers that are ordered"
+        "Upper layers rise before lower ones in 2 of 2 pairs of layers that are ordered"
     )
     assert words.rising_order(table([(1, 2), (2, 3)])).startswith("Lower layers rise before upper")
-    assert words.rising_order(table([(1, 9), (2, 9)])).startswith("No two layers' rises")
+    assert words.rising_order(table([(1, 9), (2, 9)])).startswith(
+        "The intervals of all layers overlap"
+    )
     assert words.rising_order(table([(100, INF), (2, 3)])).startswith("Upper layers rise")
 
 
 def test_layers_that_never_rise_are_said_to():
     said = words.layers_rise(table([(100, INF), (100, INF), (100, INF), (2, 3)]))
-    assert (
-        said == "Token signal rises first in conv4, between steps 2 and 3; never in conv1 to conv3"
+    assert said == (
+        "Token signal rises in conv4 between steps 2 and 3 (95 %: 2 to 3); it does not rise in "
+        "conv1 to conv3"
     )
-    assert words.layers_rise(table([(100, INF)])).startswith("In no layer does token signal rise")
+    assert words.layers_rise(table([(100, INF)])).endswith("untrained weights in no layer")
 
 
 def test_spans_join_neighbours():

@@ -36,8 +36,8 @@ def found(*, rsa=0.5, beyond=(0.0, 0.0, 0.4, 0.5), models=("token", "pixels", "l
 def test_likeness_to_tokens_comes_with_its_interval_and_its_step():
     said = told.resembles_tokens(found())
     assert said == (
-        "Distances in fc1 come to resemble tokens most: 0.50 at the end (95 %: 0.45 to 0.55), "
-        "beyond pixels not by the end"
+        "Distances resemble tokens most in fc1, with a correlation of 0.50 at the end (95 %: 0.45 "
+        "to 0.55), beyond pixels not by the end"
     )
     early = told.resembles_tokens(found(beyond=(0.0, 0.4, 0.4, 0.5), models=("token",)))
     assert early.endswith("from between steps 0 and 3 on")
@@ -52,12 +52,14 @@ def test_likeness_to_tokens_comes_with_its_interval_and_its_step():
 def test_fading_pixels_and_layers_like_the_last():
     said = told.fading(found())
     assert said == (
-        "Likeness of fc1 to pixels goes from 0.10 to 0.50 (95 %: 0.45 to 0.55; null 0.10)."
+        "The likeness of fc1 to pixels changes from 0.10 to 0.50 (95 %: 0.45 to 0.55; null 0.10)."
     )
     assert told.fading(found(models=("token",))) == ""
-    assert told.like_the_end(found()) == "No layer below ends up arranged like fc1 (0.9 or more)."
+    assert told.like_the_end(found()) == (
+        "No layer below is arranged like fc1 at the end (0.9 or more)."
+    )
     assert told.like_the_end(found(rsa=1.9)) == (
-        "Arranged like fc1 at the end (0.9 or more): conv1."
+        "The layers arranged like fc1 at the end (0.9 or more) are conv1."
     )
 
 
@@ -72,9 +74,9 @@ def tokens(first, last):
 
 @pytest.mark.parametrize(
     ("first", "last", "said"),
-    [(10, 5, "fall from 10.0 to 5.0"), (5, 10, "rise from 5.0 to 10.0"), (5, 5.5, "stay from 5.0")],
+    [(10, 5, "is 5.0 at the end, and 10.0 before"), (5, 10, "is 10.0 at the end, and 5.0 before")],
 )
-def test_dimensions_of_tokens_fall_rise_or_stay(first, last, said):
+def test_dimensions_of_tokens_are_said_of_both_ends(first, last, said):
     assert said in told.narrowest(tokens(first, last))
 
 
@@ -108,7 +110,9 @@ def test_factors_that_pass_are_named(material):
     structure = material.structure.copy(deep=True)
     structure["factor_beyond_p"][:] = 1
     none = told.factors(SimpleNamespace(structure=structure))
-    assert none.title == "Distances follow no known factor beyond tokens, parts and pixels"
+    assert none.title == (
+        "Distances follow no known factor once tokens, parts and pixels are accounted for"
+    )
     at = {"layer": "conv2", "factor": "tilt"}
     structure["factor_beyond_p"].loc[at] = 0.01
     structure["factor_beyond"].loc[at] = 0.4
@@ -120,6 +124,6 @@ def test_factors_that_pass_are_named(material):
 def test_runs_are_told_with_their_likeness_and_ceiling():
     records = {f"seed {k}": make_record(seed=k, strength=6.0) for k in range(2)}
     section = told.runs(run_similarity(records, chance=FEW), noise_ceiling(records, chance=FEW))
-    assert section.title.startswith("Runs end most alike in ")
+    assert section.title.startswith("The runs are most alike in ")
     assert "are nearer (Procrustes) than the same responses" in section.seen
     section.figure.canvas.draw()

@@ -47,7 +47,7 @@ def test_runs_of_other_tasks_are_listed_and_not_compared(pair, tmp_path):
 
 
 def test_one_run_is_refused(tmp_path):
-    with pytest.raises(InputError, match="expected at least 2 runs, got 1: name more"):
+    with pytest.raises(InputError, match="expected at least 2 runs, got 1: name another run"):
         report_runs([tmp_path], tmp_path / "runs.html")
 
 

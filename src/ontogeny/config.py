@@ -79,7 +79,10 @@ class Config:
         if not problems:
             problems = self._steps()
         if problems:
-            msg = f"expected a training that is possible, got {'; '.join(problems)}: mend these"
+            msg = (
+                "expected settings of training that can work together, got "
+                f"{'; '.join(problems)}: change them"
+            )
             raise InputError(msg)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The mistakes a user can make, each told in one sentence.
+"""The mistakes a user can make, each explained in one sentence.
 
 Every message says what was expected, what was got and what to do.
 The command line prints it without a traceback and ends with exit code 2.
@@ -6,7 +6,7 @@ The command line prints it without a traceback and ends with exit code 2.
 
 
 class OntogenyError(Exception):
-    """Something the user can mend; the message says what was expected, what was got, what to do."""
+    """A mistake of the user's; the message says what was expected, what was got, what to do."""
 
 
 class InputError(OntogenyError, ValueError):

@@ -143,7 +143,7 @@ def test_another_recipe_makes_pictures_stale(run, pictures, monkeypatch):
     other = Choice(recipe=Recipe(steps=3), frames=2, filmed=8)
     with pytest.raises(Stop):
         picture_run(run, choice=other, progress=said.append)
-    assert said == ["pictures: stale, made anew"]
+    assert said == ["pictures: stale, made again"]
 
 
 def test_crops_of_exemplars_are_cut_from_the_records_images(album):

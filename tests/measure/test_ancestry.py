@@ -251,37 +251,37 @@ def told(**changes):
 
 def test_a_detector_is_told_with_rise_sources_interaction_and_uses():
     assert told() == (
-        "conv5:17 answers tulips most; it rises at steps 118 to 124. 61 % of its variance comes "
-        "through conv4:3 (40 %) and conv4:40 (21 %). conv4:3 and conv4:40 together give more than "
-        "each alone, interaction 0.34. It serves roses and tulips, more than units did before "
-        "training. Step 600; 3 of its 64 sources are beyond the null (permuted weights), 0.6 would "
-        "be by chance."
+        "conv5:17 responds to tulips most; it begins to discriminate tokens between steps 118 and "
+        "124. 61 % of its variance comes through conv4:3 (40 %) and conv4:40 (21 %). conv4:3 and "
+        "conv4:40 together give more than each alone, interaction 0.34. It carries roses and "
+        "tulips, more than units did before training. Step 600; 3 of its 64 sources are beyond the "
+        "null (permuted weights), 0.6 would be by chance."
     )
 
 
 def test_sources_that_the_null_gives_as_well_are_no_finding():
     for change in ({"beyond": False}, {"false": 0.5}):
         said = told(**change)
-        assert "(21 %): no more than the null gives." in said
+        assert "(21 %), which is no more than the null gives." in said
         assert "interaction" not in said
 
 
 def test_what_does_not_survive_its_null_is_not_claimed():
     said = told(onset_by=np.inf, preferred_token="", q=(0.5, np.nan, 0.11))
-    assert "does not tell tokens apart for good" in said
-    assert "It serves no token more than units did before training." in said
+    assert "does not discriminate tokens beyond chance at the end" in said
+    assert "It carries no token more than units did before training." in said
     assert "tulips" not in said
 
 
 def test_evidence_against_is_told_apart():
-    assert "It serves roses and speaks against tulips" in told(net=(0.2, -0.1, 0.3))
+    assert "It carries roses and counts against tulips" in told(net=(0.2, -0.1, 0.3))
 
 
 def test_a_planted_token_is_told_and_its_permuted_twin_is_not():
     record = with_null(planted(), 0.5)
     said = describe(construction(record, "bo", breadth=1))
     assert "fc1:2" in said
-    assert "as much as the null gives" not in said
+    assert "no more than the null gives" not in said
     rng = np.random.default_rng(0)
     weak = with_null(shares(plain_record(seed=int(rng.integers(99)))), 0.9)
-    assert "as much as the null gives" in describe(construction(weak, "bo", breadth=1))
+    assert "no more than the null gives" in describe(construction(weak, "bo", breadth=1))

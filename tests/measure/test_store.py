@@ -49,7 +49,7 @@ def test_measures_of_a_record_that_has_grown_are_stale(tmp_path):
     with pytest.raises(RunError, match="of an earlier state or another version: run `ontogeny m"):
         open_measures(run)
     data, said = measured(run)
-    assert said[0] == "measures: stale, measured anew"
+    assert said[0] == "measures: stale, measured again"
     assert data["step"].values[-1] == 21
     assert open_measures(run).sizes["step"] == 10
 

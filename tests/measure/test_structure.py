@@ -72,4 +72,4 @@ def test_measures_of_structure_are_kept_until_stale(tmp_path, monkeypatch):
     said.clear()
     monkeypatch.setattr(measure_store, "_source", lambda: "another version")
     structure_run(run, chance=FEW, progress=said.append)
-    assert said[0] == "structure: stale, measured anew"
+    assert said[0] == "structure: stale, measured again"

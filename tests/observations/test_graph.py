@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 from graph_records import quiet_record
 from ontogeny.observations import Findings
 from ontogeny.observations import graph as rules
+from ontogeny.observations.claims import chance_finds
 from records import LAYERS, STEPS, TOKENS, make_record
 
 N = len(STEPS)
@@ -72,7 +73,7 @@ def births(planted):
 def test_a_burst_is_said_with_its_snapshot_and_layer():
     (one,) = rules.bursts_of_births(births(5))
     assert (one.subject, one.where.step, one.where.layer) == ("conv2", STEPS[5], "conv2")
-    assert one.effect == 90 and one.low == one.high == 96 and "9 would by chance" in one.text
+    assert one.effect == 90 and one.low == one.high == 96 and "where chance gives 9." in one.text
 
 
 @pytest.mark.parametrize("undated", [0, N - 1])
@@ -91,7 +92,9 @@ def quality(values):
 
 def test_assemblies_are_said_from_when_on_they_leave_their_null():
     (one,) = rules.assemblies_leave_their_null(quality([0.4] * 6 + [0.5] * 6))
-    assert one.kind == "couplings form assemblies" and "From between steps 6 and 8 on" in one.text
+    assert (
+        one.kind == "couplings form assemblies" and "Beginning between steps 6 and 8," in one.text
+    )
     assert one.effect == pytest.approx(0.1) and one.low == pytest.approx(0.09)
     (one,) = rules.assemblies_leave_their_null(quality([0.3] * N))
     assert one.kind == "couplings form no assemblies of their own"
@@ -165,11 +168,11 @@ def test_units_that_carry_a_token_are_counted_and_the_strongest_named():
 
 def test_units_that_serve_several_tokens_are_counted_against_chance():
     said = rules.units_that_carry(flow([(u, t) for u in range(8) for t in (0, 2)]))
-    one = next(o for o in said if o.kind == "detectors serve several tokens")
+    one = next(o for o in said if o.kind == "detectors carry several tokens")
     assert one.subject == "conv1" and one.effect == 8 > one.bound
     own = [(u, t) for t in range(3) for u in range(12 * t, 12 * t + 12)]
     kinds = {o.kind for o in rules.units_that_carry(flow(own))}
-    assert kinds == {"units come to carry tokens", "detectors serve one token"}
+    assert kinds == {"units come to carry tokens", "detectors carry one token"}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -194,7 +197,7 @@ def naive_finds(values, null):
 def test_chance_finds_equal_their_definition(seed):
     rng = np.random.default_rng(seed)
     values, null = rng.integers(0, 9, (6, 3)) / 9, rng.integers(0, 9, (5, 3)) / 9
-    assert_allclose(rules.chance_finds(values, null), naive_finds(values, null), rtol=1e-10)
+    assert_allclose(chance_finds(values, null), naive_finds(values, null), rtol=1e-10)
 
 
 def test_nothing_measured_nothing_said():

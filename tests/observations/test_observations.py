@@ -52,8 +52,11 @@ def test_layers_and_tokens_are_said_where_they_were_planted(planted):
     logits = said["a layer stands out", "logits"]
     assert logits.where.step == steps[4] and logits.where.layer == "logits"
     assert "between steps 3 and 4" in logits.text
-    assert {subject for kind, subject in said if kind == "a token is told"} == set(TOKENS)
-    assert ("tokens become things", "fc1") in said or ("tokens become things", "logits") in said
+    assert {subject for kind, subject in said if kind == "a token is classified"} == set(TOKENS)
+    assert ("all tokens are separated", "fc1") in said or (
+        "all tokens are separated",
+        "logits",
+    ) in said
 
 
 def test_every_statement_is_whole(planted):
@@ -120,7 +123,7 @@ def test_what_clones_lack_is_said_from_its_onset_on():
     record = make_record(rises={})
     found = Findings(record, structure=gap([0.0, 0.1, 0.2], [-0.05, 0.05, 0.15], 0.0, 1.0))
     (one,) = rules.beyond_clones(found)
-    assert one.text.startswith("Beginning between steps 0 and 1, exemplars are told better")
+    assert one.text.startswith("The network begins to classify exemplars better than their")
     assert (one.effect, one.low) == (0.2, 0.15) and one.strength == pytest.approx(4)
     for lost in (gap([0.0, 0.1, 0.2], [-0.05, 0.05, 0.15], 2.0, math.inf),
                  gap([0.0, 0.1, 0.0], [-0.05, 0.05, -0.01], 0.0, 1.0)):  # fmt: skip
@@ -143,9 +146,9 @@ def test_what_distances_resemble_is_said_of_the_layer_that_does_most():
         [[0.3, 0.7], [0.6, 0.2]], [[0.2, 0.5], [0.4, 0.0]], [[0.2, 0.6], [0.5, 0.12]]
     ))  # fmt: skip
     assert [o.subject for o in said] == ["token in fc1", "pixels in conv1"]
-    assert "resemble the tokens most in fc1" in said[0].text and "beyond the pixels." in (
-        said[0].text
-    )
+    assert "resemble the tokens most in fc1" in said[
+        0
+    ].text and "once the pixels are accounted for." in (said[0].text)
 
 
 def test_likeness_that_other_models_explain_or_that_is_not_sure_is_not_said():

@@ -70,12 +70,12 @@ def test_a_change_that_resamples_do_not_show_is_no_change(told):
 
 
 def test_silence_is_said_of_the_layer_and_of_the_unit_that_was_tuned(told):
-    many, single = rules.units_fall_silent(told)
-    assert (many.kind, many.subject, many.effect) == ("units fall silent", "conv1", 1)
+    many, single = rules.units_become_inactive(told)
+    assert (many.kind, many.subject, many.effect) == ("units become inactive", "conv1", 1)
     assert (single.subject, single.where.unit) == ("conv1: cy", "conv1:3")
-    assert single.where.step == STEPS[8] and "falls silent for good between steps 11 and 15" in (
-        single.text
-    )
+    assert single.where.step == STEPS[
+        8
+    ] and "becomes inactive and stays so between steps 11 and 15" in (single.text)
     assert single.low <= single.effect <= single.high + 1e-9
 
 
@@ -83,14 +83,16 @@ def test_silence_is_said_of_the_layer_and_of_the_unit_that_was_tuned(told):
 def test_silence_that_is_not_sure_or_was_there_from_the_start_is_not_said(told, end, value):
     data = told.detectors.copy(deep=True)
     data[f"dormant_{end}"].values[:] = value
-    assert rules.units_fall_silent(Findings(told.record, detectors=data)) == []
+    assert rules.units_become_inactive(Findings(told.record, detectors=data)) == []
 
 
 def test_a_revival_is_said_with_the_token_told_after_it(told):
     many, single = rules.units_revive(told)
-    assert many.text == "1 of the 8 units of conv1 come back from silence, at step 4."
-    assert single.text.startswith("conv1:4, which then tells bo from the rest")
-    assert "comes back from silence between steps 3 and 4" in single.text
+    assert many.text == "1 of the 8 units of conv1 become active again, at step 4."
+    assert single.text.startswith(
+        "The unit conv1:4, which then discriminates bo from the other tokens"
+    )
+    assert "becomes active again between steps 3 and 4" in single.text
 
 
 def test_tuned_units_are_counted_beyond_those_of_the_start(told):
@@ -101,7 +103,8 @@ def test_tuned_units_are_counted_beyond_those_of_the_start(told):
         data[name].values[-1, np.flatnonzero(mine)[:5]] = value
     (one,) = rules.layers_become_tuned(Findings(told.record, detectors=data))
     assert (one.subject, one.effect, one.low) == ("conv1", 5, 5)
-    assert "5 of the 8 units of conv1 tell a token" in one.text and "none at step 0" in one.text
+    assert "5 of the 8 units of conv1 discriminate a token" in one.text
+    assert "none did at step 0" in one.text
     data["score_low"].values[-1] = 0.5
     assert rules.layers_become_tuned(Findings(told.record, detectors=data)) == []
 
@@ -124,8 +127,8 @@ def rotations(own, low, high, n=9):
 @pytest.mark.parametrize(
     ("own", "said"),
     [
-        ([0.4] * 3 + [0.6] * 6, ["mixtures tell tokens better than channels"]),
-        ([0.8] * 4 + [0.6] * 5, ["channels tell tokens better than mixtures"]),
+        ([0.4] * 3 + [0.6] * 6, ["mixtures discriminate better than channels"]),
+        ([0.8] * 4 + [0.6] * 5, ["channels discriminate better than mixtures"]),
         ([0.4] * 2 + [0.8] * 2 + [0.6] * 5, []),
         ([0.5] * 9, []),
     ],

@@ -47,7 +47,7 @@ def test_curves_tell_sign_by_colour_and_the_null_by_dots():
         assert (curve.get_linestyle() in {"-", "solid"}) == bool(is_beyond)
 
 
-def test_a_node_that_speaks_by_its_silence_has_a_dashed_frame():
+def test_a_node_that_responds_less_to_the_token_has_a_dashed_frame():
     found, ax = tree(breadth=1), axes()
     silent = found.assign(direction=("node", -np.ones(found.sizes["node"], int)))
     ancestry_pictures(silent, {}, ax=ax)

@@ -269,7 +269,7 @@ ZEROS = np.zeros((2, 9), int)
         ({"seed": -1}, "seed: expected a whole number of at least 0, got -1"),
         ({"density": 0, "size": 4}, "density: .*; size: "),
         ({"design": "holistic"}, "design out of additive, conjunctive, table, got 'holistic'"),
-        ({"tokens": 1}, "at least two tokens to tell apart, got 1"),
+        ({"tokens": 1}, "at least two tokens to classify, got 1"),
         ({"tokens": 11}, "tokens of 2 to 10, got 11"),
         ({"tokens": 9, "design": "conjunctive"}, "tokens of 2 to 8, got 9"),
         ({"tokens": ["ada", "zoe"]}, "no token called zoe"),

@@ -342,7 +342,7 @@ def test_folders_that_are_laid_out_otherwise(tmp_path):
 
 
 def test_one_token_is_too_few(tmp_path):
-    with pytest.raises(InputError, match=r"at least two tokens to tell apart, got 1 \(ash\)"):
+    with pytest.raises(InputError, match=r"at least two tokens to classify, got 1 \(ash\)"):
         read_folder(folder_of(tmp_path, tokens=("ash",)))
 
 

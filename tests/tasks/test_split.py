@@ -163,7 +163,7 @@ def test_tokens_are_chosen_by_number_or_name(tokens, chosen):
     ("tokens", "message"),
     [
         (4, "expected tokens of 2 to 3, got 4"),
-        (1, r"at least two tokens to tell apart, got 1 \(ash\)"),
+        (1, r"at least two tokens to classify, got 1 \(ash\)"),
         (["oak", "ash"], "out of ash, beech, cedar, got no token called oak"),
         (["ash", "ash"], "got a token named twice"),
         ("ash", r"got 1 \(ash\)"),

@@ -303,7 +303,7 @@ def test_from_arrays_selects_tokens_before_anything_is_counted():
         (np.repeat([0, 5], 30), {"names": ("a", "b")}, "from 0 to 1, since 2 names are given"),
         (np.repeat(["x", "y"], 30), {"names": ("x", "z")}, "out of x, z, got y: name these too"),
         (np.repeat([0, 1], 30), {"names": "abc"}, "got a 30, b 30, c 0: add exemplars or leave"),
-        (np.zeros(60, int), {}, r"at least two tokens to tell apart, got 1 \(0\)"),
+        (np.zeros(60, int), {}, r"at least two tokens to classify, got 1 \(0\)"),
     ],
 )
 def test_arrays_that_do_not_fit(token, options, message):

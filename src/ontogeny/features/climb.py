@@ -87,7 +87,7 @@ class Recipe:
             msg = (
                 "expected steps, warm_steps and batch >= 1, a positive learning rate, jitter, zoom "
                 "and warm_share within 0 ... 1, weights >= 0, precision float32 or bfloat16, got "
-                f"{', '.join(wrong)}: mend these"
+                f"{', '.join(wrong)}: change these"
             )
             raise InputError(msg)
 

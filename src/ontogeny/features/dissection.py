@@ -183,6 +183,6 @@ def _check(images: np.ndarray, part_map: np.ndarray, parts: Sequence[str], activ
     if wrong:
         msg = (
             "expected a part map [exemplar, y, x] of every image, a name of every part and a share "
-            f"within 0 ... 1, got {', '.join(wrong)}: mend these"
+            f"within 0 ... 1, got {', '.join(wrong)}: change these"
         )
         raise InputError(msg)

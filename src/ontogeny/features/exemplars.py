@@ -253,6 +253,6 @@ def _check(
     if wrong:
         msg = (
             "expected top >= 1, quantiles within 0 ... 1 and one group for each exemplar, got "
-            f"{', '.join(wrong)}: mend these"
+            f"{', '.join(wrong)}: change these"
         )
         raise InputError(msg)

@@ -109,7 +109,7 @@ def picture_run(
         if found is not None and found.attrs.get(KEY) in enough:
             say("pictures: fresh")
             return found
-        say("pictures: stale, made anew" if found is not None else "pictures: none yet")
+        say("pictures: stale, made again" if found is not None else "pictures: none yet")
         sitting = _Sitting(folder, record, settled, say)
         about = asdict(settled.recipe)
         for data in sitting.first():

@@ -77,7 +77,7 @@ def observe_network(
         if probe.has_tokens and probe.n_groups > outputs.shape[1]:
             msg = (
                 f"expected a logit for each of {probe.n_groups} tokens, got {outputs.shape[1]}: "
-                "mend the tokens or the network"
+                "give as many tokens as the network has outputs, or change the network"
             )
             raise InputError(msg)
         coupled = gathering.couplings()

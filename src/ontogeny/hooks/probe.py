@@ -112,7 +112,7 @@ def _network_input(images: np.ndarray | Tensor) -> Tensor:
     if not x.is_floating_point() or x.dim() not in {2, 4} or len(x) == 0:
         msg = (
             "expected exemplars as uint8 [exemplar, y, x, channel] or as a floating network input, "
-            f"got {x.dtype} of shape {tuple(x.shape)}: mend the probe"
+            f"got {x.dtype} of shape {tuple(x.shape)}: give the probe in this form"
         )
         raise InputError(msg)
     return x

@@ -1,4 +1,4 @@
-"""Ancestry: what a token or a detector is built from, down to the pixels, and what it serves.
+"""Ancestry: what a token or a detector is built from, down to the pixels, and what it carries.
 
 A token is followed by contrast share, what distinguishes it; a detector by coupling, what drives
 it at all. Both are descriptive: they say through which sources a difference or a variance comes,
@@ -20,7 +20,7 @@ __all__ = ["construction", "describe", "serving_units", "shown_units"]
 LEVEL, LEVELS = 0.99, (0.95, 0.99, 0.999)
 """Level of the null that an edge has to pass; levels at which chance finds are counted."""
 FALSE = 0.1
-"""Largest share of chance finds among what is told."""
+"""Largest share of chance finds among what is reported."""
 _SIGNS = 2.576
 """99 % of sums with random signs lie within so many roots of the sum of squares."""
 _TELL = 3
@@ -36,7 +36,7 @@ def construction(
     breadth: int = 3,
     measures: xr.Dataset | None = None,
 ) -> xr.Dataset:
-    """Return what a token or a detector is built from at a step, and what a detector serves.
+    """Return what a token or a detector is built from at a step, and what a detector carries.
 
     From the start down, each unit passes its flow to its sources in proportion to the magnitude of
     their shares; the `breadth` units with most flow are kept in each layer. A detector is followed
@@ -79,13 +79,15 @@ def construction(
     Raises
     ------
     InputError
-        If the record lacks couplings, the token, the unit or the step: what exists is told.
+        If the record lacks couplings, the token, the unit or the step.
     """
     require(record, "coupling", "coupling_contrast", "source", "target", "layer", "token")
     tokens = [str(token) for token in record["token"].values]
     start, token = _start(record, name, tokens)
     if breadth < 1 or (depth is not None and depth < 1):
-        msg = f"expected depth and breadth of at least 1, got {depth} and {breadth}: mend these"
+        msg = (
+            f"expected depth and breadth of at least 1, got {depth} and {breadth}: give larger ones"
+        )
         raise InputError(msg)
     at = chosen_step(record, step)
     weave = _Weave.of(record)
@@ -106,7 +108,7 @@ def construction(
 def shown_units(
     record: xr.Dataset, *, step: int | None = None, breadth: int = 3, limit: int = 120
 ) -> list[str]:
-    """Return the units that matter most to the tokens: those of which views tell the history.
+    """Return the units that matter most to the tokens: those whose history views show.
 
     For each token the logit and the detectors of its ancestry, then the detectors of the strongest
     couplings back from all logits; pixels are left out. At most `limit`, the upper layers first.
@@ -402,7 +404,7 @@ def _served(record: xr.Dataset, weave: _Weave, step: int, nodes: np.ndarray) -> 
                        {"units": "1", "long_name": f"{words}, what takes away being negative"}),
         "serves_q": (("node", "token"), np.stack([chance[n][:, k] for n, k in rows]),
                      {"units": "1", "long_name": "share of chance finds among the units of the "
-                      "layer that serve a token as much, by the network before training",
+                      "layer that carry a token as much, by the network before training",
                       "missing": "NaN: step 0 is not recorded"}),
         "token": ("token", record["token"].values.astype(str)),
     }  # fmt: skip
@@ -507,14 +509,14 @@ def _interactions(record: xr.Dataset, step: int, nodes: np.ndarray) -> dict[str,
 
 
 def describe(tree: xr.Dataset) -> str:
-    """Say what a token or a detector is built from and what it serves, in plain words.
+    """Say what a token or a detector is built from and what it carries, in plain words.
 
     What is claimed passes its null: sources that are beyond theirs where at most a tenth of such
-    finds in the layer is chance; tokens that a unit serves by the same rule against the untrained
-    network; sources of a token that speak for it more than random signs; a preferred token and an
+    finds in the layer is chance; tokens that a unit carries by the same rule against the untrained
+    network; sources of a token that favour it more than random signs; a preferred token and an
     onset where token signal is beyond shuffled tokens. Where the strongest sources are no stronger
     than the null gives, that is said beside them. A coordinate `part` (node), the part that a
-    unit's places mark, is told where it is there.
+    unit's places mark, is named where it is known.
 
     Parameters
     ----------
@@ -523,7 +525,7 @@ def describe(tree: xr.Dataset) -> str:
     """
     start, token = str(tree.attrs["start"]), str(tree.attrs["token"])
     if token:
-        said = [_told_token(tree, token), _chain(tree), _null_words(tree, start)]
+        said = [_evidence(tree, token), _chain(tree), _null_words(tree, start)]
     else:
         said = [_life(tree, start), _drawn(tree, start), _together(tree, start),
                 _uses(tree, start), _null_words(tree, start)]  # fmt: skip
@@ -540,14 +542,15 @@ def _life(tree: xr.Dataset, start: str) -> str:
     one = tree.sel(node=start)
     after, by = float(one["onset_after"]), float(one["onset_by"])
     prefers = str(one["preferred_token"].item())
-    words = f"{_name(tree, start)} answers {prefers} most" if prefers else _name(tree, start)
+    words = f"{_name(tree, start)} responds to {prefers} most" if prefers else _name(tree, start)
     if np.isinf(after) and np.isfinite(by):
-        return f"{words}; it tells tokens apart from the first snapshot on."
+        return f"{words}; it discriminates tokens from the first snapshot on."
     if np.isfinite(after) and np.isfinite(by):
-        return f"{words}; it rises at steps {after:,.0f} to {by:,.0f}."
+        when = f"between steps {after:,.0f} and {by:,.0f}"
+        return f"{words}; it begins to discriminate tokens {when}."
     if np.isnan(after):
         return f"{words}: its onset is not measured."
-    return f"{words} does not tell tokens apart for good, beyond shuffled tokens."
+    return f"{words} does not discriminate tokens beyond chance at the end."
 
 
 def _sources(tree: xr.Dataset, start: str, *, sure: bool) -> list[tuple[str, float]]:
@@ -571,8 +574,8 @@ def _drawn(tree: xr.Dataset, start: str) -> str:
         total = 100 * sum(value for _, value in adds)
         words.append(f"{total:.0f} % of its variance comes through {_listed(tree, adds)}")
     if takes:
-        words.append(f"{_listed(tree, takes)} take{'s' * (len(takes) == 1)} from it")
-    return f"{'; '.join(words)}{'' if sure else ': no more than the null gives'}."
+        words.append(f"{_listed(tree, takes)} lower{'s' * (len(takes) == 1)} it")
+    return f"{'; '.join(words)}{'' if sure else ', which is no more than the null gives'}."
 
 
 def _together(tree: xr.Dataset, start: str) -> str:
@@ -588,40 +591,40 @@ def _together(tree: xr.Dataset, start: str) -> str:
 
 
 def _uses(tree: xr.Dataset, start: str) -> str:
-    """Say which tokens a detector serves."""
+    """Say which tokens a detector carries."""
     one = tree.sel(node=start)
     served = one["serves_q"].values <= FALSE
     names = tree["token"].values.astype(str)
     words = []
-    for verb, mine in (("serves", one["serves_net"].values > 0),
-                       ("speaks against", one["serves_net"].values < 0)):  # fmt: skip
+    for verb, mine in (("carries", one["serves_net"].values > 0),
+                       ("counts against", one["serves_net"].values < 0)):  # fmt: skip
         if (served & mine).any():
             words.append(f"{verb} {_and(names[served & mine].tolist())}")
     if not words:
-        return "It serves no token more than units did before training."
+        return "It carries no token more than units did before training."
     return f"It {' and '.join(words)}, more than units did before training."
 
 
-def _told_token(tree: xr.Dataset, token: str) -> str:
-    """Say whether what comes to a token's logit speaks for it, and through what."""
+def _evidence(tree: xr.Dataset, token: str) -> str:
+    """Say whether the evidence that reaches a token's logit favours it, and its sources."""
     start = str(tree.attrs["start"])
     one = tree.sel(node=start)
     net, null = float(one["net"]), float(one["net_null"])
     sure = bool(_sources(tree, start, sure=True))
     found = _sources(tree, start, sure=sure)
-    words = f"{token}: what distinguishes it speaks for it, net {100 * net:.0f} % of all evidence"
+    words = f"{token}: the evidence at its logit favours it by {100 * net:.0f} % net"
     if net > null:
-        words += f" (random signs: up to {100 * null:.0f} %)"
+        words += f" (random signs give up to {100 * null:.0f} %)"
     else:
-        words = f"{token}: what reaches its logit speaks for it no more than random signs would"
+        words = f"{token}: the evidence at its logit favours it no more than random signs would"
     share = 100 * sum(abs(v) for _, v in found)
-    tail = "" if sure else ", as much as the null gives such"
+    tail = "" if sure else ", which is no more than the null gives"
     names = _and([_with_role(tree, s) for s, _ in found])
-    return f"{words}. The strongest {len(found)} sources, {names}, bring {share:.0f} %{tail}."
+    return f"{words}. Its strongest {len(found)} sources, {names}, give {share:.0f} %{tail}."
 
 
 def _chain(tree: xr.Dataset) -> str:
-    """Name, layer by layer, the detectors that serve the token beyond the untrained network."""
+    """Name, layer by layer, the detectors that carry the token beyond the untrained network."""
     token = str(tree.attrs["token"])
     sure = tree["serves_q"].sel(token=token).values <= FALSE
     words = []
@@ -629,14 +632,14 @@ def _chain(tree: xr.Dataset) -> str:
         here = tree["node"].values[sure & (tree["level"].values == level)].astype(str).tolist()
         words += [_and([_with_role(tree, n) for n in here])] if here else []
     if not words:
-        return "None of the detectors shown serves it more than units did before training."
-    return f"More of it than before training passes through {'; '.join(words)}."
+        return "None of the detectors shown carries it more than units did before training."
+    return f"These detectors carry more of it than before training: {'; '.join(words)}."
 
 
 def _with_role(tree: xr.Dataset, node: str) -> str:
     one = tree.sel(node=node)
     roles = [] if int(one["evidence"]) >= 0 else ["against"]
-    roles += [] if int(one["direction"]) >= 0 else ["by its silence"]
+    roles += [] if int(one["direction"]) >= 0 else ["responds less to it"]
     words = f" [{', '.join(roles)}]" if roles else ""
     return f"{_name(tree, node)}{words}"
 

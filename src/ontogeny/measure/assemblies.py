@@ -1,7 +1,7 @@
 """Assemblies: groups of units coupled more with each other than their loudness explains.
 
 Units and couplings beyond permuted weights form an undirected graph; Leiden finds communities, a
-null that deals each source's couplings anew over its targets says how much of their quality comes
+null that shuffles each source's couplings over its targets says how much of their quality comes
 from loud sources and from the order of layers alone.
 May import numpy, scipy, xarray, ontogeny.stats.assemblies, ontogeny.measure.probe, .wiring and
 .categories only.
@@ -66,7 +66,7 @@ def assemblies(
         `assembly` (step, unit), a name that lasts, -1 in none: each step's search is tied to the
         assemblies before, and names of fewer than 3 snapshots are left out; `assemblies`
         (step), how many; `quality` (step), modularity of assemblies found from scratch;
-        `quality_null` (step, shuffle), of graphs in which each source's couplings were dealt anew
+        `quality_null` (step, shuffle), of graphs in which each source's couplings were shuffled
         over its targets; `quality_excess` (step), quality less
         the null's mean; `quality_p`. Over `event`: `event_step`, `event_kind` (born, split,
         merged, died), `event_name`, `event_other` (-1: none).
@@ -183,7 +183,7 @@ def _labelled(
         "assemblies": ("step", count, {"units": "1", "long_name": "number of assemblies"}),
         "quality": ("step", quality, {"units": "1", "long_name": words}),
         "quality_null": (("step", "shuffle"), null, {"units": "1", "long_name": f"{words} where "
-                         "each source's couplings are dealt anew over its targets"}),
+                         "each source's couplings are shuffled over its targets"}),
         "quality_excess": ("step", quality - null.mean(axis=1), {"units": "1", "long_name":
                            f"{words}, less the mean of the null"}),
         "quality_p": ("step", p, {"units": "1", "long_name": "share of the null's graphs of at "

@@ -59,7 +59,7 @@ class Chance:
     Parameters
     ----------
     n_shuffles
-        Tokens are dealt anew over groups of exemplars so many times.
+        How often tokens are shuffled over groups of exemplars.
     n_resamples
         Groups are drawn with replacement within tokens so many times.
     level
@@ -266,7 +266,7 @@ def clusters(
     """Find where on the map of layers by steps token signal is beyond chance, all cells considered.
 
     Two maps. "signal": the layer token signal against shuffled tokens. "change": its difference
-    from step 0, whose null is what groups of exemplars drawn anew and another draw of untrained
+    from step 0, whose null is what groups of exemplars resampled and another draw of untrained
     weights change of it (its deviations over resamples, and for each layer a draw with Student's t
     of its units at step 0, the same at all later steps); both signs.
     A cluster says that there is an effect, not that each of its cells has one, nor exactly when it

@@ -32,7 +32,7 @@ _WORDS = {
     "clone_gap_by": ("steps", "step of the next snapshot, from which on the gap stays above 0; "
                      "inf: not by the end"),
     "clone_gap_confidence_after": ("steps", "lower end of the 95 % confidence interval of the "
-                                   "onset, groups of exemplars and clones drawn anew"),
+                                   "onset, groups of exemplars and clones resampled"),
     "clone_gap_confidence_by": ("steps", "upper end of this interval"),
 }  # fmt: skip
 _MISSING = "NaN: no clones, since a token has fewer than 2 exemplars, or NaN logits"

@@ -49,7 +49,7 @@ _NODES = {
     "in_concentration": ("edges", "effective number of sources, 1 / sum of squared shares"),
     "out_concentration": ("edges", "effective number of targets, 1 / sum of squared shares"),
     "out_strength": ("1", "sum of |coupling| over its targets"),
-    "hub_p": ("1", "chance of an out-strength as large if each target dealt its couplings anew"),
+    "hub_p": ("1", "chance of an out-strength as large if each target's couplings were shuffled"),
     "reuse": ("edges", "targets that it is coupled to beyond permuted weights"),
     "flow": ("1", "share of what distinguishes the token that is traced back to the node"),
     "sharing": ("1", "entropy of the flow over tokens / ln of their number: 0 one token's own, "

@@ -37,7 +37,7 @@ _NODES = {
     "in_concentration": ("edges", "effective number of sources, 1 / sum of squared shares"),
     "out_concentration": ("edges", "effective number of targets, 1 / sum of squared shares"),
     "out_strength": ("1", "sum of |coupling| over its targets"),
-    "is_hub": ("1", "out-strength beyond what targets that deal their couplings anew give"),
+    "is_hub": ("1", "out-strength beyond what shuffled couplings of the targets give"),
     "reuse": ("edges", "targets that it is coupled to beyond permuted weights"),
     "sharing": ("1", "entropy of the flow over tokens / ln of their number"),
     "flow": ("1", "share of what distinguishes the token that is traced back to the node"),
@@ -61,7 +61,7 @@ def graph_nodes(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Datas
         Over (step, node): `in_concentration`, `out_concentration`, `out_strength`, `is_hub`,
         `reuse`, `sharing`, and `flow` (step, node, token), as `graph`. Over (step, layer):
         `layer_sharing`, the flow's mean sharing index, with `sharing_low` and `sharing_high`,
-        between which it lies with 95 % where each token's flow is dealt anew over units; `hubs`;
+        between which it lies with 95 % where each token's flow is shuffled over units; `hubs`;
         `layer_reuse`, edges per recruited source (sources in this layer), and `reuse_chance`. NaN
         where a layer has no targets, or no edge beyond the null.
 

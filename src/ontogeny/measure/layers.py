@@ -31,7 +31,7 @@ class Draws:
     """[exemplar] index within the task"""
     steps: np.ndarray
     dealt: np.ndarray
-    """[shuffle, exemplar] tokens dealt anew over groups"""
+    """[shuffle, exemplar] tokens shuffled over groups"""
     weights: np.ndarray
     """[resample, exemplar] how often each exemplar is drawn, groups whole, tokens apart"""
     fold: np.ndarray
@@ -118,7 +118,10 @@ def layers_of(record: xr.Dataset, draws: Draws) -> Iterator[Layer]:
     for name, units in units_of_layers(record).items():
         columns = slice(int(units[0]), int(units[-1]) + 1)
         if len(units) != columns.stop - columns.start:
-            msg = f"expected the units of {name} side by side, got others between: observe anew"
+            msg = (
+                f"expected the units of {name} side by side, got others between: observe the "
+                "run again"
+            )
             raise InputError(msg)
         values = record["activation"][:, :, columns].values[:, draws.probe.position]
         yield Layer(name, values, draws)

@@ -49,7 +49,7 @@ def noise_correlations(
     xr.Dataset
         Over `edge` with `source` and `target`: `noise_correlation`, NaN where a unit does not
         vary within tokens. Over `layer` (the targets'): `noise_bound`, which 1 % of |correlations|
-        pass when each layer's exemplars are dealt anew within tokens; `noise_beyond`, the share of
+        pass when each layer's exemplars are shuffled within tokens; `noise_beyond`, the share of
         edges that pass it; `likeness`, the correlation (of normal scores) of |coupling| and
         |noise correlation| over the layer's edges, and `likeness_bound`, which a random pairing
         of edges passes with 1 - `chance.level`.
@@ -116,7 +116,7 @@ _WORDS = {
     "likeness_bound": {"units": "1", "long_name": "the same, which a random pairing of edges does "
                        "not pass"},
     "noise_beyond": {"units": "1", "long_name": "share of edges whose noise correlation is beyond "
-                     "what 1 % of exemplars dealt anew within tokens give"},
+                     "what 1 % of exemplars shuffled within tokens give"},
 }  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def token_paths(
 ) -> xr.Dataset:
     """Find from which step each token is carried by paths stronger than chance.
 
-    The null deals each source's shares anew over its targets: a loud source stays loud, but which
+    The null shuffles each source's shares over its targets: a loud source stays loud, but which
     targets it serves is left to chance. That the strongest paths are no stronger than the null's
     says that many weak paths carry the token, not few strong ones.
 
@@ -123,7 +123,7 @@ def evidence(contrast: np.ndarray, wiring: Wiring) -> list[np.ndarray]:
 
 
 def _dealt(costs: list[np.ndarray], deal: list[np.ndarray]) -> list[np.ndarray]:
-    """Return costs dealt anew: `deal` holds, for each layer, flat indices of where from."""
+    """Return costs shuffled: `deal` holds, for each layer, flat indices of where from."""
     return [cost.ravel()[places] for cost, places in zip(costs, deal, strict=True)]
 
 

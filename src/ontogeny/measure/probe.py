@@ -68,7 +68,10 @@ def require(record: xr.Dataset, *names: str) -> None:
     missing = [name for name in names if name not in record.variables]
     if missing:
         there = ", ".join(map(str, record.data_vars)) or "nothing"
-        msg = f"expected a record with {', '.join(missing)}, got one with {there}: observe it anew"
+        msg = (
+            f"expected a record with {', '.join(missing)}, got one with {there}: observe the "
+            "run again"
+        )
         raise InputError(msg)
 
 

@@ -31,7 +31,7 @@ READOUT = {
     "readout_high": Quantity(("step",), "1", "97.5 % bound of readout, groups of exemplars "
                              "resampled", _MISSING),
     "readout_control": Quantity(
-        ("step",), "1", f"the same for control labels: tokens dealt anew over groups, mean of "
+        ("step",), "1", f"the same for control labels: tokens shuffled over groups, mean of "
         f"{N_CONTROLS} dealings", _MISSING),
     "readout_control_high": Quantity(("step",), "1", f"largest of these {N_CONTROLS}", _MISSING),
     "readout_few": Quantity(

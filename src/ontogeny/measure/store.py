@@ -112,7 +112,7 @@ def kept(
         if found is not None and found.attrs.get(KEY) == key:
             say(f"{name}: fresh")
             return found
-        say(f"{name}: stale, measured anew" if found is not None else f"{name}: none yet")
+        say(f"{name}: stale, measured again" if found is not None else f"{name}: none yet")
         with threadpool_limits(1, "blas"):  # matrices are small: threads would wait on each other
             data = measure(record, folder)
     data.attrs = {**data.attrs, **asdict(chance), KEY: key}

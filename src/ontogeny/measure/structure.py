@@ -41,7 +41,7 @@ N_DEALT = 99
 BOUNDS = {
     "split_bound": Quantity((), "1", "separation that no branch of the last step's tree passes "
                             "where tokens do not differ, with 95 % (largest branch of the trees of "
-                            "tokens dealt anew over what exemplars differ by from their token's "
+                            "tokens shuffled over the deviations of exemplars from their token's "
                             "mean)", "pixels, too few groups for folds, NaN activations"),
 }  # fmt: skip
 
@@ -101,7 +101,7 @@ def structure(
 def split_bound_of(layer: Layer) -> dict[str, np.ndarray]:
     """Return how far the sides of a branch lie apart by chance at the last step.
 
-    Tokens are dealt anew over the exemplars' deviations from their token's mean: these have no
+    Tokens are shuffled over the exemplars' deviations from their token's mean: these have no
     token structure and the noise that the tree was made of.
     """
     draws, n = layer.draws, layer.draws.n_tokens
@@ -126,7 +126,7 @@ def phases(record: xr.Dataset, data: xr.Dataset | None = None, *, seed: int = 0)
     deviation; the loss and the last hidden layer's separation, read-out, dimension and likeness to
     its end are taken. All come from one network and the same exemplars and are no independent
     witnesses: that several change at a step is therefore no test. The null keeps what they share:
-    the increments of all measures together are dealt anew over the snapshots (see
+    the increments of all measures together are shuffled over the snapshots (see
     :func:`ontogeny.stats.changepoints.phase_test`). It tells phases from a wandering with one
     drift, not a phase with an edge from a smooth bend.
 

@@ -1,7 +1,7 @@
 """Which token each unit answers, how well it tells it from the rest, and is that real.
 
 The preferred token of a unit is chosen on one half of the probe and scored on the other, so that
-choosing costs nothing; nulls deal the tokens anew over groups of exemplars and take the largest
+choosing costs nothing; nulls shuffle the tokens over groups of exemplars and take the largest
 value of all units of a layer at all steps.
 May import numpy, scipy, xarray, ontogeny.stats and ontogeny.measure.probe and .categories only.
 """
@@ -311,7 +311,7 @@ def label_tuning(record: xr.Dataset, found: Tunings, chance: Chance) -> xr.Datas
     data["dormancy"].attrs["dormant_at"] = DORMANT
     words = (
         f"by chance no unit of the layer passes it at any step, with {chance.level:.0%} (tokens "
-        f"dealt anew over groups {chance.n_shuffles} times, largest over units x steps)"
+        f"shuffled over groups {chance.n_shuffles} times, largest over units x steps)"
     )
     for name, null in (("auroc of any token", found.auroc_null), ("score", found.score_null)):
         threshold = over_steps(null, chance.level)

@@ -91,7 +91,7 @@ def wiring_of(record: xr.Dataset) -> Wiring:
     if not in_order or len(set(into.tolist())) != len(layers) - 1:
         msg = (
             "expected edges by target and source, some into each layer, got others: "
-            "a record as `observe` writes it has them so; observe anew"
+            "a record as `observe` writes it has them so; observe the run again"
         )
         raise InputError(msg)
     ends = np.searchsorted(into, np.arange(1, len(layers) + 1))
@@ -145,7 +145,7 @@ def null_bound(record: xr.Dataset, wiring: Wiring, name: str, level: float) -> n
     if name not in record:
         msg = (
             f"expected a record with {name}, got one without: it was observed by a version that "
-            "did not permute weights; observe it anew"
+            "did not permute weights; observe the run again"
         )
         raise InputError(msg)
     levels = record["level"].values

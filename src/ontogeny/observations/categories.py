@@ -11,13 +11,14 @@ from scipy.stats import binom
 from ontogeny.measure.compactness import APART
 from ontogeny.measure.layers import last_hidden
 from ontogeny.measure.probe import held_out
+from ontogeny.observations.claims import RARELY, confused_pairs, has_phases, separating_layers
 from ontogeny.observations.findings import Findings, Rule, percent, span
 from ontogeny.observations.observation import Observation, Where
+from ontogeny.observations.onsets import earliest
 from ontogeny.stats.permutation import group_resamples
 
 N_RESAMPLES = 999
 SEED = 0
-RARELY = 0.05
 
 
 def _onset_rows(measures: xr.Dataset, kind: str) -> list[xr.Dataset]:
@@ -38,9 +39,9 @@ def layers_that_stand_out(findings: Findings) -> list[Observation]:
         effect = float(at["layer_token_signal"])
         found.append(Observation(
             "a layer stands out", layer,
-            f"Tokens begin to come apart in {layer} {span(row['after'], row['by'])}: its token "
-            f"signal rises beyond what shuffled tokens and untrained weights give, to {effect:.2f} "
-            "at the end.",
+            f"The units of {layer} begin to discriminate tokens {span(row['after'], row['by'])}: "
+            "the token signal rises beyond that of shuffled tokens and of untrained weights, to "
+            f"{effect:.2f} at the end.",
             effect, "token signal", float(row["confidence_after"]), float(row["confidence_by"]),
             "steps of the onset, 95 %, groups of exemplars resampled",
             "shuffled tokens, corrected over layers and steps, and untrained weights", bound,
@@ -49,8 +50,8 @@ def layers_that_stand_out(findings: Findings) -> list[Observation]:
     return found
 
 
-def tokens_that_are_told(findings: Findings) -> list[Observation]:
-    """Say of each token when it came to be told from the others."""
+def classified_tokens(findings: Findings) -> list[Observation]:
+    """Say of each token from when on it is classified better than chance."""
     if findings.measures is None:
         return []
     found = []
@@ -58,11 +59,12 @@ def tokens_that_are_told(findings: Findings) -> list[Observation]:
         token = str(row["name"].values)
         at = findings.measures.sel(token=token).isel(step=-1)
         accuracy = float(at["token_accuracy"].sel(split="probe"))
+        when = span(row["after"], row["by"])
         found.append(Observation(
-            "a token is told", token,
-            f"{token} is told from the other tokens for good {span(row['after'], row['by'])}; "
-            f"{percent(accuracy)} of its held-out exemplars are told right at the end.",
-            float(at["token_margin"]), "accuracy less share of answers",
+            "a token is classified", token,
+            f"The network begins to classify {token} better than chance {when}; at the end it "
+            f"classifies {percent(accuracy)} of the held-out exemplars of {token} correctly.",
+            float(at["token_margin"]), "accuracy less the token's share of all classifications",
             float(row["confidence_after"]), float(row["confidence_by"]),
             "steps of the onset, 95 %, groups of exemplars resampled",
             "shuffled tokens, corrected over tokens and steps", float(at["margin_threshold"]),
@@ -72,7 +74,7 @@ def tokens_that_are_told(findings: Findings) -> list[Observation]:
 
 
 def order_of_tokens(findings: Findings) -> list[Observation]:
-    """Say which tokens are told before which, where their confidence intervals lie apart."""
+    """Say which tokens are classified before which, where confidence intervals do not overlap."""
     if findings.measures is None:
         return []
     rows, found = _onset_rows(findings.measures, "token"), []
@@ -86,7 +88,8 @@ def order_of_tokens(findings: Findings) -> list[Observation]:
                              ("confidence_by", "confidence_after"))]  # fmt: skip
         found.append(Observation(
             "one token before another", f"{a} before {b}",
-            f"{a} is told {span(first['after'], first['by'])}, {b} "
+            f"The network begins to classify {a} better than chance "
+            f"{span(first['after'], first['by'])}, and {b} "
             f"{span(second['after'], second['by'])}, after {late[0]:.1f} times as many steps.",
             late[0], "ratio of steps", late[1], late[2],
             "from the ends of both 95 % intervals",
@@ -96,33 +99,31 @@ def order_of_tokens(findings: Findings) -> list[Observation]:
     return found
 
 
-def tokens_that_became_things(findings: Findings) -> list[Observation]:
-    """Say in which layer all tokens first came to lie further apart than their exemplars spread."""
+def separated_tokens(findings: Findings) -> list[Observation]:
+    """Say in which layer all tokens were separated first, if that layer is sure to be the first."""
     data = findings.structure
     if data is None:
         return []
-    by = data["things_by"].values.astype(float)
-    if not np.isfinite(by).any():
+    onsets = [one for one in separating_layers(data) if not one.is_missing]
+    if not onsets:
         return []
-    place = int(np.nanargmin(np.where(np.isfinite(by), by, np.nan)))
-    at = data.isel(layer=place)
-    layer, last = str(at["layer"].values), at.isel(step=-1)
-    low, high = float(last["separation_low"]), float(last["separation_high"])
-    if not low > APART:
-        return []
+    one = min(onsets, key=lambda onset: onset.by)
+    is_first = one.from_start or earliest(onsets) == [one]
+    at = data.sel(layer=one.name).isel(step=-1)
+    low, high = float(at["separation_low"]), float(at["separation_high"])
     return [Observation(
-        "tokens become things", layer,
-        f"All {data.sizes['token']} tokens become things of their own first in {layer}, "
-        f"{span(at['things_after'], at['things_by'])}: every two of them lie further apart than "
-        "their exemplars spread.",
-        float(last["separation_worst"]), "spreads between the closest two tokens at the end",
+        "all tokens are separated", one.name,
+        f"All {data.sizes['token']} tokens are separated {'first ' if is_first else ''}in "
+        f"{one.name}, {one.when()}: the centres of every two tokens lie further apart than their "
+        "exemplars spread.",
+        float(at["separation_worst"]), "spreads between the closest two tokens at the end",
         low, high, "95 %, groups of exemplars resampled",
-        "a separation of one spread", APART, Where("categories", int(at["things_by"]), layer),
+        "a separation of one spread", APART, Where("categories", int(one.by), one.name),
     )]  # fmt: skip
 
 
 def branches_of_the_tree(findings: Findings) -> list[Observation]:
-    """Say which branches of the tokens' tree parted before which, in the last hidden layer."""
+    """Say which branches of the tokens' tree split before which, in the last hidden layer."""
     data = findings.structure
     if data is None or "split_by" not in data:
         return []
@@ -143,14 +144,16 @@ def branches_of_the_tree(findings: Findings) -> list[Observation]:
             ratio = (1 + float(at["split_by"][b])) / (1 + float(at["split_by"][a]))
             found.append(Observation(
                 "one branch before another", f"{_sides(at, a)} before {_sides(at, b)}",
-                f"In {layer} the tree parts {_sides(at, a)} "
-                f"{span(at['split_after'][a], at['split_by'][a])}, before {_sides(at, b)} "
+                f"The tree of the tokens in {layer} separates {_sides(at, a)} "
+                f"{span(at['split_after'][a], at['split_by'][a])}, before it separates "
+                f"{_sides(at, b)} "
                 f"({span(at['split_after'][b], at['split_by'][b])}).",
                 ratio, "ratio of steps", (1 + start) / (1 + end),
                 (1 + float(at["split_confidence_by"][b]))
                 / (1 + max(0.0, float(at["split_confidence_after"][a]))),
                 "from the ends of both 95 % intervals",
-                "branches that chance makes, and intervals that overlap, are not ordered", 1.0,
+                "branches within chance are left out; branches whose intervals overlap are not "
+                "ordered", 1.0,
                 Where("categories", int(at["split_by"][b]), layer),
             ))  # fmt: skip
     return found
@@ -168,29 +171,18 @@ def tokens_confused(findings: Findings) -> list[Observation]:
     """Say which two tokens are taken for each other more than evenly spread errors would be."""
     if findings.structure is None:
         return []
-    table = findings.structure["confusion_over_steps"].isel(step=-1).values.astype(float)
-    names, probe = findings.tokens, held_out(findings.record)
-    counts = np.bincount(probe.token, minlength=len(names))
-    if len(names) < 3 or not np.isfinite(table).all():
-        return []
-    errors = table * counts[:, None] * (1 - np.eye(len(names)))
-    spread = errors.sum(axis=1) / (len(names) - 1)
-    pairs, found = list(combinations(range(len(names)), 2)), []
-    for i, j in pairs:
-        n, effect = int(counts[i] + counts[j]), errors[i, j] + errors[j, i]
-        evenly = (spread[i] + spread[j]) / n
-        bound = float(binom.ppf(1 - RARELY / len(pairs), n, evenly)) / n
-        share = float(effect) / n
-        if not share > bound > 0:
-            continue
-        low, high = (float(binom.ppf(q, n, share)) / n for q in (0.025, 0.975))
+    names, found = findings.tokens, []
+    for pair in confused_pairs(findings.structure):
+        a, b = names[pair.first], names[pair.second]
+        low, high = (float(binom.ppf(q, pair.of, pair.share)) / pair.of for q in (0.025, 0.975))
         found.append(Observation(
-            "two tokens stay confused", f"{names[i]} and {names[j]}",
-            f"{names[i]} and {names[j]} are taken for each other to the end: {percent(share)} of "
-            f"their held-out exemplars, where errors spread evenly would give {percent(evenly)}.",
-            share, "share of exemplars", low, high, "95 %, binomial",
-            "errors spread evenly over the other tokens, corrected over pairs", bound,
-            Where("categories", int(findings.record["step"][-1]), token=names[i]),
+            "two tokens stay confused", f"{a} and {b}",
+            f"The network still confuses {a} with {b} at the end: {percent(pair.share)} of their "
+            "held-out exemplars are classified as the other token, where evenly spread errors "
+            f"would give {percent(pair.evenly)}.",
+            pair.share, "share of exemplars", low, high, "95 %, binomial",
+            "errors spread evenly over the other tokens, corrected over pairs", pair.bound,
+            Where("categories", int(findings.record["step"][-1]), token=a),
         ))  # fmt: skip
     return found
 
@@ -221,8 +213,8 @@ def memorising(findings: Findings) -> list[Observation]:
     step = int(record["step"][lowest])
     return [Observation(
         "memorising", "held-out loss",
-        f"From step {step:,} on the network memorises: held-out loss rises by {rise.mean():.2f} "
-        "nat per exemplar until the end.",
+        f"The network memorises its training exemplars from step {step:,} on: the loss of held-out "
+        f"exemplars rises by {rise.mean():.2f} nat per exemplar until the end.",
         float(rise.mean()), "nat", float(low), float(high),
         "95 %, groups of exemplars resampled",
         "no rise on exemplars that did not choose the step",
@@ -233,17 +225,17 @@ def memorising(findings: Findings) -> list[Observation]:
 def stages(findings: Findings) -> list[Observation]:
     """Say where phases of the whole development begin, if it has phases at all."""
     data = findings.structure
-    if data is None or "phase_p" not in data or not float(data["phase_p"]) <= RARELY:
+    if data is None or not has_phases(data):
         return []
     p, n = float(data["phase_p"]), data.sizes["phase_measure"]
     return [Observation(
         "a phase begins", f"phase {place + 2}",
-        f"A phase of the development begins at about step {int(data['step'][k]):,}: the courses "
-        f"of {n} measures together bend there.",
-        RARELY / p, "times below 5 % (p of there being phases)",
+        f"A phase of the development begins at about step {int(data['step'][k]):,}: {n} measures "
+        "change their course together there.",
+        RARELY / p, "times below a p value of 5 %",
         float(data["phase_first"][k]), float(data["phase_last"][k]),
         "steps to which the beginning moves when one measure is left out",
-        "increments of all measures together dealt anew over the snapshots", 1.0,
+        "the increments of all measures together, shuffled over the snapshots", 1.0,
         Where("timeline", int(data["step"][k])),
     ) for place, k in enumerate(np.flatnonzero(data["phase"].values == 1))]  # fmt: skip
 
@@ -258,11 +250,12 @@ def beyond_clones(findings: Findings) -> list[Observation]:
     gap, low, high = (float(last[f"clone_gap{end}"]) for end in ("", "_low", "_high"))
     if not (math.isfinite(by) and low > 0):
         return []
-    since = "From the first snapshot on" if math.isinf(after) else f"Beginning {span(after, by)},"
+    begins = "classifies" if math.isinf(after) else "begins to classify"
+    since = "from the first snapshot on" if math.isinf(after) else span(after, by)
     return [Observation(
         "more than means and covariances", "Gaussian clones",
-        f"{since} exemplars are told better than Gaussian clones of them, at the end by "
-        f"{100 * gap:.0f} points: more than means and covariances of pixels is used.",
+        f"The network {begins} exemplars better than their Gaussian clones {since}, at the end by "
+        f"{100 * gap:.0f} points: it uses more than the means and covariances of pixels.",
         gap, "share of exemplars", low, high, "95 % (Newcombe)",
         "no difference: it stays above 0 to the end", gap - low, Where("timeline", int(by)),
     )]  # fmt: skip
@@ -293,8 +286,9 @@ def what_distances_resemble(findings: Findings) -> list[Observation]:
                               if m != model and m in data["model"].values)  # fmt: skip
         found.append(Observation(
             "distances resemble", f"{model} in {hidden[k]}",
-            f"At the end distances between exemplars resemble {words} most in {hidden[k]}, with a "
-            f"rank correlation of {value:.2f}" + (f", and beyond {others}." if others else "."),
+            f"The distances between exemplars resemble {words} most in {hidden[k]} at the end: "
+            f"their rank correlation is {value:.2f}"
+            + (f", and it stays beyond chance once {others} are accounted for." if others else "."),
             value, "Spearman correlation", low, high, "95 %, groups of exemplars resampled",
             "groups of exemplars exchanged, corrected over steps", bound,
             Where("categories", int(data["step"][-1]), hidden[k]),
@@ -303,7 +297,7 @@ def what_distances_resemble(findings: Findings) -> list[Observation]:
 
 
 RULES: tuple[Rule, ...] = (
-    tokens_that_became_things, tokens_that_are_told, order_of_tokens, branches_of_the_tree,
+    separated_tokens, classified_tokens, order_of_tokens, branches_of_the_tree,
     layers_that_stand_out, stages, what_distances_resemble, beyond_clones, tokens_confused,
     memorising,
 )  # fmt: skip

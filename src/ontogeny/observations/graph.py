@@ -1,27 +1,22 @@
-"""Rules on the coupling graph: edges, assemblies, and units through which tokens are told.
+"""Rules on the coupling graph: edges, assemblies, and units that carry tokens.
 
-No single edge is told, only how many there are beyond permuted weights. May import numpy, scipy,
-xarray, ontogeny.measure, ontogeny.stats.
+No single edge is reported, only how many there are beyond permuted weights. May import numpy,
+scipy, xarray, ontogeny.measure, ontogeny.stats.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-import xarray as xr
 from scipy.special import ndtri
 
 from ontogeny.measure.wiring import COUPLING_NULL, LEVEL, null_bound, per_edge, wiring_of
+from ontogeny.observations.claims import FALSE, LATEST, RARELY, carried
 from ontogeny.observations.findings import Findings, Rule, percent, span
 from ontogeny.observations.observation import Observation, Where
 from ontogeny.stats.onset import HOLD, onset_interval
 
 N_RESAMPLES = 999
 SEED = 0
-FALSE = 0.1
-"""Share of chance finds among units that carry a token (Benjamini-Hochberg)."""
-LATEST = 3
-"""Snapshots over which a count without resamples is ranged."""
-RARELY = 0.05
 
 
 def single_edges(findings: Findings) -> list[Observation]:
@@ -41,20 +36,20 @@ def single_edges(findings: Findings) -> list[Observation]:
     count = np.bincount(place, minlength=len(targets))
     share, (low, high) = float(beyond.sum() / count.sum()), _resampled(beyond, count)
     chance, step = 1 - LEVEL, int(record["step"][-1])
-    start = f"{100 * share:.2g} % of the couplings between hidden layers exceed"
+    start = f"Of the couplings between hidden layers {100 * share:.2g} % exceed a bound that"
     null = f"each layer's weights permuted: {percent(chance)} of couplings exceed the bound"
     how, where = "95 %, target units resampled", Where("construction", step)
     if low > chance:
         return [Observation(
-            "couplings stand out", "couplings", f"{start} what {percent(chance)} do with "
-            "permuted weights: some units are singled out by others.",
+            "couplings stand out", "couplings", f"{start} {percent(chance)} exceed when weights "
+            "are permuted: some units depend on single units below them.",
             share, "share of couplings", low, high, how, null, chance, where,
         )]  # fmt: skip
     if high <= chance and share > 0:
         return [Observation(
-            "no single coupling stands out", "couplings", f"{start} what "
-            f"{percent(chance)} do with permuted weights: no single coupling stands out, what "
-            "there is of structure lies in many weak ones.",
+            "no single coupling stands out", "couplings", f"{start} "
+            f"{percent(chance)} exceed when weights are permuted: no single coupling stands out, "
+            "so that any structure lies in many weak couplings together.",
             chance / share, "times fewer than by chance", chance / high,
             chance / low if low > 0 else np.inf, how, null, 1.0, where,
         )]  # fmt: skip
@@ -89,11 +84,12 @@ def bursts_of_births(findings: Findings) -> list[Observation]:
         low, high = _resampled(mine, np.ones(len(mine)))
         found.append(Observation(
             "a burst of new couplings", layer,
-            f"At step {step:,} {births[k]:,} couplings into {layer} newly exceed permuted weights, "
-            f"{float(at['births_chance'][k]):,.0f} would by chance.",
+            f"At step {step:,} {births[k]:,} couplings into {layer} exceed those of permuted "
+            f"weights for the first time, where chance gives {float(at['births_chance'][k]):,.0f}.",
             float(births[k]), "couplings", low * len(mine), high * len(mine),
             "95 %, target units resampled",
-            "chance births by whole sources, and targets' births shifted in time", float(bound[k]),
+            "chance births of whole sources, and the births of each target shifted in "
+            "time", float(bound[k]),
             Where("construction", step, layer),
         ))  # fmt: skip
     return found
@@ -109,23 +105,23 @@ def assemblies_leave_their_null(findings: Findings) -> list[Observation]:
     found, steps = [], data["step"].values
     for kind, excess, reach, words in (
         ("couplings form assemblies", quality - mean, high - mean,
-         "form groups of units (assemblies) beyond what loud sources give"),
+         "link units into groups (assemblies) more than strong sources alone do"),
         ("couplings form no assemblies of their own", mean - quality, mean - low,
-         "form fewer groups of units than loud sources alone give: targets share their sources"),
+         "link units into groups less than strong sources alone do: targets share their sources"),
     ):  # fmt: skip
         after, by = onset_interval(excess, reach, steps)
         if not np.isfinite(by):
             continue
-        when = "From the first snapshot on" if np.isinf(after) else f"From {span(after, by)} on"
+        when = "From the first snapshot on" if np.isinf(after) else f"Beginning {span(after, by)},"
         up = kind == "couplings form assemblies"
         ends = (quality[-1] - null[-1]) * (1 if up else -1)
         found.append(Observation(
             kind, "assemblies",
-            f"{when} couplings {words}; their modularity "
-            f"ends at {quality[-1]:.2f}, {mean[-1]:.2f} in the null.",
+            f"{when} couplings {words}; the modularity at the end is {quality[-1]:.2f}, and that "
+            f"of the null {mean[-1]:.2f}.",
             float(excess[-1]), "modularity", float(ends.min()), float(ends.max()),
             f"from the nearest to the farthest of {null.shape[1]} graphs of the null",
-            "each source's couplings dealt anew over its targets: outside all such graphs at every "
+            "each source's couplings shuffled over its targets: outside all such graphs at every "
             "snapshot to the end", float(reach[-1]),
             Where("construction", int(by)),
         ))  # fmt: skip
@@ -152,12 +148,13 @@ def sharing_turns(findings: Findings) -> list[Observation]:
         ways = ("rises", "falls") if sign > 0 else ("falls", "rises")
         found.append(Observation(
             f"sharing {ways[0]} and {ways[1]}", layer,
-            f"How far tokens share the units of {layer} {ways[0]} from {value[0]:.2f} to "
+            f"The sharing index of {layer} {ways[0]} from {value[0]:.2f} to "
             f"{value[turn.place]:.2f} at step {steps[turn.place]:,} and {ways[1]} to "
-            f"{value[-1]:.2f} by the end (0: units of their own, 1: all the same).",
+            f"{value[-1]:.2f} by the end (0: every token has units of its own; 1: all tokens use "
+            "the same units).",
             turn.effect, "sharing index, the smaller of both changes", turn.effect - turn.reach,
-            turn.effect + turn.reach, "95 % of what dealing each token's flow over units does",
-            "each token's flow dealt anew over units, corrected over layers and snapshots",
+            turn.effect + turn.reach, "95 % of shuffles of each token's flow over units",
+            "each token's flow shuffled over units, corrected over layers and snapshots",
             turn.bound,
             Where("construction", int(steps[turn.place]), layer),
         ))  # fmt: skip
@@ -210,12 +207,12 @@ def tokens_have_own_units(findings: Findings) -> list[Observation]:
             half = float(high[-1] - low[-1]) / 2
             found.append(Observation(
                 kind, layer,
-                f"In {layer} what distinguishes tokens runs through {words}: the sharing index "
-                f"is {now:.2f}, {float(middle[-1]):.2f} where each token's units are dealt anew, "
-                f"and was {float(data['layer_sharing'].sel(layer=layer)[0]):.2f} at step "
+                f"What distinguishes the tokens passes through {words} in {layer}: the sharing "
+                f"index is {now:.2f}, where shuffled units give {float(middle[-1]):.2f}; it was "
+                f"{float(data['layer_sharing'].sel(layer=layer)[0]):.2f} at step "
                 f"{int(data['step'][0])}.",
                 float(off[-1]), "sharing index", float(off[-1]) - half, float(off[-1]) + half,
-                "95 % of dealings", "each token's flow dealt anew over units, corrected over "
+                "95 % of shuffles", "each token's flow shuffled over units, corrected over "
                 f"layers, at the last {LATEST} snapshots", float(reach[-1]),
                 Where("construction", int(data["step"][-1]), layer),
             ))  # fmt: skip
@@ -230,7 +227,7 @@ def units_that_carry(findings: Findings) -> list[Observation]:
     found, step = [], int(data["step"][-1])
     for layer in map(str, data["layer"].values[:-1]):
         at = data["flow"].isel(node=np.flatnonzero(data["node_layer"].values.astype(str) == layer))
-        finds = _carried(at)
+        finds = carried(at)
         count = int(finds[-1].sum())
         each = [int(table.sum()) for table in finds]
         if not min(each) > 0:
@@ -246,8 +243,8 @@ def units_that_carry(findings: Findings) -> list[Observation]:
         found.append(Observation(
             "units come to carry tokens", layer,
             f"{units} of the {finds[-1].shape[0]} units of {layer} carry more of what "
-            f"distinguishes a token than units did before training ({by_token}); most of all "
-            f"{unit} for {token}, {100 * float(at.values[-1][best]):.1f} % of it.",
+            f"distinguishes a token than units did before training ({by_token}). {unit} carries "
+            f"most: {100 * float(at.values[-1][best]):.1f} % of what distinguishes {token}.",
             float(count), "units times tokens", min(each), max(each),
             f"least and most over the last {LATEST} snapshots",
             "the untrained network: at most a share of 0.1 of such finds is chance "
@@ -258,37 +255,16 @@ def units_that_carry(findings: Findings) -> list[Observation]:
     return found
 
 
-def _carried(flow: xr.DataArray) -> list[np.ndarray]:
-    """Return which units carry which tokens beyond the first snapshot, at the last few."""
-    values = np.nan_to_num(flow.transpose("step", "node", "token").values.astype(np.float64))
-    return [chance_finds(table, values[0]) <= FALSE for table in values[1:][-LATEST:]]
-
-
-def chance_finds(values: np.ndarray, null: np.ndarray) -> np.ndarray:
-    """Return the share of chance finds at each value's own size (Benjamini & Hochberg 1995).
-
-    p = (1 + how many of the null are as large) / (1 + their number).
-    """
-    ordered = np.sort(null, axis=None)
-    above = ordered.size - np.searchsorted(ordered, values.ravel(), side="left")
-    p = (1 + above) / (1 + ordered.size)
-    order = np.argsort(p, kind="stable")
-    q = np.minimum.accumulate((p[order] * p.size / np.arange(1, p.size + 1))[::-1])[::-1]
-    result = np.empty_like(q)
-    result[order] = np.minimum(q, 1.0)
-    return result.reshape(values.shape)
-
-
 def _shared(findings: Findings, layer: str, finds: list[np.ndarray]) -> list[Observation]:
     """Say whether more units than chance carry several tokens, or only one."""
     rng, said = np.random.default_rng(SEED), []
     several = [int((table.sum(axis=1) > 1).sum()) for table in finds]
     alone = [int((table.sum(axis=1) == 1).sum()) for table in finds]
-    dealt = [rng.permuted(finds[-1], axis=0).sum(axis=1) for _ in range(N_RESAMPLES)]
+    drawn = [rng.permuted(finds[-1], axis=0).sum(axis=1) for _ in range(N_RESAMPLES)]
     for kind, counts, by_chance, words in (
-        ("detectors serve several tokens", several, [(d > 1).sum() for d in dealt],
+        ("detectors carry several tokens", several, [(d > 1).sum() for d in drawn],
          "carry several tokens"),
-        ("detectors serve one token", alone, [(d == 1).sum() for d in dealt], "carry one token"),
+        ("detectors carry one token", alone, [(d == 1).sum() for d in drawn], "carry one token"),
     ):  # fmt: skip
         bound = float(np.quantile(by_chance, 1 - RARELY / 20))
         if not min(counts) > bound:
@@ -297,10 +273,11 @@ def _shared(findings: Findings, layer: str, finds: list[np.ndarray]) -> list[Obs
         said.append(Observation(
             kind, layer,
             f"Of the {carrying} units of {layer} that come to carry tokens {counts[-1]} {words}; "
-            f"{np.mean(by_chance):.0f} would if each token drew its own.",
+            f"chance would give {np.mean(by_chance):.0f}.",
             float(counts[-1]), "units", min(counts), max(counts),
             f"least and most over the last {LATEST} snapshots",
-            "each token's units drawn anew from the layer, corrected over layers and both kinds",
+            "the units of each token drawn at random from the layer, corrected over layers and "
+            "both kinds",
             max(bound, 1.0), Where("detectors", int(findings.record["step"][-1]), layer),
         ))  # fmt: skip
     return said

@@ -1,4 +1,4 @@
-"""Rules on units: what they come to tell, change, and cease to; channels beside rotations.
+"""Rules on units: which tokens they come to discriminate, and when they change or end.
 
 Units differ from run to run, so that a subject names layer and tokens, never an index; which unit
 it was is in the text and in `where`. May import numpy, scipy, xarray, ontogeny.measure, stats.
@@ -15,16 +15,16 @@ from ontogeny.observations.observation import Observation, Where
 from ontogeny.stats.onset import onset_index
 
 SURE = 0.95
-"""Share of resamples that show a change of role that is told."""
+"""Share of resamples that have to show a change of role."""
 SINGLES = 2
-"""Single units that are told of a kind, beside the summary of their layers."""
+"""Single units that are named for each kind, besides the summary of their layers."""
 RARELY = 0.05
 N_SHUFFLES = 999
 SEED = 0
 
 
 def layers_become_tuned(findings: Findings) -> list[Observation]:
-    """Say of each layer how many units come to tell a token from the rest."""
+    """Say of each layer how many units come to discriminate a token from the others."""
     data = findings.detectors
     if data is None:
         return []
@@ -38,11 +38,11 @@ def layers_become_tuned(findings: Findings) -> list[Observation]:
             continue
         found.append(Observation(
             "units become tuned", layer,
-            f"{now['']} of the {len(units)} units of {layer} tell a token from the rest at step "
-            f"{steps[-1]:,}, {before[''] or 'none'} at step {steps[0]:,}.",
+            f"{now['']} of the {len(units)} units of {layer} discriminate a token from the others "
+            f"at step {steps[-1]:,}; {before[''] or 'none'} did at step {steps[0]:,}.",
             gain, "units more", low, now["_high"] - before["_low"],
             "units whose own 95 % intervals (groups of exemplars resampled) lie beyond the bound",
-            "tokens dealt anew: no unit of the layer passes the bound at any step, with 95 %",
+            "shuffled tokens: with 95 % no unit of the layer passes the bound at any step",
             float(gain - low),
             Where("detectors", int(steps[-1]), layer),
         ))  # fmt: skip
@@ -50,7 +50,7 @@ def layers_become_tuned(findings: Findings) -> list[Observation]:
 
 
 def roles_change(findings: Findings) -> list[Observation]:
-    """Say which layers have units that go over from one token to another, and the surest."""
+    """Say in which layers units change from one token to another, and name the surest."""
     data = findings.detectors
     if data is None or not data.sizes.get("role_change", 0):
         return []
@@ -72,15 +72,15 @@ def roles_change(findings: Findings) -> list[Observation]:
             f"another, most often from {most}.",
             len(sure), "changes", int((share[rows] == 1).sum()), len(rows),
             "changes that all resamples show, and changes seen at all",
-            "at most a share of 0.05 of the changes that are told is no change of role, tuned to "
-            "both tokens beyond tokens dealt anew",
+            "units that are tuned to both tokens beyond shuffled tokens; at most 5 % of the "
+            "changes that are counted are none",
             max(1.0, doubtful), Where("detectors", _step(data["changed_by"][sure].min()), layer),
         ))  # fmt: skip
     return [*found, *_surest_changes(data, share)]
 
 
 def _surest_changes(data: xr.Dataset, share: np.ndarray) -> list[Observation]:
-    """Tell the changes that pass from the best tuned to the best tuned."""
+    """Name the units that were tuned best both before and after they changed."""
     unit, steps = data["changed_unit"].values, data["step"].values
     by = np.clip(np.searchsorted(steps, data["changed_by"].values), 1, len(steps) - 1)
     columns = [data["score"].values[:, u] for u in unit]
@@ -94,11 +94,12 @@ def _surest_changes(data: xr.Dataset, share: np.ndarray) -> list[Observation]:
         low, high = float(at["changed_confidence_after"]), float(at["changed_confidence_by"])
         found.append(Observation(
             "a unit changes its role", f"{layer}: {_change(data, k)}",
-            f"{name} goes over from {_change(data, k)} "
+            f"The unit {name} changes its token from {_change(data, k)} "
             f"{span(at['changed_after'], at['changed_by'])}.",
             float(share[k]), "share of resamples", low, high,
             "steps of the change, 95 %, groups of exemplars resampled",
-            "a change that fewer resamples show may be two tokens that it answers alike", SURE,
+            "a change that fewer resamples show may be two tokens to which it responds "
+            "equally", SURE,
             Where("detectors", _step(at["changed_by"]), layer, name,
                   str(data["token"].values[int(at["token_after"])])),
         ))  # fmt: skip
@@ -112,21 +113,24 @@ def _change(data: xr.Dataset, row: int) -> str:
     return f"{before} to {after}"
 
 
-def units_fall_silent(findings: Findings) -> list[Observation]:
-    """Say how many units of a layer fall silent for good, and which had been tuned best."""
+def units_become_inactive(findings: Findings) -> list[Observation]:
+    """Say how many units of a layer become inactive, and which of them had been tuned best."""
     return _ending(
-        findings, "dormant", "units fall silent", "a tuned unit falls silent",
-        "fall silent for good",
+        findings, "dormant", "units become inactive", "a tuned unit becomes inactive",
+        ("become inactive and stay so", "becomes inactive and stays so"),
     )  # fmt: skip
 
 
 def units_revive(findings: Findings) -> list[Observation]:
-    """Say how many units of a layer come back from silence, and which is tuned best after."""
-    return _ending(findings, "revived", "units revive", "a unit revives", "come back from silence")
+    """Say how many units of a layer become active again, and which is tuned best after."""
+    return _ending(
+        findings, "revived", "units revive", "a unit revives",
+        ("become active again", "becomes active again"),
+    )  # fmt: skip
 
 
 def _ending(
-    findings: Findings, event: str, many: str, single: str, verb: str
+    findings: Findings, event: str, many: str, single: str, verbs: tuple[str, str]
 ) -> list[Observation]:  # fmt: skip
     data = findings.detectors
     if data is None:
@@ -146,21 +150,21 @@ def _ending(
             when = f"the first at step {first:,.0f}, the last at {last:,.0f}"
         found.append(Observation(
             many, layer,
-            f"{len(mine)} of the {len(units)} units of {layer} {verb}, {when}.",
+            f"{len(mine)} of the {len(units)} units of {layer} {verbs[0]}, {when}.",
             len(mine), "units", len(mine), seen,
             "units whose 95 % interval ends before the last snapshot, and all that are seen to",
-            f"silent: a mean response of at most {100 * DORMANT:.1f} % of the layer's, for 3 "
+            f"inactive: a mean response of at most {100 * DORMANT:.1f} % of the layer's, for 3 "
             "snapshots at least; one side of 95 % intervals misses 2.5 % of units",
             max(1.0, RARELY / 2 * len(units)),
             Where("detectors", _step(first), layer),
         ))  # fmt: skip
-    return [*found, *_tuned_ones(data, sure, event, (single, verb))]
+    return [*found, *_tuned_ones(data, sure, event, (single, verbs[1]))]
 
 
 def _tuned_ones(
     data: xr.Dataset, sure: np.ndarray, event: str, words: tuple[str, str]
 ) -> list[Observation]:
-    """Tell the units that were tuned best before they fell silent, or after they revived."""
+    """Name the units that were tuned best before they became inactive, or after they revived."""
     rows, steps = [], data["step"].values
     for u in np.flatnonzero(sure):
         k = int(np.searchsorted(steps, data[f"{event}_by"].values[u]))
@@ -177,24 +181,23 @@ def _tuned_ones(
     for score, u, best, token, name, layer, bound in sorted(rows, reverse=True)[:SINGLES]:
         at = data.isel(unit=u)
         when = span(at[f"{event}_after"], at[f"{event}_by"])
-        told = "had told" if event == "dormant" else "then tells"
+        verb = "had discriminated" if event == "dormant" else "then discriminates"
         found.append(Observation(
             words[0], f"{layer}: {token}",
-            f"{name}, which {told} {token} from the rest (AUROC {score:.2f} at step "
-            f"{steps[best]:,}), {words[1].replace('fall', 'falls').replace('come', 'comes')} "
-            f"{when}.",
+            f"The unit {name}, which {verb} {token} from the other tokens (AUROC {score:.2f} at "
+            f"step {steps[best]:,}), {words[1]} {when}.",
             score - 0.5, "AUROC beyond one half",
             float(data["score_low"].values[best, u]) - 0.5,
             float(data["score_high"].values[best, u]) - 0.5,
             "95 %, groups of exemplars resampled",
-            "tokens dealt anew: no unit of the layer passes it at any step, with 95 %",
+            "shuffled tokens: with 95 % no unit of the layer passes the bound at any step",
             bound - 0.5, Where("detectors", _step(at[f"{event}_by"]), layer, name, token),
         ))  # fmt: skip
     return found
 
 
 def channels_beside_rotations(findings: Findings) -> list[Observation]:
-    """Say whether channels, or random mixtures of them, tell tokens better.
+    """Say whether channels, or random mixtures of them, discriminate tokens better.
 
     A layer counts where the share of tuned channels lies outside that of all 19 rotations; with
     no difference that happens on one given side in 1 layer of 20.
@@ -209,10 +212,11 @@ def channels_beside_rotations(findings: Findings) -> list[Observation]:
     mean = last["tuned_share_rotated"].values
     found = []
     for kind, outside, words in (
-        ("mixtures tell tokens better than channels", own < last["tuned_share_rotated_low"].values,
-         "random mixtures of channels tell tokens more often than the channels do"),
-        ("channels tell tokens better than mixtures", own > last["tuned_share_rotated_high"].values,
-         "channels tell tokens more often than random mixtures of them do"),
+        ("mixtures discriminate better than channels", own < last["tuned_share_rotated_low"].values,
+         "random mixtures of channels discriminate tokens more often than the channels do"),
+        ("channels discriminate better than mixtures",
+         own > last["tuned_share_rotated_high"].values,
+         "channels discriminate tokens more often than random mixtures of them do"),
     ):  # fmt: skip
         n, k = len(names), int(outside.sum())
         bound = float(binom.ppf(1 - RARELY, n, 1 / 20)) + 1
@@ -232,12 +236,13 @@ def channels_beside_rotations(findings: Findings) -> list[Observation]:
 
 
 def conjunctions_before_tokens(findings: Findings) -> list[Observation]:
-    """Say for which tokens conjunctions of their units come before the token is told.
+    """Say for which tokens conjunctions of their units come before the token is classified.
 
     A unit's conjunction is its largest |interaction| of two parents; it begins where it stays
     beyond what 99 % of the layer's units have before training. Compared are the units tuned to the
     token at the end with those tuned to others, by the share whose conjunction had begun by the
-    last snapshot before the token was told. The null deals the units' tokens anew within layers.
+    last snapshot before the token was classified. The null: the units' tokens shuffled within
+    layers.
     """
     data, record = findings.detectors, findings.record
     if data is None or findings.measures is None or "interaction" not in record:
@@ -248,24 +253,25 @@ def conjunctions_before_tokens(findings: Findings) -> list[Observation]:
     rng, n_tokens = np.random.default_rng(SEED), len(findings.tokens)
     found, steps = [], record["step"].values
     for token, name in enumerate(findings.tokens):
-        after = _told_after(findings.measures, name)
+        after = _classified_after(findings.measures, name)
         if after is None or (tuned[kept] == token).sum() < 5:
             continue
         early = begun[kept] <= after
         seen = _lead(early, tuned[kept] == token)
-        null = [_lead(early, _dealt(tuned[kept], of_layer[kept], rng) == token)
+        null = [_lead(early, _shuffled(tuned[kept], of_layer[kept], rng) == token)
                 for _ in range(N_SHUFFLES)]  # fmt: skip
         bound = float(np.quantile(null, 1 - RARELY / n_tokens))
         if not seen[0] > bound:
             continue
         low, high = _lead_interval(early, tuned[kept] == token, rng)
         found.append(Observation(
-            "conjunctions come before a token is told", name,
-            f"Conjunctions come before {name} is told: at step {after:,.0f} {percent(seen[1])} of "
-            f"the units that come to answer {name} already combine two parents more than untrained "
-            f"units do, {percent(seen[2])} of those that answer other tokens.",
+            "conjunctions come before a token is classified", name,
+            f"Conjunctions come before the network classifies {name}: at step {after:,.0f} "
+            f"{percent(seen[1])} of the units that come to respond to {name} already combine two "
+            f"parents more than untrained units do, against {percent(seen[2])} of the units that "
+            "respond to other tokens.",
             seen[0], "difference of shares", low, high, "95 %, units resampled",
-            "units' tokens dealt anew within layers, corrected over tokens", max(bound, 1e-3),
+            "units' tokens shuffled within layers, corrected over tokens", max(bound, 1e-3),
             Where("construction", int(steps[np.searchsorted(steps, after)]), token=name),
         ))  # fmt: skip
     return found
@@ -289,13 +295,13 @@ def _conjunctions(record: xr.Dataset) -> np.ndarray:
 
 
 def _tuned_token(data: xr.Dataset) -> np.ndarray:
-    """Return the token that each unit tells at the end; -1 where none."""
+    """Return the token that each unit discriminates at the end; -1 where none."""
     bound = data["score_threshold"].sel(layer=data["layer_of_unit"].astype(str)).values
     is_tuned = data["score"].values[-1] > bound
     return np.where(is_tuned, data["preferred"].values[-1], -1)
 
 
-def _told_after(measures: xr.Dataset, token: str) -> float | None:
+def _classified_after(measures: xr.Dataset, token: str) -> float | None:
     rows = (measures["kind"].values == "token") & (measures["name"].values == token)
     after, by = (measures[end].values[rows] for end in ("after", "by"))
     found = len(after) == 1 and np.isfinite(after[0]) and np.isfinite(by[0])
@@ -310,11 +316,11 @@ def _lead(early: np.ndarray, own: np.ndarray) -> tuple[float, float, float]:
     return mine - others, mine, others
 
 
-def _dealt(tuned: np.ndarray, layer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    dealt = tuned.copy()
+def _shuffled(tuned: np.ndarray, layer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    shuffled = tuned.copy()
     for name in np.unique(layer):
-        dealt[layer == name] = rng.permutation(tuned[layer == name])
-    return dealt
+        shuffled[layer == name] = rng.permutation(tuned[layer == name])
+    return shuffled
 
 
 def _lead_interval(
@@ -343,6 +349,6 @@ def _step(value: xr.DataArray | float) -> int:
 
 
 RULES: tuple[Rule, ...] = (
-    layers_become_tuned, roles_change, units_fall_silent, units_revive,
+    layers_become_tuned, roles_change, units_become_inactive, units_revive,
     channels_beside_rotations, conjunctions_before_tokens,
 )  # fmt: skip

@@ -144,7 +144,7 @@ def own_exemplars(
     if values.shape != (len(images),):
         msg = (
             f"expected one token for each of {len(images)} exemplars, got {values.shape}: "
-            "mend tokens"
+            "give one token for each exemplar"
         )
         raise InputError(msg)
     if values.dtype.kind in "iu":
@@ -161,7 +161,7 @@ def with_outputs(shown: Exemplars, model: nn.Module) -> Exemplars:
     if len(shown.tokens) != n_outputs:
         msg = (
             f"expected a network with a logit for each of {len(shown.tokens)} tokens, "
-            f"got {n_outputs}: give tokens as the outputs' indices, or mend the network"
+            f"got {n_outputs}: give tokens as the indices of outputs, or change the network"
         )
         raise InputError(msg)
     return shown

@@ -29,8 +29,8 @@ def ancestry_pictures(
 
     Columns are layers, from below to above. A curve is a share, blue where it adds, orange where
     it takes away, wider for a larger one; dotted where it is not beyond its null. The frame of a
-    node is blue where it speaks for the token and orange where against; dashed where it does so
-    by its silence, being less active for the token than for others.
+    node is blue where it favours the token and orange where it counts against it; dashed where
+    it does so by responding less to the token than to others.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ def validate(record: xr.Dataset) -> None:
     if faults:
         msg = (
             f"expected a record of schema {SCHEMA} or lower, got {'; '.join(faults)}: "
-            "mend all of these"
+            "correct all of these"
         )
         raise InputError(msg)
 

@@ -163,7 +163,9 @@ class RecordWriter:
         if STEP in values and len(steps) and values[STEP] <= steps[-1]:
             faults.append(f"step {values[STEP]} after step {steps[-1]}")
         if faults:
-            msg = f"expected a next row of {self.path}, got {'; '.join(faults)}: mend the row"
+            msg = (
+                f"expected a next row of {self.path}, got {'; '.join(faults)}: give a row that fits"
+            )
             raise InputError(msg)
         return values
 

@@ -1,6 +1,7 @@
 """report.html: what a run shows, in one file that opens from disk.
 
-The answers come first, then each figure with what is seen, its definition and its null.
+Five sentences and a figure come first, then observations by subject, then every figure with what
+is seen, its definition and its null.
 May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.measure and below; no torch.
 """
 
@@ -18,9 +19,9 @@ from ontogeny.measure.layers import PIXELS
 from ontogeny.observations import observations_run
 from ontogeny.record import open_record
 from ontogeny.report import (
-    answers,
     detectors,
     figures,
+    first,
     geometry,
     graph,
     observed,
@@ -48,8 +49,9 @@ def _factors(material: Material) -> Section:
     share = float((tested.sel(layer=hidden) <= 0.05).mean())
     if share < 2 * 0.05:
         title = (
-            "Beyond tokens, parts and pixels distances follow known factors hardly more often than "
-            f"chance: {words.percent(share)} of the cells pass a null of 5 %"
+            "Once tokens, parts and pixels are accounted for, distances follow known factors "
+            f"hardly more often than by chance: {words.percent(share)} of the cells pass a null "
+            "of 5 %"
         )
         return replace(section, title=title)
     return section
@@ -80,7 +82,7 @@ SECTIONS = {name: draw for chapter in CHAPTERS.values() for name, draw in chapte
 def report(
     run: RunFolder | str | os.PathLike[str], *, progress: Callable[[str], None] | None = None
 ) -> Path:
-    """Write report.html and figures/ of a run, from measures that are made anew if stale.
+    """Write report.html and figures/ of a run; measures that are stale are made first.
 
     Parameters
     ----------
@@ -107,15 +109,18 @@ def report(
     with open_record(folder.path / "record.zarr") as record:
         material = Material(folder, record, measures)
         chapters, missing = _chapters(material, progress)
-        told = _told(material)
+        said, key = first.sentences(material), first.key_figure(material)
         facts = _facts(folder, record)
     drawn = {name: [(s, svg(s.figure)) for s in each] for name, each in chapters.items()}
-    flat = [pair for each in drawn.values() for pair in each]
+    picture = key, svg(key.figure)
+    flat = [picture, *(pair for each in drawn.values() for pair in each)]
     with plain_words(folder.path / "figures"):
         (folder.path / "figures").mkdir(exist_ok=True)
-    for section, picture in flat:
-        write_atomically(folder.path / "figures" / f"{section.key}.svg", picture)
-    head = Head(_title(folder, measures), _lead(folder), told, facts, _notices(folder, measures))
+    for section, content in flat:
+        write_atomically(folder.path / "figures" / f"{section.key}.svg", content)
+    head = Head(
+        _title(folder, measures), _lead(folder), said, picture, facts, _notices(folder, measures)
+    )  # fmt: skip
     lines = observed.lines(found, [section.key for section, _ in flat])
     html = page(head, observed=lines, chapters=drawn, missing=missing)
     write_atomically(folder.path / "report.html", html.encode())
@@ -144,29 +149,13 @@ def _title(folder: RunFolder, measures: xr.Dataset) -> str:
     last = measures["accuracy"].isel(step=-1).sel(split="probe")
     return (
         f"{name}: {measures.sizes['token']} tokens, {words.percent(float(last))} of held-out "
-        f"exemplars told right, chance {words.percent(float(measures['chance']))}"
+        f"exemplars classified correctly, chance {words.percent(float(measures['chance']))}"
     )
 
 
 def _lead(folder: RunFolder) -> str:
-    tokens = [str(name) for name in folder.description["task"]["tokens"]]
-    return f"How the network of the run {folder.path.name} came to tell {words.listed(tokens)}."
-
-
-def _told(material: Material) -> list[str]:
-    """Answer first: where and when tokens become things, which first, through which detectors."""
-    measures = material.measures
-    try:
-        found = material.structure
-        first = [answers.became_things(found), answers.came_apart_first(found),
-                 answers.stay_close(found)]  # fmt: skip
-    except OntogenyError:
-        first = [words.untrained_signal(measures), f"{words.layers_rise(measures)}."]
-    try:
-        last = [graph.carriers(material)]
-    except OntogenyError:
-        last = []  # the figures that are missing say why
-    return [*first, f"{words.tokens_told(measures)}.", *last]
+    tokens = words.listed([str(name) for name in folder.description["task"]["tokens"]])
+    return f"How the network of the run {folder.path.name} learnt to classify {tokens}."
 
 
 def _facts(folder: RunFolder, record: xr.Dataset) -> dict[str, str]:
@@ -197,7 +186,7 @@ def _notices(folder: RunFolder, measures: xr.Dataset) -> list[str]:
         notices.append("This run is not complete: it is shown as far as it was recorded.")
     if measures.sizes["step"] < int(measures.attrs["hold"]):
         notices.append(
-            f"Only {measures.sizes['step']} snapshots are recorded; an onset needs "
+            f"The number of recorded snapshots is {measures.sizes['step']}; an onset needs "
             f"{measures.attrs['hold']}, so none can be found."
         )
     notices += [str(warning) for warning in description.get("warnings", [])]

@@ -41,13 +41,14 @@ def carriers(material: Material) -> Section:
         "\n".join(describe(tree) for tree in trees) + more,
         "Contrast share: part of the difference between a unit's mean response to the token and to "
         f"all others that comes through one source; the {_BREADTH} units of each layer through "
-        "which most of it passes. Each is drawn as its preferred picture (left: made by climbing "
-        "its response) and the place of its best exemplar that it answers (right). Above it: its "
-        "name, and the token it answers most. Blue adds, orange takes away; a dashed frame speaks "
-        "by its silence: it answers the token less than others.",
-        f"Dotted curves: {trees[0].attrs['null']} are larger. Which units serve a token more than "
-        "before training: the same shares in the untrained network, at most "
-        f"{words.percent(FALSE)} of such finds in a layer by chance (Benjamini-Hochberg).",
+        "which most of it passes. Each is drawn as its preferred picture (left: made by gradient "
+        "ascent on its response) and the part of its best exemplar to which it responds (right). "
+        "Above it: its name, and the token to which it responds most. Blue couplings raise the "
+        "response of their target, orange ones lower it. A dashed frame marks a unit that "
+        "responds less to the token than to the others.",
+        f"Dotted curves: {trees[0].attrs['null']} are larger. Units that carry a token more than "
+        "before training are compared with the same shares in the untrained network; at most "
+        f"{words.percent(FALSE)} of such finds in a layer are chance (Benjamini-Hochberg).",
     )  # fmt: skip
 
 
@@ -66,14 +67,15 @@ def sheets(material: Material) -> Section:
                       fontsize=TEXT + 2, fontweight="bold")  # fmt: skip
         detector_sheet(_sheet(album, tree, unit, tuning.sel(unit=unit)), part)
     return Section(
-        "sheets", f"{words.listed(list(own))} carry most of what distinguishes the tokens", figure,
+        "sheets", "The detectors that carry most of what distinguishes the tokens: "
+        f"{words.listed(list(own))}", figure,
         "\n".join(describe(tree) for tree in own.values()),
-        "For each token the hidden unit that answers it most and through which most of what "
-        "distinguishes it passes. First row: preferred picture, crops of the exemplars it answers "
-        "most, and of those at quantiles of its responses; second row: the preferred picture over "
-        "steps, each begun from the one before; below: mean activation to each token, and the "
+        "For each token, the hidden unit that responds to it most and through which most of what "
+        "distinguishes it passes. First row: its preferred picture, crops of the exemplars to "
+        "which it responds most, and of those at quantiles of its responses; second row: the "
+        "preferred picture over steps; below: mean activation for each token, and the "
         "strongest couplings from below and to above, as shares of the target's variance.",
-        "A coupling is told as a finding only where it is beyond its null: "
+        "A coupling is counted as a finding only where it is beyond its null: "
         f"{trees[names[0]].attrs['null']}.",
     )  # fmt: skip
 
@@ -94,12 +96,13 @@ def layers(material: Material) -> Section:
     share, left = words.percent(float(shown[pictured].mean())), int((~pictured).sum())
     return Section(
         "preferred", f"{share} of the units looked at have a preferred picture; half of these "
-        f"answer it at least {np.median(ratio):.1f} times as much as their best exemplar", figure,
+        f"respond to it at least {np.median(ratio):.1f} times as strongly as to their best "
+        "exemplar", figure,
         f"Pictures were looked for in {int(pictured.sum())} units; {left} others, through which "
         "less of what distinguishes tokens passes, are shown by their best exemplar alone. For "
-        f"{int((pictured & ~shown).sum())} units no image with a positive response was found. Low "
-        "layers answer edges and colours; a picture that looks like noise "
-        "is what the unit answers, or a climb that failed: compare with the crop beside it.",
+        f"{int((pictured & ~shown).sum())} units no image with a positive response was found. A "
+        "picture that looks like noise may be what the unit responds to, or the result of a "
+        "failed ascent: compare it with the crop next to it.",
         "Preferred picture: Fourier and colour-decorrelated, displaced and scaled at random, "
         f"{data.attrs['steps']} steps, the same penalties for all units. Beside it the crop of the "
         "best exemplar at the unit's receptive field.",
@@ -147,8 +150,8 @@ def _own_title(trees: list[xr.Dataset]) -> str:
     every = set.union(*hidden)
     alone = sum(sum(node in nodes for nodes in hidden) == 1 for node in every)
     return (
-        f"Of the {len(every)} detectors through which most of the tokens' distinctions pass, "
-        f"{alone} are among the strongest of one token only"
+        f"Of the {len(every)} detectors through which most of what distinguishes the tokens "
+        f"passes, {alone} are among the strongest of one token only"
     )
 
 

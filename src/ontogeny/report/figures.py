@@ -12,6 +12,7 @@ from ontogeny import plot
 from ontogeny.errors import InputError
 from ontogeny.measure import detectors_run, graph_run, structure_run
 from ontogeny.measure.probe import require
+from ontogeny.observations.onsets import onsets_of
 from ontogeny.report import words
 from ontogeny.run import RunFolder
 
@@ -26,17 +27,17 @@ class Material:
 
     @cached_property
     def structure(self) -> xr.Dataset:
-        """Category structure, measured anew if stale."""
+        """Category structure, measured first if stale."""
         return structure_run(self.run)
 
     @cached_property
     def detectors(self) -> xr.Dataset:
-        """Tuning and lives of units, measured anew if stale."""
+        """Tuning and lives of units, measured first if stale."""
         return detectors_run(self.run).load()
 
     @cached_property
     def graph(self) -> xr.Dataset:
-        """The coupling graph over steps, measured anew if stale."""
+        """The coupling graph over steps, measured first if stale."""
         return graph_run(self.run).load()
 
     @property
@@ -76,7 +77,7 @@ def learning(material: Material) -> Section:
         "learning", words.ending(curves), figure, seen,
         f"Loss: {curves['loss'].attrs['long_name']}. Accuracy: "
         f"{curves['accuracy'].attrs['long_name']}. No weight saw the probe.",
-        f"Chance is the accuracy of always naming the most frequent token; the grey band, "
+        f"Chance is the accuracy of always guessing the most frequent token; the grey band, "
         f"{words.percent(low)} to {words.percent(high)}, holds 95 % of such accuracies (binomial).",
     )  # fmt: skip
 
@@ -98,21 +99,22 @@ def tokens(material: Material) -> Section:
         ax.tick_params(labelbottom=is_lowest)
     share = material.measures["answer_share"]
     one = share.where(share > 0.9, drop=True)
-    seen = "; ".join(f"{o.name} {o.words()}" for o in words.onsets_of(material.measures, "token"))
+    seen = "; ".join(f"{o.name} {o.words()}" for o in onsets_of(material.measures, "token"))
     if one.sizes["step"]:
         seen += (
-            f". At {one.sizes['step']} snapshots more than 90 % of the answers name one token: "
-            "its high accuracy there is no knowledge, and the band rises with it"
+            f". At {one.sizes['step']} snapshots the network classifies more than 90 % of all "
+            "exemplars as one token: the high accuracy of that token is then no sign of learning, "
+            "and the grey band rises with it"
         )
     return Section(
-        "tokens", words.tokens_told(material.measures), figure, f"Onsets: {seen}.",
+        "tokens", words.tokens_classified(material.measures), figure, f"Onsets: {seen}.",
         "Accuracy on a token's held-out exemplars. The onset (stripe) is the interval between two "
-        "snapshots from which accuracy less the share of answers that name the token stays beyond "
+        "snapshots from which accuracy less the share of exemplars classified as it stays beyond "
         f"its null to the end, for at least {material.measures.attrs['hold']} snapshots; its "
         "confidence interval resamples groups of exemplars. Steps: linear to 1, then logarithmic.",
         _shuffles(material, "tokens x steps")
-        + " The grey line is the share of all answers that name the token, the accuracy of "
-        "answers that know nothing; the band ends at the threshold.",
+        + " The grey line is the share of all exemplars that are classified as the token, which is "
+        "the accuracy of random classifications; the band ends at the threshold.",
     )  # fmt: skip
 
 
@@ -122,13 +124,13 @@ def onsets(material: Material) -> Section:
     n_rows = measures.sizes["layer"] + len(material.tokens)
     figure = Figure(figsize=(9.6, 0.27 * n_rows + 1.0), layout="constrained")
     plot.onset_intervals(measures, figure.subplots())
-    rises = words.onsets_of(measures, "layer rise")
+    rises = onsets_of(measures, "layer rise")
     seen = "; ".join(f"{o.name} {o.words()}" for o in rises)
     again = measures["excursions"].values
     seen = f"{words.rising_order(measures)}: {seen}. {words.untrained_signal(measures)}"
     if again.any():
         names = [str(n) for n in measures["name"].values[again > 0]]
-        seen += f" Beyond their null for a while before, and back: {words.listed(names)}."
+        seen += f" Before, {words.listed(names)} passed their null for a while and fell back."
     return Section(
         "onsets", words.layers_rise(measures), figure, seen,
         "Thick: the interval between the last snapshot that is not beyond the null and the next; "
@@ -139,7 +141,8 @@ def onsets(material: Material) -> Section:
         _shuffles(material, "layers x steps, tokens x steps")
         + " Untrained weights: the bound that the mean signal of newly drawn units of the layer "
         "passes with 5 % (Student's t over its units at step 0, Bonferroni over layers); it is "
-        "wide where units are few or differ much: a late or missing rise may be lack of power.",
+        "wide where units are few or differ much, so that a late or missing rise may be due to a "
+        "lack of power.",
     )  # fmt: skip
 
 
@@ -156,7 +159,7 @@ def filters(material: Material) -> Section:
     cosine = _cosines(start, end)
     moved = 100 * float(np.linalg.norm(end - start) / max(np.linalg.norm(start), 1e-12))
     median = f"median cosine with step {int(found['step'][0])} is {np.median(cosine):.2f}"
-    kept = "First-layer filters keep their untrained look"
+    kept = "First-layer filters change little"
     return Section(
         "filters", f"{kept if np.median(cosine) > 0.9 else 'First-layer filters change'}: {median}",
         figure,
@@ -182,10 +185,11 @@ def exemplars(material: Material) -> Section:
     return Section(
         "exemplars", words.most_confused(material.measures), figure,
         f"Left: the first exemplars of each token in the probe, {counts.min()} to {counts.max()} "
-        f"of each. Right: what is answered at step {material.measures.attrs['measured_step']:,}.",
-        "Share of a token's held-out exemplars (row) that are taken for each token (column); rows "
-        "sum to 1.",
-        f"Answers that know nothing would have equal rows; chance is "
+        f"of each. Right: how the network classifies them at step "
+        f"{material.measures.attrs['measured_step']:,}.",
+        "Share of a token's held-out exemplars (row) that are classified as each token (column); "
+        "rows sum to 1.",
+        f"If the network did not discriminate the tokens, all rows would be equal; chance is "
         f"{words.percent(float(material.measures['chance']))}.",
     )  # fmt: skip
 

@@ -72,8 +72,8 @@ def resembles_tokens(found: xr.Dataset) -> str:
     k = int(np.nanargmax(last))
     low, high = (float(at[f"model_{end}"].isel(step=-1, layer=k)) for end in ("low", "high"))
     text = (
-        f"Distances in {hidden[k]} come to resemble tokens most: {last[k]:.2f} at the end (95 %: "
-        f"{low:.2f} to {high:.2f})"
+        f"Distances resemble tokens most in {hidden[k]}, with a correlation of {last[k]:.2f} at "
+        f"the end (95 %: {low:.2f} to {high:.2f})"
     )
     others = words.listed([n for n in ("parts", PIXELS) if n in found["model"].values])
     beyond = f"beyond {others} " if others else ""
@@ -104,8 +104,8 @@ def fading(found: xr.Dataset) -> str:
     first, last = (float(at["model_rsa"][k]) for k in (0, -1))
     low, high = (float(at[f"model_{end}"][-1]) for end in ("low", "high"))
     return (
-        f"Likeness of {layer} to pixels goes from {first:.2f} to {last:.2f} (95 %: {low:.2f} to "
-        f"{high:.2f}; null {float(at['model_threshold']):.2f})."
+        f"The likeness of {layer} to pixels changes from {first:.2f} to {last:.2f} (95 %: "
+        f"{low:.2f} to {high:.2f}; null {float(at['model_threshold']):.2f})."
     )
 
 
@@ -117,8 +117,9 @@ def like_the_end(found: xr.Dataset) -> str:
     at = found["model_rsa"].sel(model="last_layer").isel(step=-1)
     alike = [n for n in _hidden(found) if n != top and float(at.sel(layer=n)) > 0.9]
     if not alike:
-        return f"No layer below ends up arranged like {top} (0.9 or more)."
-    return f"Arranged like {top} at the end (0.9 or more): {words.spans(alike, _hidden(found))}."
+        return f"No layer below is arranged like {top} at the end (0.9 or more)."
+    alike_layers = words.spans(alike, _hidden(found))
+    return f"The layers arranged like {top} at the end (0.9 or more) are {alike_layers}."
 
 
 def factors(material: Material) -> Section:
@@ -133,11 +134,14 @@ def factors(material: Material) -> Section:
     figure = Figure(figsize=(9.6, 0.26 * len(chosen) + 1.0), layout="constrained")
     draw.factor_grid(peak.isel(factor=chosen), passed.isel(factor=chosen), figure.subplots())
     share, n = float(passed.mean()), found.sizes["factor"]
-    title = "Distances follow no known factor beyond tokens, parts and pixels"
+    title = "Distances follow no known factor once tokens, parts and pixels are accounted for"
     if passed.any():
         top = margin.isel(factor=chosen[0])
         layer = str(top["layer"].values[int(top.values.argmax())])
-        title = f"Beyond tokens, parts and pixels distances follow {_plain(top)} most, in {layer} "
+        title = (
+            f"Once tokens, parts and pixels are accounted for, distances follow {_plain(top)} "
+            f"most, in {layer} "
+        )
         title += f"({float(peak.isel(factor=chosen[0]).sel(layer=layer)):.2f})"
     return Section(
         "factors", title, figure,
@@ -192,10 +196,9 @@ def narrowest(found: xr.Dataset) -> str:
     mean = values.mean("token").values
     if not np.isfinite(mean[[0, -1]]).all():
         return f"The dimension of tokens in {layer} is not known"
-    way = "fall" if mean[-1] < 0.8 * mean[0] else "rise" if mean[-1] > 1.25 * mean[0] else "stay"
     return (
-        f"Within a token the exemplars' intrinsic dimensions in {layer} {way} from "
-        f"{mean[0]:.1f} to {mean[-1]:.1f} (mean of tokens)"
+        f"The intrinsic dimension of the exemplars of one token in {layer} is {mean[-1]:.1f} at "
+        f"the end, and {mean[0]:.1f} before training (mean of tokens)"
     )
 
 
@@ -233,17 +236,17 @@ def scales(material: Material) -> Section:
     there = last[np.isfinite(last)]
     title = f"The dimension of {layer} is not known"
     if len(there):
-        title = f"Seen from further away {layer} ends with fewer dimensions: {there[0]:.1f} among "
-        title += f"nearest neighbours, {there[-1]:.1f} at the largest scale"
-        if there[-1] >= there[0]:
-            title = title.replace("fewer", "no fewer")
+        title = (
+            f"The dimension of {layer} at the end is {there[0]:.1f} among nearest neighbours and "
+            f"{there[-1]:.1f} at the largest scale"
+        )
     return Section(
         "scales", title, figure, "",
         "Intrinsic dimension of all held-out exemplars from the ratio of the distances to the k-th "
         "and 2k-th neighbours of other groups (Gride; k = 1 is TwoNN).",
         "A dimension that is the same at all scales is a plain manifold. Far fewer at the smallest "
-        "scale would speak of near-duplicates that groups do not tell, many more of noise; the "
-        "bias downwards of high dimensions grows with the scale.",
+        "scale would point to near-duplicates that groups do not show, many more to noise; the "
+        "downward bias of high dimensions grows with the scale.",
     )  # fmt: skip
 
 
@@ -272,10 +275,11 @@ def runs(similarity: xr.Dataset, ceiling: xr.Dataset) -> Section:
     related = float(apart.sel(layer=layers).values[:, off].mean())
     return Section(
         "runs",
-        f"Runs end most alike in {layers[most]} ({each[most]:.2f}) and least in {layers[least]} "
+        f"The runs are most alike in {layers[most]} at the end ({each[most]:.2f}), and least in "
+        f"{layers[least]} "
         f"({each[least]:.2f})", figure,
-        f"Within tokens the likeness in {layers[most]} is {float(np.nanmean(within)):.2f}: what is "
-        f"beyond it are the tokens themselves. {words.percent(related)} of layers and pairs of "
+        f"Within tokens the likeness in {layers[most]} is {float(np.nanmean(within)):.2f}; the "
+        f"rest is due to the tokens themselves. {words.percent(related)} of layers and pairs of "
         "runs are nearer (Procrustes) than the same responses with exemplars shuffled.",
         "Above: debiased linear CKA between runs at their last steps, from 0 (dark) to 1. Below: "
         "the noise ceiling of each layer, from the mean correlation of a run's distances with the "

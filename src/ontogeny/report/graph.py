@@ -21,39 +21,8 @@ from ontogeny.stats.onset import HOLD, onset_interval
 
 _COUPLING = (
     "Coupling: share of a unit's pre-activation variance over exemplars and positions that comes "
-    "through one unit of the layer below (functional: it says what moves with what)."
+    "through one unit of the layer below (functional: it describes which units vary together)."
 )
-
-
-def carriers(material: Material) -> str:
-    """Say, for each token, through which unit most of what distinguishes it passes, and how much.
-
-    Units that do so no more than units of the layer did before training are not named.
-    """
-    data, said = material.graph, []
-    layers = [str(name) for name in data["layer"].values[:-1]]
-    of_node = data["node_layer"].values.astype(str)
-    for k, token in enumerate(material.tokens):
-        best = ("", 0.0, 0.0)
-        for layer in layers[len(layers) // 2 :]:
-            mine = np.flatnonzero(of_node == layer)
-            flow = data["flow"].values[:, mine]
-            now = np.nan_to_num(flow[-1, :, k])
-            ratio = float(now.max()) / max(float(np.nan_to_num(flow[0]).max()), 1e-12)
-            if ratio > best[1]:
-                best = (str(data["node"].values[mine[int(now.argmax())]]), ratio, float(now.max()))
-        if best[1] > 1:
-            said.append(f"{best[0]} for {token} ({words.percent(best[2])} of it)")
-    if not said:
-        return (
-            "No detector of the upper layers carries more of what distinguishes a token than any "
-            "did before training."
-        )
-    return (
-        "What distinguishes a token passes through many detectors; the strongest of the upper "
-        f"layers are {words.listed(said)}, more than any unit of their layer carried before "
-        "training."
-    )
 
 
 def births(material: Material) -> Section:
@@ -68,19 +37,19 @@ def births(material: Material) -> Section:
     names = [str(n) for n in data["layer"].values]
     bursts = [n for n, is_so in zip(names, burst, strict=True) if is_so]
     title = (
-        f"New couplings come in bursts in {words.spans(bursts, names)}" if bursts
-        else "New couplings come in no bursts, and no more often than chance makes them"
-        if seen <= chance else "New couplings come in no bursts beyond chance"
+        f"New couplings appear in bursts in {words.spans(bursts, names)}" if bursts
+        else "New couplings appear no more often than by chance, and in no bursts"
+        if seen <= chance else "New couplings appear in no bursts beyond chance"
     )  # fmt: skip
     return Section(
         "births", title, figure,
-        f"{seen:,.0f} births of couplings are seen, {chance:,.0f} are expected of couplings that "
-        "mean nothing and change as slowly: which single edges are born tells little, what units "
-        "do together tells more (below).",
+        f"{seen:,.0f} births of couplings are counted; random couplings that change as slowly "
+        f"would give {chance:,.0f}. A single new coupling is therefore little evidence; the "
+        "figures below show what units do together.",
         f"{_COUPLING} It is born where its size exceeds, for {hold} snapshots in a row, what 99 % "
         "of the couplings into the layer stay below when its weights are permuted.",
-        "Grey line: births by chance. A burst (orange) passes, corrected over snapshots and "
-        "layers, both chance births that come by whole sources and births of targets shifted in "
+        "Grey line: births by chance. A burst (orange) passes two nulls, corrected over snapshots "
+        "and layers: chance births of whole sources, and the births of each target shifted in "
         "time.",
     )  # fmt: skip
 
@@ -99,13 +68,13 @@ def assemblies(material: Material) -> Section:
         "assemblies", _assembly_title(data), figure,
         f"{count} assemblies have lasting names at the end, {int(data['assemblies'].max())} at "
         f"most. Their modularity ends at {quality:.2f}, that of the null between {null.min():.2f} "
-        f"and {null.max():.2f}: a small difference says that groups overlap widely.",
+        f"and {null.max():.2f}. A small difference means that the groups overlap widely.",
         "Assemblies: communities (Leiden, resolution "
         f"{float(data.attrs.get('assembly_resolution', 2)):g}) of units linked by couplings beyond "
         "permuted weights. Above: one row per unit, a colour is an assembly whose name lasts from "
         "snapshot to snapshot, grey is in none. Below: modularity less the null's mean.",
-        "Grey band: 19 graphs in which each source deals its couplings anew over its targets, so "
-        "that loud sources and the order of layers stay.",
+        "Grey band: 19 graphs in which the couplings of each source are shuffled over its targets, "
+        "so that strong sources stay strong and layers stay in order.",
     )  # fmt: skip
 
 
@@ -114,16 +83,24 @@ def _assembly_title(data: xr.Dataset) -> str:
     null, steps = data["quality_null"].values, data["step"].values
     mean, quality = null.mean(axis=1), data["quality"].values
     for excess, reach, said in (
-        (quality - mean, null.max(axis=1) - mean, "Units couple in groups beyond chance"),
-        (mean - quality, mean - null.min(axis=1), "Units couple less in groups than by chance"),
+        (
+            quality - mean,
+            null.max(axis=1) - mean,
+            "Couplings link units into groups more than by chance",
+        ),
+        (
+            mean - quality,
+            mean - null.min(axis=1),
+            "Couplings link units into groups less than by chance",
+        ),
     ):
         after, by = onset_interval(excess, reach, steps)
         if np.isfinite(by):
             when = "from the first snapshot on" if np.isinf(after) else (
-                f"from between steps {after:,.0f} and {by:,.0f} on"
+                f"beginning between steps {after:,.0f} and {by:,.0f}"
             )  # fmt: skip
             return f"{said} {when}"
-    return "Units couple in no groups beyond what loud sources give, for good"
+    return "Couplings do not link units into groups beyond what strong sources alone give"
 
 
 def _before(data: xr.Dataset, beyond: xr.DataArray) -> str:
@@ -153,15 +130,15 @@ def sharing(material: Material) -> Section:
     return Section(
         "sharing",
         f"At the end tokens {' and '.join(parts)}, beyond chance{_before(data, common | own)}"
-        if parts else "At the end tokens share units as chance has it", figure,
+        if parts else "At the end tokens share units as much as by chance", figure,
         f"Sharing index at the end: {float(ends.min()):.2f} in {lowest} to {float(ends.max()):.2f} "
-        f"in {highest}. What distinguishes tokens runs through the same loud units where it is "
-        "high: a unit is seldom one token's alone.",
+        f"in {highest}. Where it is high, what distinguishes the tokens passes through the same "
+        "units, and few units belong to one token only.",
         "What distinguishes a token at its logit is followed back by contrast share; the sharing "
         "index is the entropy of the units' flow over tokens, mean of the layer's units weighed "
-        "by flow: 0 where each token has units of its own, 1 where all use the same alike.",
-        "Each token's flow dealt anew over the layer's units: a dot marks cells above 97.5 % of "
-        "these, a bar cells below 2.5 % (not corrected).",
+        "by flow: 0 where each token has units of its own, 1 where all tokens use the same units.",
+        "Each token's flow shuffled over the layer's units: a dot marks cells above 97.5 % of the "
+        "shuffles, a bar cells below 2.5 % (not corrected).",
     )  # fmt: skip
 
 

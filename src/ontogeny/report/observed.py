@@ -1,4 +1,4 @@
-"""What was observed, as a ranked list: effect, interval, null, and the figure that shows it.
+"""What was observed, by subject: effect, interval, null, and the figure that shows it.
 
 May import ontogeny.observations only.
 """
@@ -9,41 +9,50 @@ from dataclasses import dataclass
 
 from ontogeny.observations import Observation
 
-FIGURES = {
-    "a layer stands out": "onsets",
-    "a token is told": "tokens",
-    "one token before another": "tokens",
-    "tokens become things": "things",
-    "one branch before another": "differentiation",
-    "two tokens stay confused": "exemplars",
-    "memorising": "learning",
-    "a phase begins": "differentiation",
-    "more than means and covariances": "clones",
-    "distances resemble": "models",
-    "units become tuned": "scores",
-    "units change their role": "unit_lives",
-    "a unit changes its role": "unit_lives",
-    "units fall silent": "unit_lives",
-    "a tuned unit falls silent": "unit_lives",
-    "units revive": "unit_lives",
-    "a unit revives": "unit_lives",
-    "channels tell tokens better than mixtures": "bases",
-    "mixtures tell tokens better than channels": "bases",
-    "conjunctions come before a token is told": "carriers",
-    "couplings stand out": "births",
-    "no single coupling stands out": "births",
-    "a burst of new couplings": "births",
-    "couplings form assemblies": "assemblies",
-    "couplings form no assemblies of their own": "assemblies",
-    "sharing rises and falls": "sharing",
-    "sharing falls and rises": "sharing",
-    "tokens have units of their own": "sharing",
-    "tokens share units": "sharing",
-    "units come to carry tokens": "carriers",
-    "detectors serve several tokens": "carriers",
-    "detectors serve one token": "carriers",
+SUBJECTS = {
+    "Learning": {
+        "a token is classified": "tokens",
+        "one token before another": "tokens",
+        "memorising": "learning",
+        "a phase begins": "likeness",
+        "more than means and covariances": "clones",
+    },
+    "Category structure": {
+        "all tokens are separated": "separation",
+        "one branch before another": "differentiation",
+        "two tokens stay confused": "exemplars",
+        "a layer stands out": "onsets",
+        "distances resemble": "models",
+    },
+    "Detectors": {
+        "units become tuned": "scores",
+        "units change their role": "unit_lives",
+        "a unit changes its role": "unit_lives",
+        "units become inactive": "unit_lives",
+        "a tuned unit becomes inactive": "unit_lives",
+        "units revive": "unit_lives",
+        "a unit revives": "unit_lives",
+        "channels discriminate better than mixtures": "bases",
+        "mixtures discriminate better than channels": "bases",
+        "conjunctions come before a token is classified": "carriers",
+        "units come to carry tokens": "carriers",
+        "detectors carry several tokens": "carriers",
+        "detectors carry one token": "carriers",
+    },
+    "Couplings": {
+        "couplings stand out": "births",
+        "no single coupling stands out": "births",
+        "a burst of new couplings": "births",
+        "couplings form assemblies": "assemblies",
+        "couplings form no assemblies of their own": "assemblies",
+        "sharing rises and falls": "sharing",
+        "sharing falls and rises": "sharing",
+        "tokens have units of their own": "sharing",
+        "tokens share units": "sharing",
+    },
 }
-"""Key of the figure in which each kind of observation can be seen."""
+"""Subject -> kind of observation -> key of the figure in which it can be seen."""
+FIGURES = {kind: key for kinds in SUBJECTS.values() for kind, key in kinds.items()}
 
 
 @dataclass(frozen=True)
@@ -71,12 +80,22 @@ def lines(found: Sequence[Observation], keys: Sequence[str]) -> list[Line]:
     return [Line(one.kind, one.text, evidence(one), _key(one.kind, keys)) for one in found]
 
 
+def by_subject(found: Sequence[Line]) -> dict[str, list[Line]]:
+    """Return the lines of each subject, in their order; subjects without lines are left out."""
+    sorted_out = {
+        subject: [line for line in found if line.kind in kinds]
+        for subject, kinds in SUBJECTS.items()
+    }
+    other = [line for line in found if line.kind not in FIGURES]
+    return {name: lines for name, lines in (sorted_out | {"Other": other}).items() if lines}
+
+
 def evidence(one: Observation) -> str:
     """Say effect, interval and null in a line."""
     low, high = number(one.low), number(one.high)
     return (
-        f"Effect {number(one.effect)} {one.units}; {low} to {high} ({one.interval}). "
-        f"Null {number(one.bound)}: {one.null}."
+        f"Effect: {number(one.effect)} {one.units}; {low} to {high} ({one.interval}). "
+        f"Null: {number(one.bound)}, {one.null}."
     )
 
 

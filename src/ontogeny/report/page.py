@@ -3,17 +3,14 @@
 import base64
 import io
 from dataclasses import dataclass
-from html import escape
+from html import escape as _escape
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from ontogeny.report.figures import Section
-from ontogeny.report.observed import Line
-
-FIRST = 14
-"""Observations that are shown at once; the others unfold."""
+from ontogeny.report.observed import Line, by_subject
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#222;--faint:#6b6b6b;--paper:#fbfbf9;--line:#e3e3df}
@@ -31,9 +28,11 @@ nav{font-size:.9rem;margin:0 0 1.4rem}nav a{margin-right:1.1rem}
 a{color:inherit;text-decoration-color:var(--faint);text-underline-offset:.15em}
 .observed{padding-left:1.6rem;margin:0}.observed li{margin:0 0 .75rem}
 .observed small{display:block;color:var(--faint);font-size:.8rem;line-height:1.4}
-summary{cursor:pointer;margin:.6rem 0 1rem}
+summary{cursor:pointer;margin:.6rem 0 1rem}summary:focus-visible{outline:2px solid;
+outline-offset:.2rem}.first{margin:0 0 2rem}
 .lead{color:var(--faint);margin:0 0 1.6rem}
-.answers{padding-left:1.2rem;margin:0 0 1.6rem}.answers li{margin:.35rem 0}
+.answers{padding-left:1.4rem;margin:0 0 1.8rem;max-width:52rem}.answers li{margin:.45rem 0;
+padding-left:.2rem}
 dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(7rem,1fr));gap:1rem;
 border-top:1px solid var(--line);border-bottom:1px solid var(--line);padding:1rem 0;margin:0 0 3rem}
 dt{color:var(--faint);font-size:.8rem}dd{margin:0;font-weight:600;overflow-wrap:anywhere}
@@ -43,8 +42,18 @@ padding:.6rem}
 figcaption{font-size:.9rem;margin-top:.7rem;max-width:52rem}
 figcaption p{margin:.35rem 0}figcaption b{font-weight:600}.how{color:var(--faint)}
 .notice{border-left:3px solid #d55e00;padding:.2rem .9rem;margin:0 0 1.6rem}
+@media(max-width:36rem){main{padding:1.6rem .9rem 3rem}h1{font-size:1.45rem}
+.wide{overflow-x:auto}.wide img{min-width:34rem}}
+@media print{main{max-width:none;padding:0}nav,summary{list-style:none}
+details::details-content{content-visibility:visible;block-size:auto}
+section,li{break-inside:avoid}h2,h3{break-after:avoid}}
 footer{color:var(--faint);font-size:.85rem;border-top:1px solid var(--line);padding-top:1rem}
 """
+
+
+def escape(text: str) -> str:
+    """Return a text as HTML in which a number stays on one line with its per cent sign."""
+    return _escape(text).replace(" %", "&nbsp;%")
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,9 @@ class Head:
 
     title: str
     lead: str
-    answers: list[str]
+    sentences: list[str]
+    picture: tuple[Section, bytes]
+    """The key figure."""
     facts: dict[str, str]
     notices: list[str]
 
@@ -94,35 +105,44 @@ def document(title: str, body: str, footer: str) -> str:
 
 
 def _header(head: Head, links: str) -> str:
-    items = "".join(f"<li>{escape(answer)}</li>" for answer in head.answers)
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in head.sentences)
     rows = "".join(
         f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in head.facts.items()
     )
     warned = "".join(f'<p class="notice">{escape(notice)}</p>' for notice in head.notices)
     return (
         f'<header><h1>{escape(head.title)}</h1><p class="lead">{escape(head.lead)}</p>{warned}'
-        f'<ul class="answers">{items}</ul><nav>{links}</nav><dl class="facts">{rows}</dl></header>'
+        f'<ol class="answers">{items}</ol>{section_html(*head.picture)}<nav>{links}</nav>'
+        f'<dl class="facts">{rows}</dl></header>'
     )
 
 
 def observations(found: list[Line]) -> str:
-    """Return the ranked list as HTML: the first ones at once, the others to be unfolded."""
-    rest = found[FIRST:]
-    more = f"<details><summary>{len(rest)} more</summary>{_list(rest, FIRST)}</details>"
-    said = _list(found[:FIRST], 0) if found else "<p>Nothing that survives its null.</p>"
+    """Return observations by subject as HTML, each subject folded; they unfold without a script."""
+    folded = "".join(
+        f"<details><summary>{escape(subject)}: {_number(len(lines))}</summary>{_list(lines)}"
+        "</details>"
+        for subject, lines in by_subject(found).items()
+    )
+    said = folded or "<p>No statement survives its null.</p>"
     return (
         f'<h2 id="{_anchor("What was observed")}">What was observed</h2>'
-        "<p>Statements that survive their null, strongest first (effect over the null's bound; "
-        f"twice and more counts alike), kinds taking turns.</p>{said}{more if rest else ''}"
+        "<p>Every statement survives its null. The statements of a subject are ordered by the size "
+        "of their effect against the bound of the null, the strongest of every kind before the "
+        f"second of any.</p>{said}"
     )
 
 
-def _list(found: list[Line], start: int) -> str:
+def _number(lines: int) -> str:
+    return f"{lines} statement{'' if lines == 1 else 's'}"
+
+
+def _list(found: list[Line]) -> str:
     items = "".join(
         f"<li>{escape(line.text)}{_link(line)}<small>{escape(line.evidence)}</small></li>"
         for line in found
     )
-    return f'<ol class="observed" start="{start + 1}">{items}</ol>'
+    return f'<ol class="observed">{items}</ol>'
 
 
 def _link(line: Line) -> str:
@@ -158,9 +178,9 @@ def section_html(section: Section, drawn: bytes) -> str:
     title = section.title.rstrip(".")
     width, height = (96 * inches for inches in section.figure.get_size_inches())
     return (
-        f'<section id="{escape(section.key)}"><h3>{escape(title)}</h3><figure>'
+        f'<section id="{escape(section.key)}"><h3>{escape(title)}</h3><figure><div class="wide">'
         f'<img loading="lazy" decoding="async" width="{width:.0f}" height="{height:.0f}" '
-        f'alt="{escape(title)}" src="data:image/svg+xml;base64,{source}">'
+        f'alt="{escape(title)}" src="data:image/svg+xml;base64,{source}"></div>'
         f"<figcaption>{seen}"
         f'<p class="how"><b>Definition.</b> {escape(section.definition)}</p>'
         f'<p class="how"><b>Null.</b> {escape(section.null)}</p></figcaption></figure></section>'

@@ -44,15 +44,15 @@ def collapse(material: Material) -> Section:
     )
     held = float(at["nc4"])
     title = (
-        f"In {layer} tokens end {1 / ratio:,.0f} times as compact as shuffled ones; the network "
-        f"and the nearest token mean disagree on {words.percent(held)}"
+        f"The tokens in {layer} are {1 / ratio:,.0f} times as compact as shuffled ones at the end; "
+        f"the network and the nearest token mean disagree on {words.percent(held)} of exemplars"
     )
     return Section(
         "collapse", title, figure, seen,
         "NC1 is the within-token over the between-token variability, tr(S_W S_B^+) / tokens. "
         f"Right, for {layer}: NC2, how far cosines between token means are from a simplex; NC3, "
         "distance of the read-out's weights from the token means (1.41 is unrelated); NC4, share "
-        "of held-out exemplars that the network names otherwise than the nearest token mean. All "
+        "of held-out exemplars that the network classifies unlike the nearest token mean. All "
         "are 0 in complete collapse (Papyan, Han & Donoho 2020). The law of separation (He & Su "
         "2023) says that ln D, D = tr(S_W S_B^+), falls along a line over layers: correlation -1.",
         "Left: 0 is the mean of 4 shuffles of tokens over groups at that layer and step, since NC1 "
@@ -77,7 +77,7 @@ def _others(at: xr.Dataset, ax: Axes) -> None:
 
 
 def readout(material: Material) -> Section:
-    """Draw what a linear read-out tells from every layer, full and few-shot."""
+    """Draw how well a linear read-out classifies from every layer, full and few-shot."""
     found = material.structure
     figure = Figure(figsize=(9.6, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
@@ -90,7 +90,7 @@ def readout(material: Material) -> Section:
         ax.set_xlabel("step")
     end = found["readout_few"].isel(step=-1)
     best = str(end["layer"].values[int(np.nan_to_num(end.values, nan=-1).argmax())])
-    seen = f"Read out from 5 exemplars of each token, {best} tells most at the end, "
+    seen = f"With 5 exemplars of each token, the read-out from {best} is the best at the end, "
     seen += f"{words.percent(float(end.max()))}."
     if "readout_factor" in found:
         seen += f" {_factors(found)}"
@@ -99,8 +99,8 @@ def readout(material: Material) -> Section:
         "Accuracy of a ridge regression from a layer's responses to the tokens on exemplars it has "
         "not seen (5 folds, groups whole), each token weighing the same; right, one that has seen "
         "5 exemplars of each token, mean of 20 draws. What can be read out need not be used.",
-        "Grey: the same read-out of control labels, tokens dealt anew over groups of exemplars (10 "
-        "dealings, lowest mean to highest). Step 0 is the untrained network, dashed the pixels.",
+        "Grey: the same read-out of tokens that were shuffled over groups of exemplars (10 "
+        "shuffles, lowest mean to highest). Step 0 is the untrained network, dashed the pixels.",
     )  # fmt: skip
 
 
@@ -118,8 +118,9 @@ def _factors(found: xr.Dataset) -> str:
         if there > READABLE and end < there / 2 and len(lost) < FACTORS:
             where = str(last["layer"].values[int(np.nanargmax(last.sel(factor=name).values))])
             lost.append(f"{name} ({there:.2f} in {where}, {end:.2f})")
-    told = f"Known factors that {hidden[-1]} keeps best at the end: {words.listed(kept)}."
-    text = told if kept else f"At the end {hidden[-1]} keeps no known factor."
+    text = f"Known factors that {hidden[-1]} keeps best at the end: {words.listed(kept)}."
+    if not kept:
+        text = f"At the end {hidden[-1]} keeps no known factor."
     return text + (f" Lost on the way up: {words.listed(lost)}." if lost else "")
 
 
@@ -136,12 +137,12 @@ def distances(material: Material) -> Section:
     before = found["rsa_token"].sel(layer=best)[0]
     pixels = found["rsa_pixels"].sel(layer=last_hidden(found)).values
     title = (
-        f"Distances in {last_hidden(found)} end up {'less' if pixels[-1] < pixels[0] else 'more'} "
-        f"like those of pixels: rank correlation {pixels[-1]:.2f}, {pixels[0]:.2f} before training"
+        f"The rank correlation of distances in {last_hidden(found)} with those of pixels is "
+        f"{pixels[-1]:.2f} at the end, and {pixels[0]:.2f} before training"
     )
     seen = (
-        f"They resemble tokens most in {best}: {float(rank.sel(layer=best)):.2f} at the end, "
-        f"{float(before):.2f} before training."
+        f"The correlation with tokens is highest in {best}: {float(rank.sel(layer=best)):.2f} at "
+        f"the end, {float(before):.2f} before training."
     )
     return Section(
         "distances", title, figure, seen,
@@ -175,8 +176,8 @@ def maps(material: Material) -> Section:
         "Each point is a held-out exemplar; neighbours in the layer are neighbours on the map "
         "(t-SNE, the frames of a layer fitted together so that they can be compared). Closeness "
         "means neighbourhood; distances between groups and their sizes mean little.",
-        "Trustworthiness is about 0.5 for a random map. Small clumps of two to five exemplars are "
-        "the method's doing and come from noise as well.",
+        "Trustworthiness is about 0.5 for a random map. The method makes small clumps of two to "
+        "five exemplars from noise as well.",
     )  # fmt: skip
 
 
@@ -186,8 +187,8 @@ def gathering(found: xr.Dataset) -> str:
     own = found["own_neighbours"].sel(layer=layer).values
     chance = 1 / found.sizes["token"]
     return (
-        f"In {layer} {words.percent(float(own[-1]))} of an exemplar's ten nearest are of its own "
-        f"token at the end, {words.percent(float(own[0]))} at step "
+        f"Of the ten nearest neighbours of an exemplar in {layer}, {words.percent(float(own[-1]))} "
+        f"belong to its own token at the end, and {words.percent(float(own[0]))} at step "
         f"{int(found['map_step'][0])} (chance about {words.percent(chance)})"
     )
 
@@ -212,9 +213,9 @@ def dimension(material: Material) -> Section:
     ratio = found["participation_ratio"].sel(layer=layer)
     low = int(np.nan_to_num(ratio.values, nan=np.inf).argmin())
     title = (
-        f"{layer} is narrowest at step {int(found['step'][low]):,}, {float(ratio[low]):.1f} "
-        f"dimensions, and ends with {float(ratio[-1]):.1f}; {found.sizes['token']} tokens need "
-        f"{found.sizes['token'] - 1}"
+        f"The participation ratio of {layer} is lowest at step {int(found['step'][low]):,}, "
+        f"{float(ratio[low]):.1f} dimensions, and {float(ratio[-1]):.1f} at the end; "
+        f"{found.sizes['token']} tokens need {found.sizes['token'] - 1}"
     )
     within = found["participation_ratio_within"].sel(layer=layer)
     return Section(
@@ -231,7 +232,7 @@ def dimension(material: Material) -> Section:
 
 
 def _relabel(ax: Axes, layers: list[str]) -> None:
-    """Write the layers' names anew where the axis has changed."""
+    """Write the layers' names again where the axis has changed."""
     colours = draw.layer_colours(layers)
     ends = [(float(np.asarray(line.get_ydata())[-1]), name, colours[name])
             for line, name in zip(ax.lines, layers, strict=False)]  # fmt: skip
@@ -252,15 +253,15 @@ def likeness(material: Material) -> Section:
     most, least = str(kept.idxmax("layer").values), str(kept.idxmin("layer").values)
     return Section(
         "likeness",
-        f"{most} keeps most of its untrained responses ({float(kept.max()):.2f} at the end), "
-        f"{least} least ({float(kept.min()):.2f})", figure, answers.phases(found),
+        f"Responses at the end are most like those before training in {most} (CKA "
+        f"{float(kept.max()):.2f}) and least in {least} "
+        f"({float(kept.min()):.2f})", figure, answers.phases(found),
         "Debiased linear CKA of a layer's responses to the held-out exemplars between any two "
         "snapshots: from 0 (dark, unrelated) to 1 (bright, the same up to rotation and scale). "
         "Bright squares along the diagonal are times of little change.",
         "Its expectation is 0 for unrelated responses, whatever the layer's width. Phases: the "
-        "increments of all measures together, less one drift, dealt anew over the snapshots 99 "
-        "times, which keeps what measures of one network share; a smooth bend is a change of "
-        "course as well.",
+        "increments of all measures together, less a steady drift, are shuffled over the snapshots "
+        "99 times; a smooth bend is a change of course as well.",
     )  # fmt: skip
 
 
@@ -282,7 +283,7 @@ def late_exemplars(material: Material) -> Section:
     times = [f"{found['forgotten'].values[k]:.0f} times" for k in often]
     draw.captioned_images(images[last], late, token[last], axes[0])
     draw.captioned_images(images[often], times, token[often], axes[1])
-    for row, title in zip(axes, ("right for good from step", "forgotten"), strict=True):
+    for row, title in zip(axes, ("classified correctly from step", "forgotten"), strict=True):
         row[0].set_title(title, loc="left", fontsize=style.TEXT)
     wrong = int(np.isnan(by).sum())
     median = float(np.nanmedian(by)) if np.isfinite(by).any() else float("nan")
@@ -291,14 +292,14 @@ def late_exemplars(material: Material) -> Section:
     seen += f"{np.nanmean(typical):.2f} (distance from the token's centre, large is untypical)."
     return Section(
         "lives",
-        f"Half of the exemplars are right for good by step {median:,.0f}; {wrong} of {len(by)} are "
-        "wrong at the end", figure, seen,
-        "Above: the held-out exemplars that are named rightly for good latest, and the step of the "
-        "snapshot from which on they are (never: wrong at the last). Below: those that most often "
-        "go from named rightly to named wrongly between snapshots, a lower bound. Frames have the "
-        "tokens' colours.",
-        "None. Exemplars that are right by chance while the network gives one answer to all count "
-        "as learnt and forgotten too.",
+        f"Half of the exemplars are classified correctly from step {median:,.0f} on or earlier; "
+        f"{wrong} of {len(by)} are classified wrongly at the end", figure, seen,
+        "Above: the held-out exemplars that were the last to be classified correctly until the "
+        "end, and the snapshot from which on they were (never: wrong at the last). Below: those "
+        "that most often go from right to wrong between snapshots, a lower bound. Frames have the "
+        "colours of the tokens.",
+        "None. While the network classifies all exemplars as one token, exemplars of that token "
+        "count as learnt, and later as forgotten.",
     )  # fmt: skip
 
 

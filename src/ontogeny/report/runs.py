@@ -59,7 +59,7 @@ def report_runs(
         If a run has no record, or there is no room.
     """
     if len(runs) < 2:
-        msg = f"expected at least 2 runs, got {len(runs)}: name more, or report the one"
+        msg = f"expected at least 2 runs, got {len(runs)}: name another run as well"
         raise InputError(msg)
     folders = _named([r if isinstance(r, RunFolder) else RunFolder.open(r) for r in runs])
     say = progress or _silent
@@ -74,7 +74,7 @@ def report_runs(
         f'<p class="lead">{escape(", ".join(folders))}</p>'
         + "".join(f'<p class="notice">{escape(notice)}</p>' for notice in notices)
         + f"</header>{_table(rows)}"
-        + ("<h2>Runs beside each other</h2>" if sections else "")
+        + ("<h2>How alike the runs are</h2>" if sections else "")
         + "".join(section_html(section, svg(section.figure)) for section in sections)
     )
     file = Path(out)
@@ -131,11 +131,11 @@ def match_section(found: xr.Dataset) -> Section:
     title = f"Units find a partner in another run most often in {best} ({high})"
     return Section(
         "matching", title if best == worst else f"{title}, least in {worst} ({low})", figure,
-        "Units are matched by what they answer, never by their index; by chance 1 % pass.",
+        "Units are matched by their responses, never by their index; by chance 1 % pass.",
         "The units of a layer of the first run and of another are paired so that the sum of "
         "|correlation| of their responses over the held-out exemplars is largest; token means are "
-        "taken off, so that a partner shares more than the token it answers.",
-        "The other run's exemplars shuffled within tokens, groups whole, units paired anew.",
+        "removed, so that a partner shares more than the token to which it responds.",
+        "The other run's exemplars shuffled within tokens, groups whole, and units paired again.",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The report on category structure: where and when the tokens become things, and how certain.
+"""The report on category structure: where and when tokens are separated, and how certain.
 
 Figures of `ontogeny.measure.structure`; the words are those of `ontogeny.report.answers`.
 May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.measure and below; no torch.
@@ -14,19 +14,15 @@ from ontogeny.errors import InputError
 from ontogeny.measure.categories import CLUSTER_MAPS
 from ontogeny.measure.compactness import APART, SEPARATION
 from ontogeny.measure.layers import last_hidden
+from ontogeny.observations import claims
+from ontogeny.observations.onsets import ENDS, Onset, earliest, span
 from ontogeny.plot import structure as draw
 from ontogeny.plot import style
-from ontogeny.report import answers as told
-from ontogeny.report import representation, words
-from ontogeny.report.answers import answers
+from ontogeny.report import answers, representation, words
 from ontogeny.report.figures import Material, Section
-from ontogeny.report.words import Onset
 from ontogeny.stats.differentiation import deep_linear_mode
 
-__all__ = ["SECTIONS", "answers"]
-
 _RESAMPLED = "Confidence intervals resample groups of held-out exemplars"
-_ENDS = ("after", "by", "confidence_after", "confidence_by")
 
 
 def separation(material: Material) -> Section:
@@ -35,12 +31,12 @@ def separation(material: Material) -> Section:
     figure = Figure(figsize=(9.6, 3.9), layout="constrained")
     null = float(np.nanmax(found["cdnv_null"].values)) ** -0.5
     draw.separation(found, figure.subplots(), null=null)
-    seen = "; ".join(f"{o.name} {o.words()}" for o in told.things(found))
+    seen = "; ".join(f"{o.name} {o.words()}" for o in claims.separating_layers(found))
     return Section(
-        "things", told.became_things(found), figure, f"All tokens apart: {seen}.",
+        "separation", answers.separated_in(found), figure, f"All tokens are separated: {seen}.",
         f"The {SEPARATION}; drawn is the smallest over pairs of tokens, held-out exemplars, "
         f"spatial means of conv layers. From {APART:g} on (dotted) every two tokens lie further "
-        "apart than their exemplars lie from their centre: they are things. The onset is the "
+        "apart than their exemplars lie from their centre: they are separated. The onset is the "
         "interval between two snapshots from which this stays so. "
         f"{_RESAMPLED}; the shaded band is that of "
         f"{last_hidden(found)}.",
@@ -51,17 +47,19 @@ def separation(material: Material) -> Section:
 
 
 def differentiation(material: Material) -> Section:
-    """Draw which pairs and branches of tokens came apart when, in the last hidden layer."""
+    """Draw when pairs and branches of tokens were separated, in the last hidden layer."""
     found = material.structure
     layer = last_hidden(found)
     onsets = sorted(
-        told.pairs(found, layer), key=lambda o: (np.nan_to_num(o.by, nan=np.inf), o.after)
+        claims.separated_pairs(found, layer),
+        key=lambda o: (np.nan_to_num(o.by, nan=np.inf), o.after),
     )
-    branches = told.splits(found, layer)
+    branches = answers.splits(found, layer)
     figure = Figure(figsize=(9.6, 0.24 * max(len(onsets), 5) + 1.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     for ax, rows, title in (
-        (left, onsets[:15], "every two tokens apart"), (right, branches, "branches of the tree"),
+        (left, onsets[:15], "every two tokens separated"), (right, branches, "branches of the "
+        "tree"),
     ):  # fmt: skip
         draw.step_intervals(_rows(rows, found), ax)
         ax.set_xlabel("step")
@@ -69,16 +67,16 @@ def differentiation(material: Material) -> Section:
     seen = "; ".join(f"{o.name} {o.words()}" for o in branches)
     hidden = f" The {len(onsets) - 15} last pairs are not drawn." if len(onsets) > 15 else ""
     return Section(
-        "differentiation", told.came_apart_first(found), figure,
+        "differentiation", answers.separated_first(found), figure,
         f"Branches, from the root of the last step's tree down: {seen or 'none'}.{hidden}",
         f"Left: from when on two tokens' separation in {layer} stays above {APART:g}. Right: the "
         "tree joins tokens by the mean cross-validated squared Mahalanobis distance (crossnobis); "
-        "a branch has parted when its two sides stay more than half as far apart (squared) as at "
+        "a branch has split when its two sides stay more than half as far apart (squared) as at "
         f"the last step. Thick: between two snapshots; thin: 95 % confidence. {_RESAMPLED}. Rows "
         "whose intervals overlap are not ordered.",
-        "Cross-validated distances are 0 on average where tokens do not differ. A deep linear "
-        "network already parts strong distinctions before weak ones: an order by itself is no "
-        "sign of construction.",
+        "Cross-validated distances are 0 on average where tokens do not differ. Even a deep linear "
+        "network learns strong distinctions before weak ones: an order by itself is no sign that "
+        "features are constructed.",
     )  # fmt: skip
 
 
@@ -87,30 +85,31 @@ def trees(material: Material) -> Section:
     found = material.structure
     layer = last_hidden(found)
     at = found["crossnobis"].sel(layer=layer).transpose("step", "token", "token_b")
-    branches = told.splits(found, layer)
+    branches = answers.splits(found, layer)
     order = _leaf_order(found["split_side"].sel(layer=layer).values)
     steps = _tree_steps(branches, found["step"].values)
     figure = Figure(figsize=(9.6, 2.6), layout="constrained")
     axes = figure.subplots(1, len(steps), squeeze=False)[0]
     draw.token_trees(at.sel(step=steps), order, list(axes))
-    first = words.earliest(branches)
+    first = earliest(branches)
     title = f"Of the token tree of {layer} " + (
-        f"{len(branches)} of {len(order) - 1} branches part beyond chance"
-        + (f", first {'; '.join(o.name for o in first)}, {told.span(first)}" if first else "")
-        if branches else "no branch parts beyond chance"
+        f"{len(branches)} of {len(order) - 1} branches split beyond chance"
+        + (f", first {'; '.join(o.name for o in first)}, {span(first)}" if first else "")
+        if branches else "no branch splits beyond chance"
     )  # fmt: skip
     bound = float(found["split_bound"].sel(layer=layer))
     return Section(
         "trees", title, figure,
-        "When branches parted stands in the figure above." if branches else "No branch to date.",
+        "The figure above shows when the branches split." if branches else "There is no branch to "
+        "date.",
         f"Average linkage of cross-validated squared Mahalanobis distances (crossnobis) of {layer};"
         " drawn are their roots, per unit, in standard deviations within tokens. All trees "
         "have the order of the last step's leaves: lines that cross mark tokens that were "
         "grouped otherwise then.",
-        f"Tokens dealt anew over what exemplars differ by from their token's mean: with 95 % no "
-        f"branch anywhere in the tree is longer than {np.sqrt(max(bound, 0)):.2g} by chance."
+        "The exemplars' deviations from the mean of their token, with shuffled tokens: with 95 % "
+        f"no branch anywhere in the tree is longer than {np.sqrt(max(bound, 0)):.2g} by chance."
         if np.isfinite(bound) else
-        "Not known: there are too few groups of exemplars to deal tokens anew.",
+        "The null is not known: there are too few groups of exemplars to shuffle the tokens.",
     )  # fmt: skip
 
 
@@ -121,7 +120,7 @@ def _leaf_order(sides: np.ndarray) -> list[int]:
 
 
 def _tree_steps(branches: list[Onset], steps: np.ndarray, count: int = 6) -> list[int]:
-    """Return the first and the last step and those by which branches parted, a few in all."""
+    """Return the first and the last step and those by which branches split, a few in all."""
     by = sorted({int(o.by) for o in branches if np.isfinite(o.by)} & {int(s) for s in steps})
     inner = [s for s in by if steps[0] < s < steps[-1]]
     if len(inner) > count - 2:
@@ -146,7 +145,7 @@ def modes(material: Material) -> Section:
     figure = Figure(figsize=(9.6, 3.4), layout="constrained")
     draw.mode_lines(found, figure.subplots(), names=names)
     rows = [
-        f"{name} half there between steps {after:,.0f} and {by:,.0f}, linear network: "
+        f"{name} has half its strength between steps {after:,.0f} and {by:,.0f}, linear network: "
         + (f"{linear:,.0f}" if np.isfinite(linear) else "no curve")
         + f" (own curve: R^2 {r2:.2f})"
         for name, after, by, linear, r2 in zip(
@@ -160,8 +159,8 @@ def modes(material: Material) -> Section:
         )
     ][1:]
     title = (
-        f"Distinctions in {layer}: {sum(fits)} of {len(fits)} weaker ones grow when a deep linear "
-        "network with the strongest one's course would have them"
+        f"{sum(fits)} of the {len(fits)} weaker distinctions of {layer} grow when a deep linear "
+        "network fitted to the strongest would have them grow"
     )
     return Section(
         "modes", title, figure, "; ".join(rows) + ".",
@@ -187,7 +186,7 @@ def _distinction(weights: np.ndarray, tokens: list[str]) -> str:
 def clusters(material: Material) -> Section:
     """Draw the maps of layers by steps with their clusters outlined."""
     found = material.measures
-    sure = found["cluster_p"] <= told.SURE
+    sure = found["cluster_p"] <= answers.SURE
     figure = Figure(figsize=(9.6, 5.6), layout="constrained")
     maps = {"signal": found["layer_token_signal"], "change": found["layer_change"]}
     parts = []
@@ -209,15 +208,15 @@ def clusters(material: Material) -> Section:
         "neighbouring cells that weigh more than the heaviest cluster anywhere on the map does "
         "under the null, with 95 % (Maris & Oostenveld 2007). A cluster says that there is an "
         "effect; it does not date where it begins: see the onsets for that.",
-        "Above: tokens shuffled over groups of exemplars. Below: groups of exemplars drawn anew, "
-        "and other untrained weights for each layer, handed on to the layers above it.",
+        "Above: tokens shuffled over groups of exemplars. Below: groups of exemplars resampled, "
+        "and other untrained weights for each layer, passed on to the layers above it.",
     )  # fmt: skip
 
 
 def _clusters_of(found: xr.Dataset, name: str) -> str:
     """Count a map's clusters beyond chance and say how much of the map they cover."""
     p, number = found["cluster_p"].values, found["cluster"].values
-    sure = p <= told.SURE
+    sure = p <= answers.SURE
     if not sure.any():
         return f"Of {name}: no cluster beyond chance."
     count = len(np.unique(number[sure]))
@@ -231,7 +230,7 @@ def clones(material: Material) -> Section:
     """Draw real exemplars beside their Gaussian clones."""
     found = material.structure
     if "clone_gap" not in found:
-        msg = "the record has no Gaussian clones: observe the run anew"
+        msg = "expected a record with Gaussian clones, got one without: observe the run again"
         raise InputError(msg)
     figure = Figure(figsize=(9.6, 3.2), layout="constrained")
     draw.clone_gap(found, figure.subplots())
@@ -240,27 +239,29 @@ def clones(material: Material) -> Section:
     seen = f"The gap ends at {100 * float(found['clone_gap'][-1]):+.1f} points."
     if float(found["clone_gap_high"][lowest]) < 0:
         seen += (
-            f" At step {int(found['step'][lowest]):,} it is {100 * least:+.1f}: clones are told "
-            "better than real exemplars, as means and covariances suffice for clones."
+            f" At step {int(found['step'][lowest]):,} it is {100 * least:+.1f}: the network "
+            "classifies clones better than real exemplars, since means and covariances suffice "
+            "for clones."
         )
     return Section(
-        "clones", told.beyond_clones(found).rstrip("."), figure, seen,
+        "clones", answers.beyond_clones(found).rstrip("."), figure, seen,
         "Gaussian clones are images with the mean and covariance of their token's training "
         "exemplars and nothing else, as many as there are held-out exemplars (Refinetti, Ingrosso "
         "& Goldt 2023). A gap above 0 marks the use of structure beyond these. Band: 95 % interval "
         "of the gap (Newcombe), stripe: from here on its lower bound stays above 0.",
-        "Without a gap an onset is found in at most 2.5 % of runs: it has to hold at the end.",
+        "Where there is no gap, an onset is found in at most 2.5 % of runs, since it has to hold "
+        "at the end.",
     )  # fmt: skip
 
 
 def _rows(onsets: list[Onset], found: xr.Dataset) -> xr.Dataset:
     columns = {end: ("row", np.array([getattr(o, end) for o in onsets], dtype=float))
-               for end in _ENDS}  # fmt: skip
+               for end in ENDS}  # fmt: skip
     return xr.Dataset(columns, {"row": [o.name for o in onsets], "step": found["step"].values})
 
 
 SECTIONS: dict[str, Callable[[Material], Section]] = {
-    "tokens becoming things": separation,
+    "separation of tokens": separation,
     "differentiation": differentiation,
     "token trees": trees,
     "clusters of layers and steps": clusters,

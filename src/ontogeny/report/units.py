@@ -1,4 +1,4 @@
-"""The report on units: their lives, how well they tell tokens, and whether channels are special.
+"""The report on units: their lives, how well they discriminate, and whether channels are special.
 
 May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.measure and below; no torch.
 """
@@ -28,31 +28,31 @@ def lives(material: Material) -> Section:
     inner = data["layer_of_unit"].values.astype(str) != "logits"
     steps = data["step"].values
     end = np.isposinf(data["untuned_by"].values[inner])
-    silent = np.isfinite(data["dormant_by"].values[inner])
+    inactive = np.isfinite(data["dormant_by"].values[inner])
     changed = set(data["changed_unit"].values[data["change_share"].values >= SURE].tolist())
     changes = len(changed & set(np.flatnonzero(inner).tolist()))
     n = int(inner.sum())
     title = (
-        f"{end.sum():,} of {n:,} units end tuned to a token, {changes:,} change their token on the "
-        f"way, {silent.sum():,} end silent"
+        f"At the end {end.sum():,} of {n:,} units are tuned to a token and {inactive.sum():,} are "
+        f"inactive; {changes:,} change their token on the way"
     )
     revived = np.isfinite(data["revived_by"].values[inner]).sum()
     return Section(
         "unit_lives", title, figure,
-        f"One row is one unit, in the colour of the token that it answers, from step {steps[0]:,} "
-        f"to {steps[-1]:,}. {revived:,} units are silent for a while and come back. Units that are "
-        "tuned first lie on top of their layer.",
+        f"One row is one unit, in the colour of the token to which it responds, from step "
+        f"{steps[0]:,} to {steps[-1]:,}. {revived:,} units are inactive for a while and become "
+        "active again. Units that are tuned first lie on top of their layer.",
         "A unit is tuned while the AUROC of the token that one half of the held-out exemplars "
         "singles out, scored on the other half, is beyond its bound. A change of token counts "
-        f"where {SURE:.0%} of resamples of groups show it (dot). Silent: a mean response of at "
+        f"where {SURE:.0%} of resamples of groups show it (dot). Inactive: a mean response of at "
         f"most {DORMANT:.1%} of the layer's.".replace("%", " %"),
-        "Tokens dealt anew over groups of exemplars: no unit of the layer passes the bound at any "
-        "step, with 95 %.",
+        "Tokens shuffled over groups of exemplars: with 95 % no unit of the layer passes the bound "
+        "at any step.",
     )  # fmt: skip
 
 
 def scores(material: Material) -> Section:
-    """Draw how well units tell the token they prefer, before and after training."""
+    """Draw how well units discriminate the token they prefer, before and after training."""
     data = material.detectors
     figure = Figure(figsize=(9.6, 3.8), layout="constrained")
     score_distribution(data, ax=figure.subplots())
@@ -62,17 +62,17 @@ def scores(material: Material) -> Section:
     most, least = max(names, key=gain.__getitem__), min(names, key=gain.__getitem__)
     return Section(
         "scores",
-        f"Training makes units tell tokens most in {most}: "
-        f"{words.percent(first[most])} of those that respond do before it, "
-        f"{words.percent(last[most])} at the end", figure,
-        f"Least is gained in {least}: {words.percent(first[least])} to "
-        f"{words.percent(last[least])}. Random filters tell tokens apart too, where these differ "
-        "in colour or layout: that a unit is tuned is not yet something learnt.",
+        f"The share of units that discriminate a token rises most in {most}, from "
+        f"{words.percent(first[most])} before training to {words.percent(last[most])}", figure,
+        f"It rises least in {least}, from {words.percent(first[least])} to "
+        f"{words.percent(last[least])} (shares of the units that respond at all). Random filters "
+        "discriminate tokens too where these differ in colour or layout, so that a tuned unit is "
+        "not by itself a sign of learning.",
         "Each dot is a unit: the AUROC (how surely an exemplar of the token drives it more than "
         "another exemplar; 0.5: not at all) of the token that one half of the held-out exemplars "
         "singles out, on the other half.",
-        "Black lines: tokens dealt anew over groups of exemplars; no unit of the layer passes its "
-        "line at any step, with 95 %.",
+        "Black lines: tokens shuffled over groups of exemplars; with 95 % no unit of the layer "
+        "passes its line at any step.",
     )  # fmt: skip
 
 
@@ -90,21 +90,21 @@ def bases(material: Material) -> Section:
     more = [n for n, is_so in zip(names, own > high, strict=True) if is_so]
     parts = []
     if more:
-        parts.append(f"Channels tell tokens more often than random mixtures of them in "
+        parts.append(f"Channels discriminate tokens more often than random mixtures of them in "
                      f"{words.spans(more, order)}")  # fmt: skip
     if less:
         parts.append(
-            f"{'less often' if more else 'Channels tell tokens less often than random '}"
+            f"{'less often' if more else 'Channels discriminate tokens less often than random '}"
             f"{'' if more else 'mixtures of them'} in {words.spans(less, order)}"
         )
     title = "; ".join(parts).replace("  ", " ") or (
-        "Channels tell tokens as often as random mixtures of them in every layer"
+        "Channels discriminate tokens as often as random mixtures of them in every layer"
     )
     return Section(
         "bases", title, figure,
-        "A mixture has a share in every channel that tells something. Where channels tell tokens "
-        "no more often than mixtures, tokens are told by the layer as a whole, and a single "
-        "channel is no privileged part of it.",
+        "A mixture is a weighted sum of all channels. Where channels discriminate tokens no more "
+        "often than mixtures do, the layer discriminates them as a whole, and a single channel is "
+        "no privileged part of it.",
         "Share of a layer's directions whose score is beyond chance at step "
         f"{int(at['direction_step']):,}: its channels, its principal components (32 at most), and "
         "19 random rotations of all its channels. Token and sign are chosen on one half of the "
@@ -128,6 +128,6 @@ def _tuned(data: xr.Dataset, k: int) -> dict[str, float]:
 
 SECTIONS: dict[str, Callable[[Material], Section]] = {
     "lives of units": lives,
-    "how well units tell tokens": scores,
+    "how well units discriminate tokens": scores,
     "channels beside mixtures": bases,
 }

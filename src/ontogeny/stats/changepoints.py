@@ -142,7 +142,7 @@ def phase_test(
 
     Null: one drift for each measure, plus increments in no order, however much the measures share
     them. The increments of all measures together, less the drift and over the root of the time
-    they take, are dealt anew over the snapshots: what the measures have in common at a snapshot
+    they take, are shuffled over the snapshots: what the measures have in common at a snapshot
     stays in common, only its place in training is lost.
     p = (1 + dealings that gain as much by phases) / (1 + dealings), the gain being that of the
     score of :func:`change_points` over one line.

@@ -387,7 +387,7 @@ def shuffled_collapse(
     patterns
         Responses; leading axes are a batch.
     shuffles
-        Tokens dealt anew, from :func:`ontogeny.stats.permutation.shuffled_tokens`.
+        Tokens shuffled, from :func:`ontogeny.stats.permutation.shuffled_tokens`.
     n_tokens
         How many tokens there are.
 

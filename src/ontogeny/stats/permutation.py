@@ -1,4 +1,4 @@
-"""Nulls by shuffling: tokens are dealt anew over groups of exemplars, never within a group.
+"""Nulls by shuffling: tokens are shuffled over groups of exemplars, never within a group.
 
 May import numpy only.
 

@@ -134,7 +134,10 @@ def _read_table(table: Any) -> np.ndarray:
     shape = f"[token, {len(PARTS)} parts] or [token, alternative, {len(PARTS)} parts]"
     if choices.ndim != 3 or choices.shape[2] != len(PARTS) or choices.dtype.kind not in "iu":
         got = f"{choices.dtype} {list(np.shape(choices))}"
-        msg = f"expected a table of integers {shape} or a dict per token, got {got}: mend its shape"
+        msg = (
+            f"expected a table of integers {shape} or a dict per token, got {got}: give a table "
+            "of this shape"
+        )
         raise InputError(msg)
     if len(choices) < 2 or choices.shape[1] < 1:
         msg = f"expected a table of at least two tokens, got {len(choices)}: add a row"
@@ -144,7 +147,8 @@ def _read_table(table: Any) -> np.ndarray:
         token, alternative, part = wrong[0]
         msg = (
             f"expected part values from 0 to {N_VALUES - 1} in the table, got "
-            f"{choices[token, alternative, part]} for {list(PARTS)[part]} of token {token}: mend it"
+            f"{choices[token, alternative, part]} for {list(PARTS)[part]} of token {token}: "
+            "change it"
         )
         raise InputError(msg)
     return choices.astype(np.int64)
@@ -153,7 +157,9 @@ def _read_table(table: Any) -> np.ndarray:
 def _read_row(row: Any, token: int) -> list[int]:
     """Turn {part: value} into the values of all parts."""
     if not isinstance(row, Mapping):
-        msg = f"expected a dict for each token of the table, got {row!r} for token {token}: mend it"
+        msg = (
+            f"expected a dict for each token of the table, got {row!r} for token {token}: change it"
+        )
         raise InputError(msg)
     unknown = [str(part) for part in row if part not in PARTS]
     if unknown:

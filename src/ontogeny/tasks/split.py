@@ -95,7 +95,7 @@ def select_tokens(known: Sequence[str], tokens: int | Sequence[str] | None) -> t
         raise InputError(msg)
     if len(chosen) < 2:
         msg = (
-            f"expected at least two tokens to tell apart, got {len(chosen)} "
+            f"expected at least two tokens to classify, got {len(chosen)} "
             f"({', '.join(chosen) or 'none'}): give a second one"
         )
         raise InputError(msg)

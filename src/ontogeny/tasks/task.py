@@ -474,7 +474,9 @@ def _check_lengths(expected: int, others: dict[str, np.ndarray | None]) -> None:
 
 def _refuse(problems: list[str]) -> None:
     if problems:
-        msg = f"expected images and arrays that make a task; {'; '.join(problems)}: mend these"
+        msg = (
+            f"expected images and arrays that make a task, got {'; '.join(problems)}: correct these"
+        )
         raise InputError(msg)
 
 

@@ -2,6 +2,9 @@
 
 `python -m docs.screenshots RUN OUT` writes OUT/VIEW-light-wide.png and so on. Look at them after
 each change of the page: tests see that something is drawn, not that it is well drawn.
+
+`python -m docs.screenshots RUN docs/gallery --readme` writes the one picture that README shows,
+OUT/page.png: the token's construction at the last step.
 """
 
 import argparse
@@ -48,16 +51,31 @@ def pictures(browser: Browser, url: str, out: Path) -> list[Path]:
     return made
 
 
+def readme_picture(browser: Browser, url: str, out: Path) -> list[Path]:
+    """Write the picture of README: what the first token is built from."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light")
+    page.goto(url)
+    manifest = page.evaluate("async () => (await fetch('data/manifest.json')).json()")
+    page.goto("about:blank")
+    page.goto(f"{url}#view=construction&token={manifest['tokens'][0]}")
+    page.wait_for_selector(".frame")
+    page.wait_for_timeout(2500)
+    page.screenshot(path=out / "page.png")
+    return [out / "page.png"]
+
+
 def main() -> None:
     """Take the pictures of one run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", help="a finished run")
     parser.add_argument("out", type=Path, help="folder of the pictures")
+    parser.add_argument("--readme", action="store_true", help="the picture of README only")
     asked = parser.parse_args()
+    take = readme_picture if asked.readme else pictures
     asked.out.mkdir(parents=True, exist_ok=True)
     run = RunFolder.open(asked.run)
     with sync_playwright() as playwright, launch(playwright) as browser, served(run) as url:
-        for file in pictures(browser, url, asked.out):
+        for file in take(browser, url, asked.out):
             print(file)
 
 

@@ -116,7 +116,7 @@ def _searched(option: str, pattern: str, exemplars: Sequence[str]) -> list[re.Ma
     except re.error as error:
         msg = (
             f"expected a regular expression (--{option}), got {pattern!r}, in which there is "
-            f"{error}: mend it"
+            f"{error}: change it"
         )
         raise InputError(msg) from error
     return [compiled.search(_base(name)) for name in exemplars]

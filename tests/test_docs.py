@@ -3,6 +3,7 @@
 import ast
 import re
 from pathlib import Path
+from types import ModuleType
 
 import matplotlib
 import numpy as np
@@ -167,3 +168,45 @@ def test_what_is_said_of_draws_is_what_they_are():
     said = f"`Chance(n_shuffles={default.n_shuffles}, n_resamples={default.n_resamples}, "
     assert said + f"level={default.level}, seed={default.seed})`" in words
     assert f"units have {UNITS_CHANCE.n_shuffles} shuffles" in words
+
+
+def commands(page):
+    """Return the commands of a page's code blocks, without comments and what follows a name."""
+    fenced = re.findall(r"^```\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    lines = [line for block in fenced for line in block.splitlines()]
+    return [line.partition("#")[0].split()[1:] for line in lines if line.startswith("ontogeny ")]
+
+
+def test_commands_of_the_pages_parse():
+    shown = [command for page in PAGES for command in commands(page)]
+    assert len(shown) >= 6
+    for command in shown:
+        parser().parse_args(command)
+
+
+def test_options_of_the_pages_exist():
+    [commands] = [a.choices for a in parser()._actions if isinstance(a.choices, dict)]
+    known = {option for one in (parser(), *commands.values()) for action in one._actions
+             for option in action.option_strings}  # fmt: skip
+    for page in PAGES:
+        prose = re.sub(r"`[^`]*(?:npm|pip|git|docs\.screenshots)[^`]*`", "", page.read_text())
+        named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose))
+        assert named <= known, (page.name, named - known)
+
+
+def test_python_names_of_the_pages_exist():
+    for page in PAGES:
+        for name in set(re.findall(r"\bont((?:\.[A-Za-z_]\w*)+)", page.read_text())):
+            value = ont
+            for part in name.split(".")[1:]:
+                assert hasattr(value, part), f"{page.name}: ont{name}"
+                value = getattr(value, part)
+                if not isinstance(value, ModuleType | type):
+                    break
+
+
+def test_files_of_the_run_folder_are_those_that_the_code_writes():
+    page = (ROOT / "docs" / "run-folder.md").read_text()
+    source = "".join(file.read_text() for file in (ROOT / "src").rglob("*.py"))
+    for name in re.findall(r"\b(\w+\.(?:zarr|json|csv|npz|html))\b", page):
+        assert f'"{name}"' in source or name == "page.html", name

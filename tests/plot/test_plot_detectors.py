@@ -68,7 +68,7 @@ def test_life_lines_mark_certain_changes_only_and_need_none(ax):
 def test_life_lines_name_tokens_as_they_are(ax):
     draw.life_lines(example(), ax)
     names = [t.get_text() for t in ax.get_legend().get_texts()]
-    assert names == [r"a\$", "b", "not tuned", "dormant", "prefers another token from here"]
+    assert names == [r"a\$", "b", "not tuned", "inactive", "prefers another token from here"]
 
 
 def test_tuning_curves_draw_each_token_and_chance(ax):

@@ -20,7 +20,7 @@ from ontogeny.stats.onset import HOLD, confidence_interval, onset_index, onset_i
 from ontogeny.stats.permutation import group_blocks, group_resamples
 
 _WORDS = {
-    "real_accuracy": ("1", "share of the held-out exemplars that are named rightly"),
+    "real_accuracy": ("1", "share of the held-out exemplars that are classified correctly"),
     "clone_accuracy": ("1", "share of their Gaussian clones that are named as their token"),
     "clone_gap": ("1", "real_accuracy less clone_accuracy: what is known beyond the means and "
                   "covariances of the tokens' pixels"),

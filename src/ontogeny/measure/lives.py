@@ -20,16 +20,17 @@ from ontogeny.stats.lives import (
 
 _UNKNOWN = "NaN: an exemplar whose logits are NaN at some step"
 _WORDS = {
-    "learnt_after": ("steps", "step of the last snapshot before the exemplar is first named "
-                     "rightly", f"{_UNKNOWN}, or that never is"),
-    "learnt_by": ("steps", "step of the first snapshot that names the exemplar rightly; the first "
-                  "recorded one if it was right from the start", f"{_UNKNOWN}, or that never is"),
-    "kept_after": ("steps", "step of the last snapshot that names the exemplar wrongly",
+    "learnt_after": ("steps", "step of the last snapshot before the exemplar is first classified "
+                     "correctly", f"{_UNKNOWN}, or that never is"),
+    "learnt_by": ("steps", "step of the first snapshot that classifies the exemplar correctly; "
+                  "the first recorded one if it was right from the start",
+                  f"{_UNKNOWN}, or that never is"),
+    "kept_after": ("steps", "step of the last snapshot that classifies the exemplar wrongly",
                    f"{_UNKNOWN}, or that is wrong at the end"),
-    "kept_by": ("steps", "step of the snapshot from which on the exemplar is always named rightly",
-                f"{_UNKNOWN}, or that is wrong at the end"),
-    "forgotten": ("1", "how often the exemplar goes from named rightly to named wrongly between "
-                  "snapshots: a lower bound", f"{_UNKNOWN}, or that never was right"),
+    "kept_by": ("steps", "step of the snapshot from which on the exemplar is always classified "
+                "correctly", f"{_UNKNOWN}, or that is wrong at the end"),
+    "forgotten": ("1", "how often the exemplar goes from right to wrong between snapshots: a "
+                  "lower bound", f"{_UNKNOWN}, or that never was right"),
     "flips": ("1", "how often the exemplar's answer changes between snapshots: a lower bound",
               _UNKNOWN),
     "typicality": ("1", "distance of the exemplar from the centre of its token's others over the "

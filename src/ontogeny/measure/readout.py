@@ -32,7 +32,7 @@ READOUT = {
                              "resampled", _MISSING),
     "readout_control": Quantity(
         ("step",), "1", f"the same for control labels: tokens shuffled over groups, mean of "
-        f"{N_CONTROLS} dealings", _MISSING),
+        f"{N_CONTROLS} shuffles", _MISSING),
     "readout_control_high": Quantity(("step",), "1", f"largest of these {N_CONTROLS}", _MISSING),
     "readout_few": Quantity(
         ("step",), "1", f"accuracy of a linear read-out that has seen {SHOTS} exemplars of each "

@@ -169,7 +169,7 @@ def phases(record: xr.Dataset, data: xr.Dataset | None = None, *, seed: int = 0)
                         **nowhere}),
         "phase_last": ("step", last, {"units": "steps", "long_name": f"latest {words}",
                        **nowhere}),
-        "phase_p": ((), p, {"units": "1", "long_name": "share of dealings of the increments, all "
+        "phase_p": ((), p, {"units": "1", "long_name": "share of shuffles of the increments, all "
                     "measures together, whose phases fit as much better than one line",
                     "missing": "NaN: no measure without NaN"}),
     }  # fmt: skip

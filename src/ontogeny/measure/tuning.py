@@ -45,7 +45,7 @@ _WORDS = {
     "information": ("bits", f"information of the unit's response ({N_BINS} bins of equal "
                     "occupancy) about the token, less Miller's bias", ""),
     "sparseness": ("1", "lifetime sparseness (Treves and Rolls): 0 driven alike by all exemplars, "
-                   "1 by one alone", "NaN: a silent unit, or one with negative responses"),
+                   "1 by one alone", "NaN: an inactive unit, or one with negative responses"),
     "preferred": ("1", f"index of the token {_SPLIT}; -1: none", ""),
     "score": ("1", f"AUROC of the preferred token on half 1 of the probe ({_SPLIT})",
               "NaN: a unit without a preferred token"),

@@ -27,10 +27,10 @@ _EVENTS = {
     "the first time",
     "untuned": "the unit is no longer tuned, to the end of the record",
     "settled": "the preferred token is that of the last snapshot, from here to the end",
-    "dormant": f"the unit is dormant (mean |response| at most {DORMANT} of its layer's), from here "
-    "to the end, for {hold} snapshots at least",
-    "revived": "the unit, dormant for {hold} snapshots on end, is not for {hold} snapshots on end, "
-    "for the first time",
+    "dormant": f"the unit is inactive (mean |response| at most {DORMANT} of its layer's), from "
+    "here to the end, for {hold} snapshots at least",
+    "revived": "the unit, inactive for {hold} snapshots on end, is not for {hold} snapshots on "
+    "end, for the first time",
 }
 _MISSING = {
     "untuned": "NaN: a unit that was never tuned",

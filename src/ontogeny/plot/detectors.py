@@ -127,7 +127,7 @@ def _token_key(ax: Axes, detectors: xr.Dataset) -> None:
                      for k, name in enumerate(names)]  # fmt: skip
     handles += [
         Patch(facecolor="white", edgecolor=style.FAINT, linewidth=0.6, label="not tuned"),
-        Patch(facecolor=style.NULL, label="dormant"),
+        Patch(facecolor=style.NULL, label="inactive"),
         Line2D([], [], marker="o", markersize=3, color="black", linestyle="",
                label="prefers another token from here"),
     ]  # fmt: skip

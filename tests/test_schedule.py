@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ontogeny.errors import InputError
-from ontogeny.schedule import snapshot_steps
+from ontogeny.schedule import DETAILED, detailed_steps, snapshot_steps
 
 
 @given(st.integers(0, 5000), st.integers(1, 300))
@@ -54,3 +54,14 @@ def test_impossible_schedules_are_refused(snapshots, message):
 def test_negative_length_is_refused():
     with pytest.raises(InputError, match="expected steps >= 0, got -1"):
         snapshot_steps(-1)
+
+
+@pytest.mark.parametrize("n", [1, 2, 12, 13, 14, 61, 1001])
+def test_detailed_snapshots_hold_the_ends_and_are_evenly_spaced(n):
+    steps = [3 * k for k in range(n)]
+    places = sorted(step // 3 for step in detailed_steps(steps))
+    assert len(places) == min(n, DETAILED)
+    assert places[0] == 0
+    assert places[-1] == n - 1
+    gaps = np.diff(places)
+    assert not len(gaps) or gaps.max() - gaps.min() <= 1

@@ -10,6 +10,8 @@ from numbers import Integral
 from ontogeny.errors import InputError
 
 EVERY = "every:"
+DETAILED = 13
+"""Snapshots of a run at which the costlier part of the record is observed."""
 
 
 def snapshot_steps(steps: int, snapshots: int | str | Sequence[int] = 60) -> tuple[int, ...]:
@@ -43,6 +45,15 @@ def snapshot_steps(steps: int, snapshots: int | str | Sequence[int] = 60) -> tup
         msg = f"expected snapshot steps within 0 ... {steps}, got {outside}"
         raise InputError(msg)
     return tuple(sorted({0, *chosen, steps}))
+
+
+def detailed_steps(steps: Sequence[int]) -> frozenset[int]:
+    """Return at most `DETAILED` of the snapshots' steps, evenly spaced, first and last included.
+
+    At these the costlier part of the record is observed: see `ontogeny.record`.
+    """
+    count = min(DETAILED, len(steps))
+    return frozenset(steps[round(k * (len(steps) - 1) / max(1, count - 1))] for k in range(count))
 
 
 def _interval(text: str) -> int:

@@ -86,8 +86,12 @@ def test_births_that_cannot_be_dated_are_no_burst(undated):
 
 def quality(values):
     null = 0.4 + np.linspace(-0.01, 0.01, 19)
-    return findings(quality=("step", np.array(values, dtype=float)),
-                    quality_null=(("step", "shuffle"), np.tile(null, (N, 1))))  # fmt: skip
+    table = {
+        "quality": ("quality_step", np.array(values, dtype=float)),
+        "quality_null": (("quality_step", "shuffle"), np.tile(null, (N, 1))),
+        "quality_step": ("quality_step", STEPS),
+    }
+    return findings(**table)
 
 
 def test_assemblies_are_said_from_when_on_they_leave_their_null():

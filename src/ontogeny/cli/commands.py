@@ -7,6 +7,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +17,7 @@ import ontogeny
 from ontogeny.cli import doctor, listing
 from ontogeny.cli.output import Bar, run_lines, summary, tell
 from ontogeny.cli.parser import TASK_OPTIONS, TRAINING_OPTIONS
+from ontogeny.companion import cores
 from ontogeny.extras import require
 
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -53,7 +55,7 @@ def perform(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:
-    run = _trained(options, observed=True)
+    run = _trained_and_observed(options)
     _observed(run, options)
     _measured(run, options)
     _pictured(run, options)
@@ -61,7 +63,7 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _train(options: argparse.Namespace) -> dict[str, Any]:
-    return summary(_trained(options, observed=False))
+    return summary(_trained(options))
 
 
 def _observe(options: argparse.Namespace) -> dict[str, Any]:
@@ -148,23 +150,44 @@ LINES = {"list": listing.lines, "doctor": doctor.lines}
 # Their stages ---------------------------------------------------------------------------------
 
 
-def _trained(options: argparse.Namespace, *, observed: bool) -> Any:
+def _trained(options: argparse.Namespace) -> Any:
     """Begin a run, or go on with one, and train it to its last step."""
+    task, config = _begun(options)
+    return _train_to_end(options, task, config)
+
+
+def _trained_and_observed(options: argparse.Namespace) -> Any:
+    """Train as `_trained` does while another process observes; each has half of the cores.
+
+    Two processes that need not wait for each other use two cores better than two threads do, and
+    are not slowed by a neighbour on one of them, as threads are that wait for each other.
+    """
+    task, config = _begun(options)
+    if config.threads is None:
+        config = replace(config, threads=max(1, cores() // 2))
+    with import_module("ontogeny.observe").following(options.out) as companion:
+        run = _train_to_end(options, task, config)
+        with Bar(options, "observe") as bar, suppress(ChildProcessError):
+            for event in companion.events():
+                bar.to("snapshots", event["done"], event["total"])
+    return run
+
+
+def _begun(options: argparse.Namespace) -> tuple[Any, Any]:
+    """Return the task (None where a run goes on) and the config; settle `out` and `resume`."""
+    task = None
     if ontogeny.RunFolder(options.task).began:
-        options.out, options.resume, task = options.task, True, None
+        options.out, options.resume = options.task, True
     else:
         task = _task(options)
         options.out = options.out or str(Path("runs") / Path(task.name).stem)
-    config = _config(options)
-    watchers = [ontogeny.Observer(options.out)] if observed else []
-    with Bar(options, "train and observe" if observed else "train", config.steps) as bar:
+    return task, _config(options)
+
+
+def _train_to_end(options: argparse.Namespace, task: Any, config: Any) -> Any:
+    with Bar(options, "train", config.steps) as bar:
         return ontogeny.train(
-            task,
-            config=config,
-            out=options.out,
-            resume=options.resume,
-            watchers=watchers,
-            progress=bar.row,
+            task, config=config, out=options.out, resume=options.resume, progress=bar.row
         )
 
 

@@ -7,6 +7,7 @@ Nonlinearities must be modules to be seen. May import coupling, model and errors
 """
 
 from ontogeny.hooks.chains import chain_faults
+from ontogeny.hooks.extras import EFFECTS, EXTRAS, NULLS
 from ontogeny.hooks.gathering import Observation
 from ontogeny.hooks.listening import listening, response, undisturbed
 from ontogeny.hooks.network import network_logits, observe_network
@@ -15,6 +16,9 @@ from ontogeny.hooks.wiring import PIXELS, Wiring
 
 __all__ = [
     "CHUNK_POSITIONS",
+    "EFFECTS",
+    "EXTRAS",
+    "NULLS",
     "PIXELS",
     "Observation",
     "Probe",

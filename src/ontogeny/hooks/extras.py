@@ -1,4 +1,4 @@
-"""A second pass, of half the probe: attribution and interaction of every edge's layer.
+"""A second pass, of half the probe: attribution of every edge, interaction of parents.
 
 It needs the couplings of the first pass, and gradients. May import all of `hooks` but network.
 """
@@ -15,8 +15,13 @@ from ontogeny.hooks.gathering import Gathering
 from ontogeny.hooks.interaction import Interaction
 from ontogeny.hooks.listening import listening
 
+NULLS, EFFECTS = "nulls", "effects"
+EXTRAS = (NULLS, EFFECTS)
+"""What an observation of couplings may hold beside them: their nulls, from the first pass, and the
+effects of edges (attribution) and of pairs of parents (interaction), from a second one."""
 
-def extras(
+
+def effects(
     model: nn.Module, gathered: Gathering, found: Sequence[Coupling]
 ) -> dict[str, np.ndarray]:
     """Return edge attribution and interaction by their names in the record.

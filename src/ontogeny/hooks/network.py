@@ -1,5 +1,6 @@
 """Observing one network: what it shows of exemplars, in one pass. May import all of `hooks`."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from ontogeny.errors import InputError
 from ontogeny.hooks.chains import chain_faults, refuse
-from ontogeny.hooks.extras import extras as more_of
+from ontogeny.hooks.extras import EFFECTS, EXTRAS, NULLS, effects
 from ontogeny.hooks.gathering import Gathering, Observation
 from ontogeny.hooks.listening import listening, undisturbed
 from ontogeny.hooks.probe import Probe
@@ -23,7 +24,7 @@ def observe_network(
     token: np.ndarray | None = None,
     *,
     couplings: bool = True,
-    extras: bool = False,
+    extras: bool | Collection[str] = False,
     seed: int = 0,
 ) -> Observation:
     """Show exemplars to a network and return activations, logits and couplings.
@@ -40,8 +41,9 @@ def observe_network(
     couplings
         Observe couplings too; costs about one more forward pass.
     extras
-        With couplings and tokens: observe the nulls of couplings, edge attribution and
-        interaction too; costs about three more forward passes.
+        With couplings and tokens, what else to observe, of `EXTRAS`: "nulls" of couplings (about
+        a third of a forward pass), "effects": edge attribution and interaction (a second pass with
+        gradients, about four forward passes). True: both.
     seed
         Of the nulls' permutations.
 
@@ -66,8 +68,8 @@ def observe_network(
         if couplings and wired not in probe.chains:
             refuse(chain_faults(model, found, probe.example.to(device)))
             probe.chains.add(wired)
-        has_extras = extras and couplings and probe.has_tokens
-        gathering = Gathering(found, layers, probe, seed if has_extras else None)
+        wanted = _extras(extras) if couplings and probe.has_tokens else frozenset()
+        gathering = Gathering(found, layers, probe, seed if NULLS in wanted else None)
         with listening(found, gathering.at_layer, gathering.at_response):
             logits = []
             for rows, segments in probe.chunks():
@@ -81,8 +83,19 @@ def observe_network(
             )
             raise InputError(msg)
         coupled = gathering.couplings()
-        more = more_of(model, gathering, coupled) if has_extras else {}
+        more = effects(model, gathering, coupled) if EFFECTS in wanted else {}
         return replace(gathering.observation(wired, outputs, coupled), **more)
+
+
+def _extras(asked: bool | Collection[str]) -> frozenset[str]:
+    """Return which extras are asked for; refuse what is none of them."""
+    if isinstance(asked, bool):
+        return frozenset(EXTRAS if asked else ())
+    unknown = sorted(set(asked) - set(EXTRAS))
+    if unknown:
+        msg = f"expected extras of {', '.join(EXTRAS)}, got {', '.join(unknown)}: choose of these"
+        raise InputError(msg)
+    return frozenset(asked)
 
 
 def network_logits(model: nn.Module, probe: Probe) -> Float[np.ndarray, "exemplar output"]:

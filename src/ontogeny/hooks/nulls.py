@@ -1,6 +1,8 @@
 """What couplings would be if a layer had the same weights in other places.
 
-All weights of a layer are permuted, over targets, sources and taps at once; its input is kept.
+All weights of a layer are permuted, over targets, sources and taps at once; its input is kept. Of
+the targets that this gives, no more are followed than a quantile needs: a layer of 256 x 256 units
+has sixteen times the edges of one of 64 x 64, and its quantiles are no better known for it.
 May import coupling only.
 """
 
@@ -14,7 +16,10 @@ from torch import Tensor
 from ontogeny.coupling import Coupling, LinearMap, TargetMoments, couplings
 
 EDGES = 4096
-"""Layers with fewer edges are permuted several times, until there are as many."""
+"""About as many permuted edges a layer: one with fewer is permuted several times, and of one with
+more only the first targets are followed."""
+THINNED = 2
+"""Of the exemplars, each second one is shown to permuted weights."""
 
 
 class PermutedMap:
@@ -33,10 +38,14 @@ class PermutedMap:
         self.layer = layer
         self.groups, self.n_sources = layer.groups, layer.n_sources
         weight, rng = layer.weight(), np.random.default_rng(seed)
-        times = -(-EDGES // (weight.shape[0] * weight.shape[1]))
+        n_targets, n_sources, n_taps = weight.shape
+        times = -(-EDGES // (n_targets * n_sources))
+        kept = n_targets * times
+        if self.groups == 1:  # targets of a grouped layer are stacked within groups: keep all
+            kept = min(kept, -(-EDGES // n_sources))
         order = np.concatenate([rng.permutation(weight.numel()) for _ in range(times)])
-        permuted = weight.flatten()[torch.as_tensor(order, device=weight.device)]
-        self._weight = permuted.view(-1, *weight.shape[1:])
+        order = torch.as_tensor(order[: kept * n_sources * n_taps], device=weight.device)
+        self._weight = weight.flatten()[order].view(-1, n_sources, n_taps)
 
     def weight(self) -> Tensor:
         """Return the weights, [target of any permutation, source in group, tap]."""
@@ -53,7 +62,8 @@ class PermutedMap:
 class NullMoments:
     """Moments of a layer's input and of its pre-activation with permuted weights, by chunks.
 
-    Taken over all exemplars and the lattice of positions; z is taken from the first chunk's mean.
+    Taken over each `THINNED`-th exemplar and the lattice of positions; z is taken from the first
+    chunk's mean.
 
     Parameters
     ----------
@@ -71,7 +81,8 @@ class NullMoments:
 
     def add(self, x: Tensor) -> None:
         """Add a chunk of the layer's input."""
-        u = self.permuted.layer.sparse_patches(x).unflatten(1, (self.permuted.groups, -1))
+        u = self.permuted.layer.sparse_patches(x[::THINNED])
+        u = u.unflatten(1, (self.permuted.groups, -1))
         u = u.permute(1, 2, 0, 3).flatten(2)  # [group, source x tap, exemplar x position]
         z = self._weight @ u
         if self._shift is None:

@@ -16,6 +16,7 @@ from scipy import sparse
 from ontogeny.measure.categories import Chance
 from ontogeny.measure.probe import chosen_step, require
 from ontogeny.measure.wiring import COUPLING_NULL, Wiring, null_bound, per_edge, wiring_of
+from ontogeny.schedule import detailed_steps
 from ontogeny.stats.assemblies import (
     NONE,
     adjusted_rand,
@@ -65,11 +66,11 @@ def assemblies(
     xr.Dataset
         `assembly` (step, unit), a name that lasts, -1 in none: each step's search is tied to the
         assemblies before, and names of fewer than 3 snapshots are left out; `assemblies`
-        (step), how many; `quality` (step), modularity of assemblies found from scratch;
-        `quality_null` (step, shuffle), of graphs in which each source's couplings were shuffled
-        over its targets; `quality_excess` (step), quality less
-        the null's mean; `quality_p`. Over `event`: `event_step`, `event_kind` (born, split,
-        merged, died), `event_name`, `event_other` (-1: none).
+        (step), how many. Over `quality_step`, the record's detailed snapshots: `quality`,
+        modularity of assemblies found from scratch; `quality_null` (quality_step, shuffle), of
+        graphs in which each source's couplings are shuffled over its targets; `quality_excess`,
+        quality less the null's mean; `quality_p`. Over `event`: `event_step`, `event_kind` (born,
+        split, merged, died), `event_name`, `event_other` (-1: none).
 
     Raises
     ------
@@ -81,15 +82,18 @@ def assemblies(
     bound = null_bound(record, wiring, COUPLING_NULL, level)
     rng = np.random.default_rng(chance.seed)
     shuffles = source_shuffles(wiring.source, n_shuffles=n_shuffles, rng=rng)
+    steps = record["step"].values
+    tried = detailed_steps(steps.tolist())
     labels, quality, null = [], [], []
     for k in range(record.sizes["step"]):
         size, limit = _sizes(record, k), per_edge(bound[k], wiring)
-        graphs = [_graph(values, limit, wiring) for values in (size, *size[shuffles])]
-        start = labels[-1] if labels else None
-        labels.append(leiden(graphs[0], resolution=resolution, seed=chance.seed, start=start))
-        found = [_quality(graph, resolution, chance.seed) for graph in graphs]
-        quality.append(found[0])
-        null.append(found[1:])
+        graph, start = _graph(size, limit, wiring), labels[-1] if labels else None
+        labels.append(leiden(graph, resolution=resolution, seed=chance.seed, start=start))
+        if int(steps[k]) not in tried:
+            continue
+        quality.append(_quality(graph, resolution, chance.seed))
+        others = (_graph(values, limit, wiring) for values in size[shuffles])
+        null.append([_quality(other, resolution, chance.seed) for other in others])
     named = named_over_time(np.array(labels)[:, wiring.n_pixels :], smallest=SMALLEST)
     data = _labelled(record, named.name, np.array(quality), np.array(null), wiring)
     return data.merge(_events(named.events, record["step"].values)).assign_attrs(
@@ -175,22 +179,24 @@ def _labelled(
 ) -> xr.Dataset:
     count = [len(np.unique(row[row != NONE])) for row in name]
     reached = 1 + (null >= quality[:, None]).sum(axis=1)
+    steps = record["step"].values
     p = np.where(np.isnan(quality), np.nan, reached / (1 + null.shape[1]))
     words = "modularity of assemblies"
     table = {
         "assembly": (("step", "unit"), name, {"units": "1", "long_name": "lasting name of the "
                      "unit's assembly; -1: in none"}),
         "assemblies": ("step", count, {"units": "1", "long_name": "number of assemblies"}),
-        "quality": ("step", quality, {"units": "1", "long_name": words}),
-        "quality_null": (("step", "shuffle"), null, {"units": "1", "long_name": f"{words} where "
-                         "each source's couplings are shuffled over its targets"}),
-        "quality_excess": ("step", quality - null.mean(axis=1), {"units": "1", "long_name":
+        "quality": ("quality_step", quality, {"units": "1", "long_name": words}),
+        "quality_null": (("quality_step", "shuffle"), null, {"units": "1", "long_name":
+                         f"{words} where each source's couplings are shuffled over its targets"}),
+        "quality_excess": ("quality_step", quality - null.mean(axis=1), {"units": "1", "long_name":
                            f"{words}, less the mean of the null"}),
-        "quality_p": ("step", p, {"units": "1", "long_name": "share of the null's graphs of at "
-                      "least this quality"}),
+        "quality_p": ("quality_step", p, {"units": "1", "long_name": "share of the null's graphs "
+                      "of at least this quality"}),
     }  # fmt: skip
     units = wiring.nodes[wiring.n_pixels :]
-    return xr.Dataset(table, {"step": record["step"].values, "unit": units})
+    tried = sorted(detailed_steps(steps.tolist()))
+    return xr.Dataset(table, {"step": steps, "unit": units, "quality_step": tried})
 
 
 def _events(

@@ -41,9 +41,9 @@ _MISSING = "NaN: no clones, since a token has fewer than 2 exemplars, or NaN log
 def clones(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
     """Compare the accuracy on held-out exemplars with that on their Gaussian clones.
 
-    Clones have the mean and covariance of their token's pixels and nothing else, and are as many as
-    the held-out exemplars. While the gap is 0 the network uses no more than these; that it is above
-    0 says that it uses more. A step counts where the lower bound of the gap is above 0, so that
+    Clones have the mean and covariance of their token's pixels and nothing else. While the gap is
+    0 the network uses no more than these; that it is above 0 says that it uses more. A step
+    counts where the lower bound of the gap is above 0, so that
     without a gap an onset is found in at most 2.5 % of runs: it has to hold at the last snapshot.
 
     Returns
@@ -71,7 +71,8 @@ def clones(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
     right = (answer == probe.token[None]).astype(np.float64)
     right[(answer < 0).any(axis=1)] = np.nan
     real, clone = right.mean(axis=1), record["clone_accuracy"].values.astype(np.float64)
-    n_blocks, n = len(group_blocks(probe.token, probe.group)[1]), len(probe.token)
+    n_blocks = len(group_blocks(probe.token, probe.group)[1])
+    n = int(record.attrs.get("clones", {}).get("exemplars", len(probe.token)))
     low, high = gap_interval(real, n_blocks, clone, n, level=chance.level)
     gap = real - clone
     rng = np.random.default_rng(chance.seed)

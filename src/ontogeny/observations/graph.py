@@ -102,7 +102,7 @@ def assemblies_leave_their_null(findings: Findings) -> list[Observation]:
         return []
     quality, null = data["quality"].values, data["quality_null"].values
     low, high, mean = null.min(axis=1), null.max(axis=1), null.mean(axis=1)
-    found, steps = [], data["step"].values
+    found, steps = [], data["quality_step"].values
     for kind, excess, reach, words in (
         ("couplings form assemblies", quality - mean, high - mean,
          "link units into groups (assemblies) more than strong sources alone do"),

@@ -280,8 +280,10 @@ def conjunctions_before_tokens(findings: Findings) -> list[Observation]:
 def _conjunctions(record: xr.Dataset) -> np.ndarray:
     """Return per unit the step from which its interaction stays beyond the untrained layer's."""
     size = np.abs(record["interaction"].values)
+    observed = np.isfinite(size).any(axis=(1, 2))
+    size, steps = size[observed], record["step"].values[observed]
     largest = np.where(np.isfinite(size).any(axis=2), np.nan_to_num(size, nan=-1).max(axis=2), -1)
-    steps, of_layer = record["step"].values, record["layer"].values.astype(str)
+    of_layer = record["layer"].values.astype(str)
     begun = np.full(largest.shape[1], np.nan)
     for layer in layer_names(record):
         units = np.flatnonzero(of_layer == layer)

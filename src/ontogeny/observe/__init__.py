@@ -6,6 +6,7 @@ May import hooks, train, run, tasks, schedule, record, files and errors.
 """
 
 from ontogeny.observe.exemplars import TRAIN_EXEMPLARS, Clones, Exemplars, halves
+from ontogeny.observe.following import follow, following
 from ontogeny.observe.layout import template
 from ontogeny.observe.recorder import GROWTH, Recorder
 from ontogeny.observe.row import score, weights_hash
@@ -20,6 +21,8 @@ __all__ = [
     "Observer",
     "Progress",
     "Recorder",
+    "follow",
+    "following",
     "halves",
     "observe",
     "score",

@@ -24,6 +24,8 @@ TRAIN_EXEMPLARS = 50
 """Training exemplars per token that the train split's loss and accuracy are taken over."""
 HOLDOUT_EXEMPLARS = 100
 """Exemplars of the holdout per token that are shown to every snapshot."""
+CLONES = 50
+"""Gaussian clones per token at most, and no more than it has held-out exemplars."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +41,10 @@ class Clones:
 
     @classmethod
     def of(cls, task: Task, seed: int) -> Self:
-        """Draw as many clones as held-out exemplars, but none of tokens with 1 to learn from."""
+        """Draw clones of the probe's tokens, but none of tokens with 1 exemplar to learn from."""
         counts = np.bincount(task.token[task.train], minlength=task.n_tokens)
-        token = task.token[task.probe]
-        token = token[counts[token] >= 2]
+        held_out = np.bincount(task.token[task.probe], minlength=task.n_tokens)
+        token = np.repeat(np.arange(task.n_tokens), np.minimum(held_out, CLONES) * (counts >= 2))
         clones = gaussian_clones(
             task.images[task.train], task.token[task.train], token, rng=np.random.default_rng(seed)
         )
@@ -55,7 +57,7 @@ class Clones:
             if len(token)
             else None,
         }
-        if len(token) < len(task.probe):
+        if np.any((held_out > 0) & (counts < 2)):
             attribute["missing"] = "tokens with fewer than two training exemplars have no clones"
         return cls(prepare(torch.as_tensor(clones)), token, attribute)
 

@@ -24,6 +24,9 @@ from ontogeny.tasks.task import Task
 GROWTH = 1.08
 """Each next step that a `Recorder` of unknown length observes is about this times the last."""
 
+DETAIL = 5
+"""Each so many snapshots the effects of edges and parents are observed too."""
+
 
 class Recorder:
     """Records the development of a network in one's own training loop.
@@ -90,7 +93,7 @@ class Recorder:
         )
         self.exemplars = with_outputs(self.exemplars, model)
         self.task = probe if isinstance(probe, Task) else None
-        self.done, self._last, self._next = 0, -1, 1
+        self.done, self._last, self._next, self._rows = 0, -1, 1, 0
         self._loss: float | Tensor | None = None
         self._is_due = self._schedule(snapshots, steps)
         if find_record(self.path).exists():
@@ -115,7 +118,11 @@ class Recorder:
         if self._last == self.done:
             return
         shown = self.exemplars
-        found, wiring = observed(self.model, shown, couplings=self.couplings, extras=self.extras)
+        found, wiring = observed(
+            self.model, shown, couplings=self.couplings, extras=self.extras,
+            detailed=self._rows % DETAIL == 0,
+        )  # fmt: skip
+        self._rows += 1
         digest = weights_hash(self.model.state_dict())
         row = {names.STEP: self.done, names.WEIGHTS: digest, **found}
         if shown.train is None:

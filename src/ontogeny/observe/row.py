@@ -13,22 +13,45 @@ from scipy.special import logsumexp
 from torch import Tensor, nn
 
 from ontogeny import record as names
-from ontogeny.hooks import Observation, Wiring, network_logits, observe_network
+from ontogeny.hooks import (
+    EFFECTS,
+    NULLS,
+    Observation,
+    Wiring,
+    network_logits,
+    observe_network,
+)
 from ontogeny.observe.exemplars import Exemplars
 
 
 def observed(
-    model: nn.Module, shown: Exemplars, *, couplings: bool, extras: bool
+    model: nn.Module, shown: Exemplars, *, couplings: bool, extras: bool, detailed: bool
 ) -> tuple[dict[str, Any], Wiring]:
-    """Return what a row says of the network itself, by the record's names, and its wiring."""
+    """Return what a row says of the network itself, by the record's names, and its wiring.
+
+    Parameters
+    ----------
+    model
+        The network.
+    shown
+        What it is shown.
+    couplings, extras
+        Whether these are observed; they are in all rows of a record or in none.
+    detailed
+        Whether this snapshot is one at which the effects of edges and parents are observed; at the
+        others they are NaN.
+    """
+    wanted = ((NULLS, EFFECTS) if detailed else (NULLS,)) if extras else ()
     observation = observe_network(
-        model, shown.probe, couplings=couplings, extras=extras, seed=shown.seed
+        model, shown.probe, couplings=couplings, extras=wanted, seed=shown.seed
     )
-    row = _scores(model, shown, observation)
-    row |= _holdout_scores(model, shown)
+    row = _scores(model, shown, observation) | _holdout_scores(model, shown)
+    row |= _variables(observation)
     if extras:
         row |= _clone_scores(model, shown)
-    return row | _variables(observation), observation.wiring
+        if names.COUPLING_NULL in row and not detailed:
+            row |= _unobserved_effects(observation)
+    return row, observation.wiring
 
 
 def weights_hash(weights: Mapping[str, Tensor | np.ndarray]) -> str:
@@ -50,6 +73,19 @@ def score(logit: np.ndarray, token: np.ndarray) -> tuple[float, float, np.ndarra
     by_token = [is_right[token == c] for c in range(logit.shape[1])]
     per_token = np.array([right.mean() if len(right) else np.nan for right in by_token])
     return float(np.mean(logsumexp(logit, axis=1) - own)), float(is_right.mean()), per_token
+
+
+def _unobserved_effects(observation: Observation) -> dict[str, np.ndarray]:
+    """Return what stands for effects at a snapshot at which they are not observed."""
+    assert observation.coupling is not None
+    n_edges, n_units = len(observation.coupling), observation.activation.shape[1]
+    n_tokens, nothing = observation.logit.shape[1], np.nan
+    return {
+        names.EDGE_ATTRIBUTION: np.full((n_edges, n_tokens), nothing, np.float16),
+        names.INTERACTION: np.full((n_units, len(names.PAIRS)), nothing, np.float32),
+        names.INTERACTION_FIRST: np.full((n_units, len(names.PAIRS)), -1, np.int16),
+        names.INTERACTION_SECOND: np.full((n_units, len(names.PAIRS)), -1, np.int16),
+    }
 
 
 def _variables(observation: Observation) -> dict[str, np.ndarray]:

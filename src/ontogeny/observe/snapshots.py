@@ -21,6 +21,7 @@ from ontogeny.observe.layout import template
 from ontogeny.observe.row import observed, weights_hash
 from ontogeny.record import NAME, RecordWriter, open_record
 from ontogeny.run import RunFolder
+from ontogeny.schedule import detailed_steps, snapshot_steps
 from ontogeny.tasks.task import Task
 from ontogeny.train import Run, settled
 
@@ -174,6 +175,12 @@ class Observer:
         return self.run.description
 
     @cached_property
+    def _detailed(self) -> frozenset[int]:
+        """Steps whose rows are the same whether they are observed live or afterwards."""
+        config = self._description["config"]
+        return detailed_steps(snapshot_steps(config["steps"], config["snapshots"]))
+
+    @cached_property
     def _exemplars(self) -> Exemplars:
         task = Task.load(self.run.task_path)
         seed = self._description["config"]["seed"]
@@ -182,7 +189,10 @@ class Observer:
     def _row(self, step: int, model: nn.Module, digest: str) -> tuple[dict[str, Any], Wiring]:
         shown, config = self._exemplars, self._description["config"]
         with settled(self._description["threads"]):  # last bits depend on the number of threads
-            row, wiring = observed(model, shown, couplings=self.couplings, extras=self.extras)
+            row, wiring = observed(
+                model, shown, couplings=self.couplings, extras=self.extras,
+                detailed=step in self._detailed,
+            )  # fmt: skip
         seen = step * config["batch"]
         where = {
             names.STEP: step,

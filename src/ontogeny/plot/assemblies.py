@@ -89,7 +89,7 @@ def assembly_quality(data: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     give; below it they are coupled less in groups than that: targets draw on the same sources.
     """
     ax = style.new_axes(ax)
-    steps, null = data["step"].values, data["quality_null"].values
+    steps, null = data["quality_step"].values, data["quality_null"].values
     off = null - null.mean(axis=1, keepdims=True)
     style.null_band(ax, steps, off.min(axis=1), off.max(axis=1))
     ax.plot(steps, data["quality_excess"].values, color=style.POSITIVE, linewidth=1.6)

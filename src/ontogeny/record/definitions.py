@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from ontogeny.errors import InputError
 
-SCHEMA = 2
-"""1: without nulls, attribution, interaction and clones."""
+SCHEMA = 3
+"""1: without nulls, attribution, interaction and clones. 2: effects (attribution, interaction) at
+every step, nulls of all permuted targets over all exemplars."""
 NAME = "record.zarr"
 """The record's folder in the folder of a run."""
 
@@ -68,6 +69,7 @@ def _coordinate(
     return Variable(tuple(dims.split()), dtype, units, long_name, True, required)
 
 
+_DETAILED = "; NaN at snapshots between those at which it is observed (`schedule.detailed_steps`)"
 _OVER = "over the probe's exemplars and, for maps, positions"
 
 VARIABLES: dict[str, Variable] = {
@@ -147,8 +149,8 @@ VARIABLES: dict[str, Variable] = {
     ),
     COUPLING_NULL: Variable(
         (STEP, UNIT, LEVEL), "float32", "1", "value that a share `level` of |coupling| into the "
-        "unit's layer stays below when that layer's weights are permuted and its input is kept "
-        "(attribute nulls); the same for all units of a layer",
+        "unit's layer stays below when that layer's weights are permuted and its input is kept, "
+        "over each second exemplar (attribute nulls); the same for all units of a layer",
     ),
     COUPLING_CONTRAST_NULL: Variable(
         (STEP, UNIT, LEVEL), "float32", "1", "as coupling_null, for |coupling_contrast|, all "
@@ -157,13 +159,13 @@ VARIABLES: dict[str, Variable] = {
     EDGE_ATTRIBUTION: Variable(
         (STEP, EDGE, TOKEN), "float16", "nat", "E[sum over positions of z_ij * d(y_c - mean of "
         "y)/d z_j | token c], y the network's output: what the edge gives to the token's own "
-        "logit, to first order; over exemplars of half 0",
+        f"logit, to first order; over exemplars of half 0{_DETAILED}",
     ),
     INTERACTION: Variable(
         (STEP, UNIT, PAIR), "float32", "1", "E[a(11) - a(10) - a(01) + a(00)] / sd(a): a is the "
         "activation, 0 takes a parent's z_ij away; over exemplars of half 0 and a lattice of "
         "positions (attribute interactions); 0 where there is no nonlinearity, NaN for dead units "
-        "and where there is no such pair",
+        f"and where there is no such pair{_DETAILED}",
     ),
     INTERACTION_FIRST: Variable(
         (STEP, UNIT, PAIR), "int16", "1", "channel, in the layer below, of the pair's parent with "

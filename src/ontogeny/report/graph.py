@@ -62,7 +62,7 @@ def assemblies(material: Material) -> Section:
     assembly_raster(data, layer=material.record["layer"].values.astype(str).tolist(), ax=above)
     assembly_quality(data, ax=below)
     last = data.isel(step=-1)
-    quality, null = float(last["quality"]), last["quality_null"].values
+    quality, null = float(data["quality"][-1]), data["quality_null"].values[-1]
     count = int(last["assemblies"])
     return Section(
         "assemblies", _assembly_title(data), figure,
@@ -80,7 +80,7 @@ def assemblies(material: Material) -> Section:
 
 def _assembly_title(data: xr.Dataset) -> str:
     """Say from when on groups are more, or less, marked than in the null."""
-    null, steps = data["quality_null"].values, data["step"].values
+    null, steps = data["quality_null"].values, data["quality_step"].values
     mean, quality = null.mean(axis=1), data["quality"].values
     for excess, reach, said in (
         (

@@ -157,6 +157,11 @@ class RunFolder:
         return self.description["state"]
 
     @property
+    def is_quick(self) -> bool:
+        """Whether it is a small run, made to be looked at within a minute."""
+        return bool(self.description.get("quick", False))
+
+    @property
     def task_path(self) -> Path:
         """Where the run's own copy of its task lies."""
         return self.path / _TASK

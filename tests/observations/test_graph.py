@@ -89,7 +89,7 @@ def quality(values):
     table = {
         "quality": ("quality_step", np.array(values, dtype=float)),
         "quality_null": (("quality_step", "shuffle"), np.tile(null, (N, 1))),
-        "quality_step": ("quality_step", STEPS),
+        "quality_step": ("quality_step", list(STEPS)),
     }
     return findings(**table)
 

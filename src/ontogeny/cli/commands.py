@@ -16,7 +16,7 @@ from typing import Any
 import ontogeny
 from ontogeny.cli import doctor, listing
 from ontogeny.cli.output import Bar, run_lines, summary, tell
-from ontogeny.cli.parser import TASK_OPTIONS, TRAINING_OPTIONS
+from ontogeny.cli.parser import QUICK, TASK_OPTIONS, TRAINING_OPTIONS
 from ontogeny.companion import cores
 from ontogeny.extras import require
 
@@ -55,7 +55,13 @@ def perform(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:
+    if options.quick:
+        missing = {n: value for n, value in QUICK.items() if getattr(options, n) is None}
+        vars(options).update(missing)
     run = _trained_and_observed(options)
+    if options.quick:
+        with run.writing():
+            run.amend(quick=True)
     _observed(run, options)
     _measured(run, options)
     _pictured(run, options)

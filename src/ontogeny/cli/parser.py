@@ -182,6 +182,15 @@ def _training(command: argparse.ArgumentParser) -> None:
         _option(group, name, words, **how)
 
 
+def _quick(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--quick", action="store_true",
+        help="make a small run, whole, within about a minute: "
+        + ", ".join(f"{value} {words}" for words, value in QUICK_WORDS.items())
+        + "; options that are given as well go before these",
+    )  # fmt: skip
+
+
 def _pictures(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--all", action="store_true",
@@ -235,6 +244,13 @@ _TRAINING: dict[str, tuple[str, dict[str, Any]]] = {
 }  # fmt: skip
 """The choices of a training that are options, each with its help and how it is read."""
 
+QUICK = {"steps": 150, "snapshots": 15, "probe": 40}
+"""Options of a quick run, where they are not given."""
+QUICK_WORDS = {
+    "steps": QUICK["steps"], "snapshots": QUICK["snapshots"],
+    "held-out exemplars of each token": QUICK["probe"],
+}  # fmt: skip
+
 TRAINING_OPTIONS = tuple(_TRAINING)
 """Names of `Config` that are options."""
 TASK_OPTIONS = ("density", "size", "tokens", "probe", "fit", "seed", "group", "holdout")
@@ -256,7 +272,7 @@ _Group = Callable[[argparse.ArgumentParser], None]
 _COMMANDS: dict[str, tuple[str, tuple[_Group, ...]]] = {
     "run": (
         "train a network, then observe, measure and picture it, and write its report and its page",
-        (_task, _training, _output),
+        (_task, _training, _quick, _output),
     ),
     "train": (
         "train a network and keep its snapshots, and do nothing else",

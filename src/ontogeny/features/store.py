@@ -64,6 +64,10 @@ class Choice:
             raise InputError(msg)
 
 
+QUICK = Choice(frames=4, filmed=24, pictured=6)
+"""What is pictured of a quick run."""
+
+
 def picture_run(
     run: RunFolder | str | os.PathLike[str],
     *,
@@ -77,7 +81,7 @@ def picture_run(
     run
         A run with a record, or its folder.
     choice
-        What is pictured, and how.
+        What is pictured, and how; None: the default, and less of a quick run.
     progress
         Called with a few words.
 
@@ -101,7 +105,8 @@ def picture_run(
     InputError
         If the record has no couplings, by which the units with a film are chosen.
     """
-    folder, settled, say = Run.open(_path(run)), choice or Choice(), progress or _silent
+    folder, say = Run.open(_path(run)), progress or _silent
+    settled = choice or (QUICK if folder.is_quick else Choice())
     with open_record(folder.path / RECORD) as record:
         key = _key(folder, record, settled)
         found = stored_dataset(folder.path / FILE)

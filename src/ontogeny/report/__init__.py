@@ -184,6 +184,11 @@ def _notices(folder: RunFolder, measures: xr.Dataset) -> list[str]:
         notices.append(f"This run failed: {description['failure']}. It is shown up to there.")
     elif folder.state != "complete":
         notices.append("This run is not complete: it is shown as far as it was recorded.")
+    if folder.is_quick:
+        notices.append(
+            "This is a quick run: it has fewer steps, snapshots and held-out exemplars than a "
+            "default run, so its intervals are wide and fewer statements pass their null."
+        )
     if measures.sizes["step"] < int(measures.attrs["hold"]):
         notices.append(
             f"The number of recorded snapshots is {measures.sizes['step']}; an onset needs "

@@ -47,7 +47,7 @@ def separating_layers(structure: xr.Dataset) -> list[Onset]:
 
 def separated_pairs(structure: xr.Dataset, layer: str) -> list[Onset]:
     """Return, for every two tokens, from when on they are separated in a layer."""
-    names, at = structure["token"].values.astype(str), structure.sel(layer=layer)
+    names, at = [str(name) for name in structure["token"].values], structure.sel(layer=layer)
     return [
         Onset(f"{names[i]} and {names[j]}", *(float(at[f"apart_{e}"].values[i, j]) for e in ENDS))
         for i, j in combinations(range(len(names)), 2)
@@ -149,9 +149,10 @@ def carriers(graph: xr.Dataset) -> list[Carrier]:
         return []
     layers = [str(name) for name in graph["layer"].values[:-1]]
     best: dict[int, tuple[float, Carrier]] = {}
-    tokens = graph["token"].values.astype(str)
+    tokens = [str(name) for name in graph["token"].values]
+    of_node = np.array([str(name) for name in graph["node_layer"].values])
     for layer in layers[len(layers) // 2 :]:
-        mine = np.flatnonzero(graph["node_layer"].values.astype(str) == layer)
+        mine = np.flatnonzero(of_node == layer)
         flow = graph["flow"].isel(node=mine).transpose("step", "node", "token")
         kept = np.logical_and.reduce(carried(flow))
         now, before = flow.values[-1], max(float(np.nan_to_num(flow.values[0]).max()), 1e-12)
@@ -160,5 +161,5 @@ def carriers(graph: xr.Dataset) -> list[Carrier]:
             ratio = float(now[row, k]) / before
             if ratio > best.get(int(k), (0.0,))[0]:
                 unit = str(flow["node"].values[row])
-                best[int(k)] = ratio, Carrier(unit, str(tokens[k]), float(now[row, k]))
+                best[int(k)] = ratio, Carrier(unit, tokens[k], float(now[row, k]))
     return [best[k][1] for k in sorted(best)]

@@ -58,7 +58,7 @@ def differentiation(material: Material) -> Section:
     figure = Figure(figsize=(9.6, 0.24 * max(len(onsets), 5) + 1.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     for ax, rows, title in (
-        (left, onsets[:15], "every two tokens separated"), (right, branches, "branches of the "
+        (left, onsets[:15], "separation of every two tokens"), (right, branches, "branches of the "
         "tree"),
     ):  # fmt: skip
         draw.step_intervals(_rows(rows, found), ax)

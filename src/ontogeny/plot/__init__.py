@@ -11,7 +11,7 @@ from ontogeny.plot.graph import ancestry_graph, coupling_graph, coupling_graphs
 from ontogeny.plot.images import confusion, contact_sheet, filter_strip
 from ontogeny.plot.sheets import detector_sheet, film, filter_strips, layer_sheet, tuning_curve
 from ontogeny.plot.signals import onset_intervals, token_signal_map, unit_signals
-from ontogeny.plot.style import plain, token_colour
+from ontogeny.plot.style import legible, plain, token_colour
 
 __all__ = [
     "accuracy",
@@ -29,6 +29,7 @@ __all__ = [
     "filter_strip",
     "filter_strips",
     "layer_sheet",
+    "legible",
     "life_lines",
     "loss",
     "onset_intervals",

@@ -181,7 +181,7 @@ def _node(
             fontsize=style.TEXT - 3, color=style.INK)  # fmt: skip
     if prefers:
         colour = style.token_colour(tokens.index(prefers)) if prefers in tokens else style.FAINT
-        ax.text(x + 1, y + 0.56, style.plain(prefers), ha="right", va="bottom",
+        ax.text(x + 1, y + 0.56, style.name(prefers), ha="right", va="bottom",
                 fontsize=style.TEXT - 3, color=colour)  # fmt: skip
 
 

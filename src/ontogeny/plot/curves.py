@@ -95,7 +95,7 @@ def token_accuracy(measures: xr.Dataset, token: str, ax: Axes | None = None) -> 
         ax.plot(steps, of_token["holdout_token_accuracy"].values, color=colour, **_HOLDOUT)
     _mark_onset(ax, measures, token, colour)
     ax.set_ylim(-0.02, 1.02)
-    ax.set_title(style.plain(token), loc="left", color=colour, fontsize=style.TEXT + 1)
+    ax.set_title(style.name(token, 32), loc="left", color=colour, fontsize=style.TEXT + 1)
     return ax
 
 

@@ -123,7 +123,7 @@ def _mark_changes(
 
 def _token_key(ax: Axes, detectors: xr.Dataset) -> None:
     names = [str(name) for name in detectors["token"].values]
-    handles: list = [Patch(color=style.token_colour(k), label=style.plain(name))
+    handles: list = [Patch(color=style.token_colour(k), label=style.name(name))
                      for k, name in enumerate(names)]  # fmt: skip
     handles += [
         Patch(facecolor="white", edgecolor=style.FAINT, linewidth=0.6, label="not tuned"),
@@ -178,7 +178,7 @@ def tuning_curves(detectors: xr.Dataset, unit: str, ax: Axes | None = None) -> A
         ax.plot(steps, values, color=style.token_colour(k), linewidth=1.6)
         ax.plot(steps[-1:], values[-1:], color=style.token_colour(k), marker=style.token_marker(k),
                 markersize=5)  # fmt: skip
-        ends.append((float(values[-1]), token, style.token_colour(k)))
+        ends.append((float(values[-1]), style.shortened(token), style.token_colour(k)))
     style.label_ends(ax, ends)
     ax.set_yticks(
         [0, 0.5, 1],

@@ -225,7 +225,7 @@ def _node_label(ax: Axes, name: str, place: Place, tokens: Sequence[str]) -> Non
     layer, _, index = name.rpartition(":")
     if layer == "logits" and int(index) < len(tokens):
         ax.annotate(
-            style.plain(tokens[int(index)]), place, (9, 0), textcoords="offset points",
+            style.name(tokens[int(index)]), place, (9, 0), textcoords="offset points",
             va="center", fontsize=style.TEXT, color=style.token_colour(int(index)),
         )  # fmt: skip
         return

@@ -69,7 +69,7 @@ def contact_sheet(
     ax.imshow(_as_rgb(_mosaic(rows / 255, gap=2)), interpolation="nearest")
     height = images.shape[1]
     places = [k * (height + 2) + (height - 1) / 2 for k in range(len(tokens))]
-    ax.set_yticks(places, [style.plain(name) for name in tokens])
+    ax.set_yticks(places, [style.name(name) for name in tokens])
     ax.set_xticks([])
     for k, label in enumerate(ax.get_yticklabels()):
         label.set_color(style.token_colour(k))
@@ -87,7 +87,7 @@ def confusion(table: xr.DataArray, ax: Axes | None = None) -> Axes:
     ax
         Where to draw.
     """
-    names = [style.plain(str(name)) for name in table["token"].values]
+    names = [style.name(str(name)) for name in table["token"].values]
     ax = style.new_axes(ax, width=1.2 + 0.7 * len(names), height=0.8 + 0.55 * len(names))
     ax.imshow(table.values, cmap=style.MAGNITUDE, vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(table.values):

@@ -154,7 +154,7 @@ def onset_intervals(onsets: xr.Dataset, ax: Axes | None = None) -> Axes:
         ends = [float(onsets[key].values[row]) for key in _ENDS]
         _interval(ax, ends, place + shift, colour=colour, is_open=kind == "layer signal")
     places = [*range(len(layers)), *(k + len(layers) + 0.6 for k in range(len(tokens)))]
-    ax.set_yticks(places, [style.plain(name) for name in [*layers, *tokens]])
+    ax.set_yticks(places, [style.name(name) for name in [*layers, *tokens]])
     for k, tick in enumerate(ax.get_yticklabels()[len(layers) :]):
         tick.set_color(style.token_colour(k))
     ax.invert_yaxis()

@@ -140,7 +140,7 @@ def step_intervals(rows: xr.Dataset, ax: Axes | None = None) -> Axes:
             continue
         ax.plot([low, high], [k, k], color=style.INK, linewidth=0.9, alpha=0.6)
         ax.plot([after, by], [k, k], color=style.INK, linewidth=6, solid_capstyle="round")
-    ax.set_yticks(range(len(names)), [style.plain(name) for name in names])
+    ax.set_yticks(range(len(names)), [style.name(name, 2 * style.LONGEST) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
@@ -214,7 +214,7 @@ def token_trees(distances: xr.DataArray, order: Sequence[int], axes: Sequence[Ax
                 ax.plot(x, np.sqrt(np.maximum(y, 0)), color=style.INK, linewidth=1.2)
         ax.set_ylim(0, 1.02 * top)
         ax.set_xlim(-0.5, len(names) - 0.5)
-        ax.set_xticks(range(len(names)), [style.plain(names[k]) for k in order], rotation=90)
+        ax.set_xticks(range(len(names)), [style.name(names[k]) for k in order], rotation=90)
         for label, k in zip(ax.get_xticklabels(), order, strict=True):
             label.set_color(style.token_colour(int(k)))
         if ax is not axes[0]:
@@ -326,7 +326,7 @@ def rdm_grid(distances: xr.DataArray, axes: np.ndarray) -> np.ndarray:
     for ax, step in zip(axes[0], distances["step"].values, strict=True):
         ax.set_title(f"step {int(step):,}", fontsize=style.TEXT, color=style.INK)
     last = axes[-1, 0]
-    last.set_xticks(range(len(names)), [style.plain(n) for n in names], rotation=90,
+    last.set_xticks(range(len(names)), [style.name(n) for n in names], rotation=90,
                     fontsize=style.TEXT - 2)  # fmt: skip
     for k, label in enumerate(last.get_xticklabels()):
         label.set_color(style.token_colour(k))
@@ -393,7 +393,7 @@ def token_key(figure: Figure, tokens: Sequence[str]) -> Figure:
     """Write the tokens' names in their colours above the figure's axes."""
     handles = [Line2D([], [], color=style.token_colour(k), marker="o", linestyle="", markersize=5)
                for k in range(len(tokens))]  # fmt: skip
-    names = [style.plain(name) for name in tokens]
+    names = [style.name(name) for name in tokens]
     figure.legend(handles, names, loc="outside upper center", ncols=min(len(names), 8),
                   frameon=False, fontsize=style.TEXT, handletextpad=0.1)  # fmt: skip
     return figure

@@ -5,11 +5,17 @@ Okabe-Ito colours with a shape each; nulls are grey. May import matplotlib, nump
 ontogeny.errors only.
 """
 
+import unicodedata
+import warnings
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager, get_font
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 TOKEN_COLOURS = (
@@ -20,6 +26,21 @@ TOKEN_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 INK, FAINT, NULL, POSITIVE, NEGATIVE = "#2b2b2b", "#8a8a8a", "#dedede", "#0072b2", "#d55e00"
 MAGNITUDE, SIGNED = "viridis", "RdBu_r"
 TEXT = 9.0
+LONGEST = 16
+"""Columns of a token's name in a figure; beside it, the text has the name in full."""
+FONTS = (
+    "DejaVu Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK TC", "Noto Sans CJK KR",
+    "Source Han Sans", "Noto Sans", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei",
+    "Droid Sans Fallback", "IPAGothic", "TakaoGothic", "NanumGothic", "Hiragino Sans",
+    "PingFang SC", "Apple SD Gothic Neo", "Yu Gothic", "MS Gothic", "Microsoft YaHei", "SimHei",
+    "Malgun Gothic", "Arial Unicode MS", "Noto Sans Devanagari", "Noto Sans Thai", "Nirmala UI",
+    "Noto Sans Symbols2", "Noto Emoji", "Segoe UI Symbol",
+)  # fmt: skip
+"""The font of all figures, and those that stand in for letters it lacks, in this order."""
+_UNREADABLE = (
+    "No installed font has some letters of the tokens' names, so that figures show their code "
+    "points: install a font that has them, such as Noto Sans CJK."
+)
 STEP_LABEL = "step (linear to 1, then logarithmic)"
 
 
@@ -123,3 +144,65 @@ def _touch(low: list[float], high: list[float], gap: float) -> bool:
 def plain(text: str) -> str:
     """Return a name so that matplotlib shows it as it is, dollars and all."""
     return text.replace("$", r"\$")
+
+
+def name(text: str, most: int = LONGEST) -> str:
+    """Return a token's name as figures show it: shortened, dollars and all."""
+    return plain(shortened(text, most))
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """Return a name of at most so many columns, with an ellipsis for its middle.
+
+    Beginning and end stay, as names that differ in one of them only are common. Letters of
+    Chinese, Japanese and Korean take two columns.
+    """
+    if _columns(text) <= most:
+        return text
+    room = most - 1
+    tail = _fitting(text[::-1], room * 2 // 5)[::-1]
+    return f"{_fitting(text, room - _columns(tail))}…{tail}"
+
+
+def _fitting(text: str, room: int) -> str:
+    """Return the longest beginning of a text that takes no more than so many columns."""
+    widths = np.cumsum([_columns(letter) for letter in text])
+    return text[: int(np.searchsorted(widths, room, side="right"))]
+
+
+def _columns(text: str) -> int:
+    return sum(
+        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
+        for letter in text
+    )
+
+
+def legible(figure: Figure) -> Figure:
+    """Let every text of a figure be read: with fonts that have its letters, or by code points.
+
+    The first of `FONTS` that is installed and has the letters stands in for them. Where none has,
+    the text is written by its code points, and a warning says so.
+    """
+    for artist in figure.findobj(Text):
+        text = artist.get_text() if isinstance(artist, Text) else ""
+        missing = [letter for letter in text if not text.isascii() and not _has(FONTS[0], letter)]
+        if not missing or not isinstance(artist, Text):
+            continue
+        found = [font for font in FONTS[1:] if any(_has(font, letter) for letter in missing)]
+        if all(any(_has(font, letter) for font in found) for letter in missing):
+            artist.set_fontfamily([FONTS[0], *found])
+        else:
+            warnings.warn(_UNREADABLE, stacklevel=2)
+            artist.set_text(shortened(ascii(text)[1:-1].replace("\\n", "\n"), 2 * LONGEST))
+    return figure
+
+
+@cache
+def _letters(font: str) -> frozenset[int]:
+    """Return the code points that an installed font has; none if it is not installed."""
+    paths = [entry.fname for entry in fontManager.ttflist if entry.name == font]
+    return frozenset(get_font(paths[0]).get_charmap()) if paths else frozenset()
+
+
+def _has(font: str, letter: str) -> bool:
+    return letter.isspace() or ord(letter) in _letters(font)

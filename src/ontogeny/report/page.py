@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from ontogeny.plot.style import legible
 from ontogeny.report.figures import Section
 from ontogeny.report.observed import Line, by_subject
 
@@ -167,7 +168,7 @@ def svg(figure: Figure) -> bytes:
         "image.composite_image": False,
     }
     with mpl.rc_context(settings):
-        figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=False)
+        legible(figure).savefig(buffer, format="svg", metadata={"Date": None}, transparent=False)
     return buffer.getvalue()
 
 

@@ -33,6 +33,8 @@ def test_names_keep_their_beginning_and_their_end():
     assert other == "Rhododend…_nivea"
     assert style.name("sunflowers") == "sunflowers"
     assert style.name("$5$") == r"\$5\$"
+    both = f"{LONG.format('alba')} and ash, {LONG.format('nivea')} | elm"
+    assert style.names(both) == f"{one} and ash, {other} | elm"
     assert style.name("日本日本日本日本日") == "日本日本…日本日"
 
 
@@ -71,7 +73,13 @@ def test_names_that_the_usual_font_has_are_left_alone(fonts):
 
 def test_a_figure_is_drawn_without_a_missing_glyph():
     figure, _ = text_of("日本")
+    (ax,) = figure.axes
+    ax.set_yticks([0, 1], ["日本", "ash"])
+    ax.plot([0, 1], label="日本\nelm")
+    ax.legend()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="No installed font has")
         warnings.filterwarnings("error", message="Glyph")
         legible(figure).canvas.draw()
+    shown = [label.get_text() for label in ax.get_yticklabels()]
+    assert shown in (["日本", "ash"], [r"\u65e5\u672c", "ash"])

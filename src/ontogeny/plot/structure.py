@@ -140,7 +140,7 @@ def step_intervals(rows: xr.Dataset, ax: Axes | None = None) -> Axes:
             continue
         ax.plot([low, high], [k, k], color=style.INK, linewidth=0.9, alpha=0.6)
         ax.plot([after, by], [k, k], color=style.INK, linewidth=6, solid_capstyle="round")
-    ax.set_yticks(range(len(names)), [style.name(name, 2 * style.LONGEST) for name in names])
+    ax.set_yticks(range(len(names)), [style.names(name) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)

@@ -5,6 +5,7 @@ Okabe-Ito colours with a shape each; nulls are grey. May import matplotlib, nump
 ontogeny.errors only.
 """
 
+import re
 import unicodedata
 import warnings
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from functools import cache
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager, get_font
 from matplotlib.text import Text
@@ -151,6 +153,11 @@ def name(text: str, most: int = LONGEST) -> str:
     return plain(shortened(text, most))
 
 
+def names(text: str) -> str:
+    """Return what lists or pairs tokens, each of them shortened: `a and b`, `a, b | c`."""
+    return "".join(name(part) for part in re.split(r"( and |, | \| )", text))
+
+
 def shortened(text: str, most: int = LONGEST) -> str:
     """Return a name of at most so many columns, with an ellipsis for its middle.
 
@@ -183,18 +190,42 @@ def legible(figure: Figure) -> Figure:
     The first of `FONTS` that is installed and has the letters stands in for them. Where none has,
     the text is written by its code points, and a warning says so.
     """
-    for artist in figure.findobj(Text):
-        text = artist.get_text() if isinstance(artist, Text) else ""
-        missing = [letter for letter in text if not text.isascii() and not _has(FONTS[0], letter)]
-        if not missing or not isinstance(artist, Text):
-            continue
-        found = [font for font in FONTS[1:] if any(_has(font, letter) for letter in missing)]
-        if all(any(_has(font, letter) for font in found) for letter in missing):
-            artist.set_fontfamily([FONTS[0], *found])
-        else:
-            warnings.warn(_UNREADABLE, stacklevel=2)
-            artist.set_text(shortened(ascii(text)[1:-1].replace("\\n", "\n"), 2 * LONGEST))
+    for artist in figure.findobj(lambda found: isinstance(found, Text | Axis)):
+        if isinstance(artist, Axis):
+            _legible_ticks(artist)
+        elif isinstance(artist, Text) and (families := _families(artist.get_text())):
+            artist.set_fontfamily(families)
+            artist.set_text(_by_code_points(artist.get_text(), families))
     return figure
+
+
+def _legible_ticks(axis: Axis) -> None:
+    """Do the same for ticks with words, which are written anew when the figure is drawn."""
+    if not isinstance(axis.get_major_locator(), FixedLocator):
+        return
+    said = [label.get_text() for label in axis.get_majorticklabels()]
+    families = _families("".join(said))
+    if families:
+        axis.set_tick_params(labelfontfamily=families)
+        words = [_by_code_points(text, families) for text in said]
+        axis.set_ticks(axis.get_majorticklocs(), labels=words)
+
+
+def _families(text: str) -> list[str]:
+    """Return the fonts that a text needs, none where the usual one has all letters."""
+    if text.isascii():
+        return []
+    missing = [letter for letter in text if not _has(FONTS[0], letter)]
+    others = [font for font in FONTS[1:] if any(_has(font, letter) for letter in missing)]
+    return [FONTS[0], *others] if missing else []
+
+
+def _by_code_points(text: str, families: Sequence[str]) -> str:
+    """Return a text as it is if fonts have its letters, or else by code points."""
+    if all(any(_has(font, letter) for font in families) for letter in text):
+        return text
+    warnings.warn(_UNREADABLE, stacklevel=1)  # one place, so that it is said once
+    return shortened(text.encode("ascii", "backslashreplace").decode(), 2 * LONGEST)
 
 
 @cache

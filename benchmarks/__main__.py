@@ -18,6 +18,7 @@ PARTS = (
     "categories",
     "maps",
     "features",
+    "drawing",
     "graphs",
     "page",
 )

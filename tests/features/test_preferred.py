@@ -243,10 +243,10 @@ def test_unknown_unit_is_refused():
 
 
 def test_impossible_recipe_is_refused_in_one_sentence():
-    wrong = r"got precision float16, learning_rate -1, jitter 2, decay -1: mend"
+    wrong = r"got precision float16, learning_rate -1, jitter 2, decay -1: change"
     with pytest.raises(InputError, match=wrong):
         Recipe(learning_rate=-1, jitter=2, decay=-1, precision="float16")  # pyright: ignore
-    with pytest.raises(InputError, match="got steps 0, batch 0: mend"):
+    with pytest.raises(InputError, match="got steps 0, batch 0: change"):
         Recipe(steps=0, batch=0)
 
 

@@ -40,9 +40,9 @@ class Recipe:
         If a choice is impossible; one sentence names all that are.
     """
 
-    steps: int = 28
+    steps: int = 24
     """Updates of an image that begins anew."""
-    warm_steps: int = 12
+    warm_steps: int = 10
     """Updates of an image that goes on from the snapshot before."""
     warm_share: float = 0.5
     """Share of the picture before that it goes on from: with all of it, what the unit answered

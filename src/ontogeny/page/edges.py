@@ -3,8 +3,6 @@
 May import numpy, xarray and ontogeny.record.
 """
 
-from itertools import pairwise
-
 import numpy as np
 import xarray as xr
 
@@ -47,21 +45,26 @@ def chosen_edges(record: xr.Dataset) -> np.ndarray:
     return np.flatnonzero(kept)
 
 
-def _groups(record: xr.Dataset) -> list[slice]:
-    """Return the run of edges into each target; edges lie by target."""
+def _groups(record: xr.Dataset) -> list[np.ndarray]:
+    """Return the edges into each target, those with as many sources as one array [target, source].
+
+    Edges lie by target.
+    """
     target = record["target"].values.astype(str)
-    cuts = [0, *(np.flatnonzero(target[1:] != target[:-1]) + 1).tolist(), len(target)]
-    return [slice(a, b) for a, b in pairwise(cuts)]
+    cuts = np.array([0, *(np.flatnonzero(target[1:] != target[:-1]) + 1).tolist(), len(target)])
+    first, count = cuts[:-1], np.diff(cuts)
+    return [first[count == n][:, None] + np.arange(n) for n in np.unique(count)]
 
 
-def _strongest(strength: np.ndarray, groups: list[slice], count: int) -> np.ndarray:
+def _strongest(strength: np.ndarray, groups: list[np.ndarray], count: int) -> np.ndarray:
     """Mark the strongest edges into each target; a dead target has none."""
     marked = np.zeros(len(strength), dtype=bool)
     known = np.where(np.isnan(strength), -1.0, strength)
-    for group in groups:
-        own = known[group]
-        best = np.argpartition(own, -min(count, len(own)))[-min(count, len(own)) :]
-        marked[group.start + best[own[best] > 0]] = True
+    for edges in groups:
+        own, kept = known[edges], min(count, edges.shape[1])
+        best = np.argpartition(own, -kept, axis=1)[:, -kept:]
+        found = np.take_along_axis(edges, best, axis=1)
+        marked[found[np.take_along_axis(own, best, axis=1) > 0]] = True
     return marked
 
 

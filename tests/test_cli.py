@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -70,9 +71,40 @@ def test_summary_is_one_json_object_on_standard_output(finished):
     assert str(out / "record.zarr") in summary["files"]
 
 
-def test_progress_goes_to_standard_error(finished):
-    assert "train and observe" in finished[2]
-    assert "measure" in finished[2]
+STAGES = {
+    "load": "load exemplars", "train": "train", "observe": "observe",
+    "measure": "measure", "pictures": "pictures", "report": "report", "page": "page",
+}  # fmt: skip
+
+
+def test_progress_of_every_stage_goes_to_standard_error_with_a_share_and_the_time_left(finished):
+    for title in STAGES.values():
+        lines = [x for x in re.split("[\r\n]", finished[2]) if x.startswith(f"{title}: ")]
+        assert "100%" in lines[-1], title
+        assert all(re.search(r"\d%\|.*\d\d:\d\d, .* left", line) for line in lines)
+    assert ": ," not in finished[2]
+
+
+def test_the_cost_of_every_stage_stands_in_the_summary_and_in_the_run(finished):
+    out, summary, _ = finished
+    assert set(summary["stages"]) == set(STAGES)
+    for cost in summary["stages"].values():
+        assert set(cost) == {"wall_seconds", "processor_seconds"}
+        assert cost["wall_seconds"] > 0
+        assert cost["processor_seconds"] >= 0
+    assert sum(c["wall_seconds"] for c in summary["stages"].values()) <= summary["seconds"] + 0.1
+    assert 50 < summary["peak_memory_mb"] < 20_000
+    noted = json.loads((out / "run.json").read_text())["stages"]
+    assert noted.keys() >= summary["stages"].keys()
+
+
+def test_a_stage_that_finds_all_fresh_leaves_the_cost_of_the_work(finished, capsys):
+    out, _, _ = finished
+    before = json.loads((out / "run.json").read_text())["stages"]["measure"]
+    assert main(["measure", str(out), "--json", "--quiet"]) == 0
+    again = json.loads(capsys.readouterr().out)["stages"]["measure"]
+    assert again["wall_seconds"] < before["wall_seconds"]
+    assert json.loads((out / "run.json").read_text())["stages"]["measure"] == before
 
 
 def test_every_stage_skips_what_is_done_and_fresh(finished, capsys):
@@ -104,6 +136,8 @@ def test_fork_reproduces_its_parent(finished, tmp_path):
     assert main(["fork", str(out), "--at", "2", "--out", str(tmp_path / "twin"), "--quiet"]) == 0
     last = "snapshots/00000004.safetensors"
     assert (tmp_path / "twin" / last).read_bytes() == (out / last).read_bytes()
+    costs = json.loads((tmp_path / "twin" / "run.json").read_text())["stages"]
+    assert set(costs) == {"replay", "train"}  # and not those of the parent
 
 
 def test_a_run_stopped_by_a_signal_says_how_to_go_on_and_does(pictures, tmp_path, capsys):

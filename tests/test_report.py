@@ -160,7 +160,7 @@ def test_names_cannot_put_tags_into_the_page(tmp_path):
 def test_same_run_gives_the_same_bytes(written):
     file, _ = written
     first, said = file.read_bytes(), []
-    report(file.parent, progress=said.append)
+    report(file.parent, progress=lambda what, *_: said.append(what))
     assert file.read_bytes() == first
     assert not list(file.parent.glob(".*.tmp"))
     fresh = [f"{name}: fresh" for name in ("measures", "structure", "detectors", "graph")]

@@ -64,8 +64,8 @@ class Stop(Exception):
 
 
 def stop_at(step):
-    def progress(row):
-        if row.step == step:
+    def progress(_, done, __):
+        if done == step:
             raise Stop
 
     return progress
@@ -295,8 +295,8 @@ def test_dropout_and_batch_norm_resume_bit_identically(task, tmp_path):
 
 
 def test_an_interrupt_leaves_a_run_that_can_go_on(task, whole, tmp_path):
-    def interrupt(row):
-        if row.step == 9:
+    def interrupt(_, done, __):
+        if done == 9:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -359,7 +359,7 @@ def test_a_folder_with_a_run_is_not_trained_over(task, whole):
 
 
 def test_a_run_in_training_is_locked(task, tmp_path):
-    def intrude(_):
+    def intrude(*_):
         with pytest.raises(RunError, match="expected to be the only writer"):
             Run.open(tmp_path / "run").resume()
         raise Stop
@@ -371,7 +371,7 @@ def test_a_run_in_training_is_locked(task, tmp_path):
 def test_a_run_can_be_read_while_it_trains(task, tmp_path):
     seen = []
 
-    def look(row):
+    def look(*_):
         folder = RunFolder.open(tmp_path / "run")
         seen.append((folder.state, len(folder.curve().step)))
         for step in folder.steps:
@@ -605,8 +605,8 @@ def test_a_limit_on_the_size_of_files_ends_in_a_sentence_and_the_run_resumes(
     """A real quota: the system refuses to let files grow beyond `room` bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    def limit(row):
-        if row.step == 4:
+    def limit(_, done, __):
+        if done == 4:
             resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
 
     try:

@@ -232,7 +232,7 @@ def test_network_is_left_as_it_was_after_an_error():
 
 def test_progress_tells_units_done_and_all():
     told = []
-    progress = lambda done, total: told.append((done, total))  # noqa: E731
+    progress = lambda _, done, total: told.append((done, total))  # noqa: E731
     preferred_images(network(), exemplars(), UNITS, recipe=QUICK, progress=progress)
     assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
 

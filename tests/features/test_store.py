@@ -83,7 +83,9 @@ def test_all_pictures_are_fresh_also_where_fewer_are_wanted(run, tmp_path):
     all_of = picture_run(copy, choice=replace(few, pictured=None))
     assert all_of["pictured"].all()
     said = []
-    assert picture_run(copy, choice=few, progress=said.append)["pictured"].all()
+    assert picture_run(copy, choice=few, progress=lambda what, *_: said.append(what))[
+        "pictured"
+    ].all()
     assert said == ["pictures: fresh"]
 
 
@@ -124,7 +126,7 @@ def test_parts_and_filters_are_told_where_they_are_known(pictures):
 
 def test_fresh_pictures_are_not_made_again(run, pictures):
     said = []
-    again = picture_run(run.path, choice=QUICK, progress=said.append)
+    again = picture_run(run.path, choice=QUICK, progress=lambda what, *_: said.append(what))
     assert said == ["pictures: fresh"]
     assert again.identical(stored_dataset(run.path / store.FILE))
     assert np.array_equal(again["picture"], pictures["picture"])
@@ -142,7 +144,7 @@ def test_another_recipe_makes_pictures_stale(run, pictures, monkeypatch):
     monkeypatch.setattr(store, "_Sitting", stop)
     other = Choice(recipe=Recipe(steps=3), frames=2, filmed=8)
     with pytest.raises(Stop):
-        picture_run(run, choice=other, progress=said.append)
+        picture_run(run, choice=other, progress=lambda what, *_: said.append(what))
     assert said == ["pictures: stale, made again"]
 
 

@@ -201,9 +201,9 @@ def test_too_few_shuffles_for_the_level_are_refused():
 
 def test_progress_names_every_snapshot():
     said = []
-    token_signal(make_record(), chance=FEW, progress=said.append)
+    token_signal(make_record(), chance=FEW, progress=lambda *state: said.append(state))
     assert len(said) == 12
-    assert said[-1] == "token signal, snapshot 12 of 12"
+    assert said[-1] == ("token signal", 12, 12)
 
 
 def test_clusters_are_where_signal_was_planted():

@@ -37,11 +37,11 @@ def test_a_hub_and_its_reuse_stand_out():
 
 def test_all_measures_come_together_and_tell_where_they_are():
     said = []
-    found = graphs(quiet_record(), chance=CHANCE, progress=said.append)
+    found = graphs(quiet_record(), chance=CHANCE, progress=lambda what, *_: said.append(what))
     names = {"flow", "edge_births", "contrast_edge_births", "assembly", "path_strength", "likeness"}
     assert names <= set(found.data_vars)
     assert said[0] == "nodes"
-    assert len(said) == 6
+    assert len(said) == 7
     assert all(v.attrs.get("long_name") for n, v in found.data_vars.items()
                if not str(n).startswith("event"))  # fmt: skip
 
@@ -49,9 +49,9 @@ def test_all_measures_come_together_and_tell_where_they_are():
 def test_a_run_keeps_its_graph(tmp_path):
     run = make_run(tmp_path / "run", quiet_record())
     said = []
-    found = graph_run(run, chance=CHANCE, progress=said.append)
+    found = graph_run(run, chance=CHANCE, progress=lambda what, *_: said.append(what))
     assert said[0] == "graph: none yet"
-    again = graph_run(run, chance=CHANCE, progress=said.append)
+    again = graph_run(run, chance=CHANCE, progress=lambda what, *_: said.append(what))
     assert said[-1] == "graph: fresh"
     for name in ("edge_births", "flow", "assembly", "born_by"):
         assert_allclose(again[name], found[name])

@@ -15,7 +15,7 @@ FEW = Chance(n_shuffles=19, n_resamples=5)
 
 def measured(run, chance=FEW):
     said = []
-    data = measure_run(run, chance=chance, progress=said.append)
+    data = measure_run(run, chance=chance, progress=lambda what, *_: said.append(what))
     return data, said
 
 

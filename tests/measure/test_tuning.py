@@ -202,8 +202,8 @@ def test_detectors_are_kept_and_fresh(tmp_path):
     record = make_record(rises=RISES)
     run = make_run(tmp_path / "run", record)
     said = []
-    first = detectors_run(run, chance=CHANCE, progress=said.append)
-    again = detectors_run(run, chance=CHANCE, progress=said.append)
+    first = detectors_run(run, chance=CHANCE, progress=lambda what, *_: said.append(what))
+    again = detectors_run(run, chance=CHANCE, progress=lambda what, *_: said.append(what))
     assert (run.path / FILE).is_dir()
     assert said[0] == "detectors: none yet"
     assert said[-1] == "detectors: fresh"

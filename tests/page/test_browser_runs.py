@@ -81,8 +81,8 @@ def test_the_numbers_of_a_figure_are_saved_as_a_table(visit, tmp_path, view):
 def test_a_page_grows_while_the_run_trains(chromium, tmp_path):
     out, half, seen = tmp_path / "growing", threading.Event(), threading.Event()
 
-    def hold(row):
-        if row.step == STEPS // 2:
+    def hold(_, done, __):
+        if done == STEPS // 2:
             half.set()
             assert seen.wait(120)
 

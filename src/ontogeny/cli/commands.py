@@ -5,7 +5,6 @@ What needs an extra is imported by the command that needs it, after `NEEDS` was 
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -15,8 +14,9 @@ from typing import Any
 
 import ontogeny
 from ontogeny.cli import doctor, listing
-from ontogeny.cli.output import Bar, run_lines, summary, tell
+from ontogeny.cli.output import run_lines, summary, tell
 from ontogeny.cli.parser import QUICK, TASK_OPTIONS, TRAINING_OPTIONS
+from ontogeny.cli.stages import TrainingCost, Work, note_costs
 from ontogeny.companion import cores
 from ontogeny.extras import require
 
@@ -45,69 +45,72 @@ def perform(options: argparse.Namespace) -> None:
         If there is something that the user can mend.
     """
     require(f"ontogeny {options.command}", NEEDS[options.command])
-    started = time.perf_counter()
-    gathered = COMMANDS[options.command](options)
-    gathered["seconds"] = round(time.perf_counter() - started, 1)
-    tell(gathered, options, LINES.get(options.command, run_lines))
+    work = Work(options)
+    gathered = COMMANDS[options.command](work)
+    tell(gathered | work.costs(), options, LINES.get(options.command, run_lines))
 
 
 # The commands ---------------------------------------------------------------------------------
 
 
-def _run(options: argparse.Namespace) -> dict[str, Any]:
+def _run(work: Work) -> dict[str, Any]:
+    options = work.options
     if options.quick:
         missing = {n: value for n, value in QUICK.items() if getattr(options, n) is None}
         vars(options).update(missing)
-    run = _trained_and_observed(options)
+    run = _trained_and_observed(work)
     if options.quick:
         with run.writing():
             run.amend(quick=True)
-    _observed(run, options)
-    _measured(run, options)
-    _pictured(run, options)
-    return summary(run) | {"report": _reported(run, options), "page": _exported(run, options)}
+    _observed(work, run)
+    _measured(work, run)
+    _pictured(work, run)
+    written = {"report": _reported(work, run), "page": _exported(work, run)}
+    return _noted(work, run) | written
 
 
-def _train(options: argparse.Namespace) -> dict[str, Any]:
-    return summary(_trained(options))
+def _train(work: Work) -> dict[str, Any]:
+    return _noted(work, _trained(work))
 
 
-def _observe(options: argparse.Namespace) -> dict[str, Any]:
-    run = ontogeny.Run.open(options.run)
-    _observed(run, options)
-    return summary(run)
+def _observe(work: Work) -> dict[str, Any]:
+    run = ontogeny.Run.open(work.options.run)
+    _observed(work, run)
+    return _noted(work, run)
 
 
-def _measure(options: argparse.Namespace) -> dict[str, Any]:
-    run = ontogeny.RunFolder.open(options.run)
-    _measured(run, options)
-    return summary(run)
+def _measure(work: Work) -> dict[str, Any]:
+    run = ontogeny.RunFolder.open(work.options.run)
+    _measured(work, run)
+    return _noted(work, run)
 
 
-def _pictures(options: argparse.Namespace) -> dict[str, Any]:
-    run = ontogeny.Run.open(options.run)
-    _pictured(run, options, every_unit=options.all)
-    return summary(run)
+def _pictures(work: Work) -> dict[str, Any]:
+    run = ontogeny.Run.open(work.options.run)
+    _pictured(work, run, every_unit=work.options.all)
+    return _noted(work, run)
 
 
-def _report(options: argparse.Namespace) -> dict[str, Any]:
-    run = ontogeny.RunFolder.open(options.run)
+def _report(work: Work) -> dict[str, Any]:
+    options, run = work.options, ontogeny.RunFolder.open(work.options.run)
     if not options.others:
-        return summary(run) | {"report": _reported(run, options)}
+        report = _reported(work, run)
+        return _noted(work, run) | {"report": report}
     runs = [options.run, *options.others]
     out = options.out or run.path.parent / "runs.html"
-    with Bar(options, f"report on {len(runs)} runs") as bar:
-        path = import_module("ontogeny.report.runs").report_runs(runs, out, progress=bar.say)
+    with work.stage("report", f"report on {len(runs)} runs") as bar:
+        path = import_module("ontogeny.report.runs").report_runs(runs, out, progress=bar)
     return summary(run) | {"runs": runs, "report": str(path)}
 
 
-def _export(options: argparse.Namespace) -> dict[str, Any]:
-    run = ontogeny.RunFolder.open(options.run)
-    return summary(run) | {"page": _exported(run, options, options.out)}
+def _export(work: Work) -> dict[str, Any]:
+    run = ontogeny.RunFolder.open(work.options.run)
+    page = _exported(work, run, work.options.out)
+    return summary(run) | {"page": page}
 
 
-def _view(options: argparse.Namespace) -> dict[str, Any]:
-    run = ontogeny.RunFolder.open(options.run)
+def _view(work: Work) -> dict[str, Any]:
+    options, run = work.options, ontogeny.RunFolder.open(work.options.run)
 
     def ready(url: str) -> None:
         print(f"ontogeny: {run.path.name} at {url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
@@ -125,16 +128,16 @@ def _page_module(name: str) -> Any:
     return import_module(f"ontogeny.page.{name}")
 
 
-def _fork(options: argparse.Namespace) -> dict[str, Any]:
-    parent = ontogeny.Run.open(options.run)
-    with Bar(options, f"replay to step {options.at}"):
+def _fork(work: Work) -> dict[str, Any]:
+    options, parent = work.options, ontogeny.Run.open(work.options.run)
+    with work.stage("replay", f"replay to step {options.at}"):
         twin = parent.fork(options.at, options.out)
-    with Bar(options, "train the twin", parent.config.steps) as bar:
-        twin.resume(progress=bar.row)
-    return summary(twin) | {"parent": str(parent.path), "forked_at": options.at}
+    with work.stage("train", "train the twin") as bar:
+        twin.resume(progress=TrainingCost(parent.config.snapshot_steps, bar))
+    return _noted(work, twin) | {"parent": str(parent.path), "forked_at": options.at}
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+COMMANDS: dict[str, Callable[[Work], dict[str, Any]]] = {
     "run": _run,
     "train": _train,
     "fork": _fork,
@@ -144,7 +147,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "report": _report,
     "export": _export,
     "view": _view,
-    "list": lambda options: {"runs": listing.runs_in(options.folders)},
+    "list": lambda work: {"runs": listing.runs_in(work.options.folders)},
     "doctor": lambda _: doctor.examine(),
 }
 """What does each command; it returns the summary."""
@@ -156,51 +159,64 @@ LINES = {"list": listing.lines, "doctor": doctor.lines}
 # Their stages ---------------------------------------------------------------------------------
 
 
-def _trained(options: argparse.Namespace) -> Any:
+def _noted(work: Work, run: Any) -> dict[str, Any]:
+    """Keep in the run what its stages have cost, and return its summary."""
+    note_costs(run, work.stages)
+    return summary(run)
+
+
+def _trained(work: Work) -> Any:
     """Begin a run, or go on with one, and train it to its last step."""
-    task, config = _begun(options)
-    return _train_to_end(options, task, config)
+    task, config = _begun(work)
+    return _train_to_end(work, task, config)
 
 
-def _trained_and_observed(options: argparse.Namespace) -> Any:
+def _trained_and_observed(work: Work) -> Any:
     """Train as `_trained` does while another process observes; each has half of the cores.
 
     Two processes that need not wait for each other use two cores better than two threads do, and
     are not slowed by a neighbour on one of them, as threads are that wait for each other.
     """
-    task, config = _begun(options)
+    task, config = _begun(work)
     if config.threads is None:
         config = replace(config, threads=max(1, cores() // 2))
-    with import_module("ontogeny.observe").following(options.out) as companion:
-        run = _train_to_end(options, task, config)
-        with Bar(options, "observe") as bar, suppress(ChildProcessError):
+    with import_module("ontogeny.observe").following(work.options.out) as companion:
+        run = _train_to_end(work, task, config)
+        with work.stage("observe") as bar, suppress(ChildProcessError):
             for event in companion.events():
-                bar.to("snapshots", event["done"], event["total"])
+                bar("snapshots", event["done"], event["total"])
+            companion.end()  # from here on its processor time is known
     return run
 
 
-def _begun(options: argparse.Namespace) -> tuple[Any, Any]:
+def _begun(work: Work) -> tuple[Any, Any]:
     """Return the task (None where a run goes on) and the config; settle `out` and `resume`."""
-    task = None
+    options, task = work.options, None
     if ontogeny.RunFolder(options.task).began:
         options.out, options.resume = options.task, True
     else:
-        task = _task(options)
+        task = _task(work)
         options.out = options.out or str(Path("runs") / Path(task.name).stem)
     return task, _config(options)
 
 
-def _train_to_end(options: argparse.Namespace, task: Any, config: Any) -> Any:
-    with Bar(options, "train", config.steps) as bar:
+def _train_to_end(work: Work, task: Any, config: Any) -> Any:
+    options = work.options
+    with work.stage("train") as bar:
         return ontogeny.train(
-            task, config=config, out=options.out, resume=options.resume, progress=bar.row
+            task,
+            config=config,
+            out=options.out,
+            resume=options.resume,
+            progress=TrainingCost(config.snapshot_steps, bar),
         )
 
 
-def _task(options: argparse.Namespace) -> Any:
+def _task(work: Work) -> Any:
     """Load the task that the options name."""
-    with Bar(options, "load exemplars") as bar:
-        return ontogeny.load_task(options.task, progress=bar.to, **_given(options, TASK_OPTIONS))
+    options = work.options
+    with work.stage("load", "load exemplars") as bar:
+        return ontogeny.load_task(options.task, progress=bar, **_given(options, TASK_OPTIONS))
 
 
 def _config(options: argparse.Namespace) -> Any:
@@ -216,34 +232,30 @@ def _given(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 
-def _observed(run: Any, options: argparse.Namespace) -> None:
-    with Bar(options, "observe") as bar:
-        ontogeny.observe(run, progress=bar.to)
+def _observed(work: Work, run: Any) -> None:
+    with work.stage("observe") as bar:
+        ontogeny.observe(run, progress=bar)
 
 
-def _measured(run: Any, options: argparse.Namespace) -> None:
-    with Bar(options, "measure") as bar:
-        ontogeny.measure.measure_all(run, progress=bar.say)
+def _measured(work: Work, run: Any) -> None:
+    with work.stage("measure") as bar:
+        ontogeny.measure.measure_all(run, progress=bar)
 
 
-def _pictured(run: Any, options: argparse.Namespace, *, every_unit: bool = False) -> None:
+def _pictured(work: Work, run: Any, *, every_unit: bool = False) -> None:
     store = import_module("ontogeny.features.store")
     choice = store.Choice(pictured=None) if every_unit else store.Choice()
-    with Bar(options, "pictures") as bar:
-        store.picture_run(run, choice=choice, progress=bar.say)
+    with work.stage("pictures") as bar:
+        store.picture_run(run, choice=choice, progress=bar)
 
 
-def _reported(run: Any, options: argparse.Namespace) -> str:
-    with Bar(options, "report") as bar:
-        return str(ontogeny.report(run, progress=bar.say))
+def _reported(work: Work, run: Any) -> str:
+    with work.stage("report") as bar:
+        return str(ontogeny.report(run, progress=bar))
 
 
-def _exported(run: Any, options: argparse.Namespace, out: str | None = None) -> str:
+def _exported(work: Work, run: Any, out: str | None = None) -> str:
     path = run.path / "page.html" if out is None else out
-    with Bar(options, "page"):
-        return str(_page_module("export").export(run, path, beside=_beside(options)))
-
-
-def _beside(options: argparse.Namespace) -> str | None:
-    """Return the other run that the page compares with, if one was named."""
-    return getattr(options, "beside", None)
+    beside = getattr(work.options, "beside", None)
+    with work.stage("page"):
+        return str(_page_module("export").export(run, path, beside=beside))

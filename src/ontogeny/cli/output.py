@@ -1,47 +1,14 @@
-"""What the user sees: progress on standard error, the summary on standard output.
+"""The summary on standard output.
 
-May import tqdm, `ontogeny.record` where a run has one, and the standard library.
+May import `ontogeny.record` where a run has one, and the standard library.
 """
 
 import argparse
 import json
 from collections.abc import Callable
-from typing import Any, Self
-
-from tqdm import tqdm
+from typing import Any
 
 import ontogeny
-
-
-class Bar:
-    """One line of progress on standard error, with the time left; nothing when quiet."""
-
-    def __init__(self, options: argparse.Namespace, title: str, total: int | None = None) -> None:
-        self._bar = tqdm(total=total, desc=title, disable=options.quiet, leave=True, unit=" steps")
-        if total is None:
-            self._bar.bar_format = "{desc}: {postfix} [{elapsed}]"
-
-    def row(self, row: Any) -> None:
-        """Show a training step."""
-        self._bar.set_postfix(loss=f"{row.loss:.3f}", refresh=False)
-        self._bar.update(row.step - self._bar.n)
-
-    def to(self, what: str, done: int, total: int) -> None:
-        """Show that `done` of `total` are done."""
-        if self._bar.total != total:
-            self._bar.bar_format, self._bar.unit = None, f" {what}"
-            self._bar.reset(total)
-        self._bar.update(done - self._bar.n)
-
-    def say(self, words: str) -> None:
-        """Show what is being done."""
-        self._bar.set_postfix_str(words)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
 
 
 def summary(run: Any) -> dict[str, Any]:
@@ -103,7 +70,8 @@ def run_lines(gathered: dict[str, Any]) -> list[str]:
     lines = [
         f"{gathered['run']}: {gathered['task']}, {', '.join(gathered['tokens'])}",
         f"  {gathered['parameters']:,} parameters, {gathered['steps']} steps, "
-        f"{gathered['snapshots']} snapshots, {gathered['seconds']:.0f} s",
+        f"{gathered['snapshots']} snapshots",
+        f"  {gathered['seconds']:.0f} s, at most {gathered['peak_memory_mb']:,.0f} MB of memory",
     ]
     if accuracy is not None:
         second = gathered.get("holdout_accuracy")

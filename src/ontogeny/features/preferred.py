@@ -11,7 +11,7 @@ References
 Erhan, Bengio, Courville & Vincent 2009; Olah, Mordvintsev & Schubert 2017.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -27,11 +27,10 @@ from ontogeny.features.fields import SEPARATOR, Column, all_units, columns, unit
 from ontogeny.features.responses import Best, best_responses
 from ontogeny.features.side import side_by_side
 from ontogeny.model import prepare
+from ontogeny.progress import Progress
 from ontogeny.train import Run
 
 __all__ = ["PreferredImages", "Recipe", "cut", "preferred_film", "preferred_images"]
-
-Progress = Callable[[int, int], None]
 
 
 class PreferredImages:
@@ -99,7 +98,7 @@ class PreferredImages:
             self._keep(sheets, batch, climbed)
             sheets.add(batch.rows, climbed)
             if progress is not None:
-                progress(sheets.done, len(names))
+                progress("preferred images", sheets.done, len(names))
         return sheets.dataset(self.recipe)
 
     def _batches(
@@ -253,7 +252,7 @@ def preferred_images(
     recipe
         How the pictures are made.
     progress
-        Called with (units done, units in all).
+        Told what is being done and how far it is (`ontogeny.progress`).
     """
     return PreferredImages(images, units, recipe=recipe)(model, progress=progress)
 
@@ -279,7 +278,7 @@ def preferred_film(
     recipe
         How the pictures are made.
     progress
-        Called with (snapshots done, snapshots in all).
+        Told what is being done and how far it is (`ontogeny.progress`).
 
     Raises
     ------
@@ -299,7 +298,7 @@ def preferred_film(
     for done, step in enumerate(chosen, start=1):
         frames.append(picture(run.network(step)))
         if progress is not None:
-            progress(done, len(chosen))
+            progress("snapshots of the film", done, len(chosen))
     return xr.concat(frames, xr.DataArray(chosen, dims="step", name="step"))
 
 

@@ -8,7 +8,7 @@ known to be stale. May import torch, xarray, `ontogeny.features`, `measure`, `tr
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib import resources
@@ -26,12 +26,13 @@ from ontogeny.features.filters import first_filters
 from ontogeny.features.preferred import PreferredImages, Recipe
 from ontogeny.measure.ancestry import serving_units, shown_units
 from ontogeny.measure.store import KEY
+from ontogeny.progress import Parts, Progress, silent
 from ontogeny.record import NAME as RECORD
 from ontogeny.record import open_record
 from ontogeny.run import RunFolder
 from ontogeny.train import Run
 
-Progress = Callable[[str], None]
+_EXEMPLARS, _REST = "exemplars", "other units"
 TOP = 6
 QUANTILES = (0.9, 0.5, 0.1)
 BREADTH = 2
@@ -83,7 +84,7 @@ def picture_run(
     choice
         What is pictured, and how; None: the default, and less of a quick run.
     progress
-        Called with a few words.
+        Told what is being done and how far it is (`ontogeny.progress`).
 
     Returns
     -------
@@ -105,16 +106,16 @@ def picture_run(
     InputError
         If the record has no couplings, by which the units with a film are chosen.
     """
-    folder, say = Run.open(_path(run)), progress or _silent
+    folder, say = Run.open(_path(run)), progress or silent
     settled = choice or (QUICK if folder.is_quick else Choice())
     with open_record(folder.path / RECORD) as record:
         key = _key(folder, record, settled)
         found = stored_dataset(folder.path / FILE)
         enough = {key, _key(folder, record, replace(settled, pictured=None))}
         if found is not None and found.attrs.get(KEY) in enough:
-            say("pictures: fresh")
+            say("pictures: fresh", 1, 1)
             return found
-        say("pictures: stale, made again" if found is not None else "pictures: none yet")
+        say("pictures: stale, made again" if found is not None else "pictures: none yet", 0, 1)
         sitting = _Sitting(folder, record, settled, say)
         about = asdict(settled.recipe)
         for data in sitting.first():
@@ -128,7 +129,7 @@ class _Sitting:
     """One making of all pictures of a run."""
 
     def __init__(self, run: Run, record: xr.Dataset, choice: Choice, say: Progress) -> None:
-        self.run, self.choice, self.say = run, choice, say
+        self.run, self.choice = run, choice
         task = run.task
         self.probe = np.asarray(task.probe)
         self.images = task.images[self.probe]
@@ -137,6 +138,15 @@ class _Sitting:
         self.last, self.frames = recorded[-1], film_steps(recorded, choice.frames)
         self.filmed = shown_units(record, breadth=BREADTH, limit=choice.filmed)
         self.others = [n for n in self._wanted(record) if n not in set(self.filmed)]
+        self.parts = Parts(say, self._costs())
+
+    def _costs(self) -> dict[str, float]:
+        """Return what each part is expected to cost, in steps of climbing to one image."""
+        recipe, frames = self.choice.recipe, list(map(str, self.frames))
+        costs = {frame: float(recipe.warm_steps * len(self.filmed)) for frame in frames}
+        costs[frames[0]] = float(recipe.steps * len(self.filmed))
+        costs[_REST] = float(recipe.steps * len(self.others))
+        return {_EXEMPLARS: sum(costs.values()) / 20, **costs}
 
     def _wanted(self, record: xr.Dataset) -> list[str]:
         """Return the units that have a preferred image at the last step."""
@@ -147,8 +157,12 @@ class _Sitting:
     def first(self) -> Iterator[xr.Dataset]:
         """Return what is quickly made, then what views show first, to be looked at meanwhile."""
         model = self.run.network(self.last)
-        self.say(f"pictures: top exemplars and parts at step {self.last:,}")
-        parts = [self._exemplars(model), self._filters(), self._parts(model)]
+        say = self.parts.of(_EXEMPLARS)
+        say(f"top exemplars at step {self.last:,}", 0, 3)
+        parts = [self._exemplars(model), self._filters()]
+        say("parts of exemplars", 2, 3)
+        parts.append(self._parts(model))
+        say("parts of exemplars", 3, 3)
         self._made = xr.merge(parts, join="exact", combine_attrs="drop")
         yield self._made
         film = PreferredImages(self._seen(), self.filmed, recipe=self.choice.recipe)
@@ -161,9 +175,8 @@ class _Sitting:
         """Return all pictures."""
         if not self.others:
             return self._with_pictures(self._last_frame)
-        self.say(f"pictures: {len(self.others)} other units at step {self.last:,}")
         rest = PreferredImages(self._seen(), self.others, recipe=self.choice.recipe)
-        made = rest(self.run.network(self.last))
+        made = rest(self.run.network(self.last), progress=self.parts.of(_REST))
         return self._with_pictures(
             xr.concat([made, self._last_frame], "unit", combine_attrs="drop")
         )
@@ -172,8 +185,7 @@ class _Sitting:
         return self.images[:: max(1, len(self.images) // _SEEN)]
 
     def _frame(self, film: PreferredImages, step: int) -> xr.Dataset:
-        self.say(f"pictures: film of {len(self.filmed)} units, step {step:,}")
-        return film(self.run.network(step))
+        return film(self.run.network(step), progress=self.parts.of(str(step)))
 
     def _with_pictures(self, made: xr.Dataset) -> xr.Dataset:
         """Return what was made before with preferred images of the last step, of all units."""
@@ -209,7 +221,6 @@ class _Sitting:
         task = self.run.task
         if task.part_map is None:
             return xr.Dataset()
-        self.say("pictures: parts")
         found = dissect(model, self.images, task.part_map[self.probe], list(task.parts))
         part = np.where(found["detector"].values, found["best_part"].values, "")
         data = {"part_iou": found["iou"], "unit_part": ("unit", part, {"long_name":
@@ -262,7 +273,3 @@ def _source() -> str:
         if file.name.endswith(".py"):
             digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-def _silent(_words: str) -> None:
-    """Say nothing."""

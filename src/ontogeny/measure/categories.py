@@ -3,7 +3,6 @@
 May import numpy, scipy, xarray, ontogeny.stats and ontogeny.errors only.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,7 @@ from ontogeny.measure.probe import (
     require,
     units_of_layers,
 )
+from ontogeny.progress import Progress
 from ontogeny.stats.clusters import cluster_permutation
 from ontogeny.stats.permutation import (
     corrected_threshold,
@@ -36,7 +36,6 @@ from ontogeny.stats.selectivity import (
 )
 from ontogeny.stats.tokens import token_means
 
-Progress = Callable[[str], None]
 FEWEST_DRAWS = 19
 """Draws of a null below which no p of 0.05 can come."""
 CLUSTER_MAPS = {
@@ -163,7 +162,7 @@ def signals(record: xr.Dataset, chance: Chance, progress: Progress | None = None
         activation = record["activation"][k].values[probe.position]
         columns.append(_one_step(activation, probe.token, tokens, weights, units))
         if progress is not None:
-            progress(f"token signal, snapshot {k + 1} of {n_steps}")
+            progress("token signal", k + 1, n_steps)
     eta, unit, upper, layer, null, resampled = zip(*columns, strict=True)
     return Signals(
         np.stack(eta), np.stack(unit), np.stack(upper), np.stack(layer),

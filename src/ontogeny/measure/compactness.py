@@ -6,8 +6,9 @@ May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below o
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.categories import Chance
 from ontogeny.measure.layers import Draws, Layer, Quantity, over_layers
+from ontogeny.progress import Progress
 from ontogeny.run import RunFolder
 from ontogeny.stats.collapse import (
     cdnv,
@@ -104,7 +105,7 @@ def neural_collapse(
     chance
         How nulls and intervals are drawn.
     progress
-        Called with a few words for each layer.
+        Told what is being done and how far it is (`ontogeny.progress`).
 
     Returns
     -------

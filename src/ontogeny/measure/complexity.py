@@ -12,11 +12,12 @@ import numpy as np
 import xarray as xr
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.categories import Chance
 from ontogeny.measure.layers import FACTOR
 from ontogeny.measure.probe import Probe, held_out, layer_names, require, units_of_layers
 from ontogeny.measure.readout import factor_names
 from ontogeny.measure.tuning import CHANCE, interval
+from ontogeny.progress import Progress
 from ontogeny.stats.complexity import (
     explained_share,
     factor_columns,
@@ -89,14 +90,14 @@ def complexity(
     known = "exemplar_split" in record.coords and factor_names(record)
     parts = [_additive, *([_interactions(record), _factors(record)] if known else [])]
     rows: list[dict[str, np.ndarray]] = []
-    for k in at:
+    for done, k in enumerate(at, start=1):
         response = record["activation"][k].values[drawn.probe.position].astype(np.float64)
         row: dict[str, np.ndarray] = {}
         for part in parts:
             row |= part(response, drawn)
         rows.append(row)
         if progress is not None:
-            progress(f"complexity, step {int(record['step'][k])}")
+            progress("complexity of units", done, len(at))
     found = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     if known:
         data = data.assign_coords(factor=factor_names(record))

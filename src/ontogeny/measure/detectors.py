@@ -7,12 +7,13 @@ import os
 
 import xarray as xr
 
-from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.categories import Chance
 from ontogeny.measure.complexity import complexity
 from ontogeny.measure.directions import directions
 from ontogeny.measure.store import kept
 from ontogeny.measure.tuning import CHANCE, label_tuning, tunings
 from ontogeny.measure.unitlives import label_lives
+from ontogeny.progress import Parts, Progress
 from ontogeny.run import RunFolder
 
 FILE = "detectors.zarr"
@@ -29,11 +30,12 @@ def detectors(
         If the record lacks activations, or held-out exemplars of two tokens.
     """
     chance = chance or CHANCE
-    found = tunings(record, chance, progress)
+    stages = Parts(progress, {"tuning": 1, "complexity": 1, "directions": 1})
+    found = tunings(record, chance, stages.of("tuning"))
     parts = [
         label_tuning(record, found, chance), label_lives(record, found, chance),
-        complexity(record, chance=chance, progress=progress),
-        directions(record, chance=chance, progress=progress),
+        complexity(record, chance=chance, progress=stages.of("complexity")),
+        directions(record, chance=chance, progress=stages.of("directions")),
     ]  # fmt: skip
     return xr.merge(parts, compat="override", join="exact", combine_attrs="drop_conflicts")
 

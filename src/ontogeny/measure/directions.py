@@ -11,12 +11,13 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.categories import Chance
 from ontogeny.measure.complexity import thinned
 from ontogeny.measure.layers import FACTOR
 from ontogeny.measure.probe import layer_names, require
 from ontogeny.measure.readout import factor_names
 from ontogeny.measure.tuning import CHANCE, TuningDraws, tuning_draws
+from ontogeny.progress import Progress
 from ontogeny.stats.permutation import upper_quantile
 from ontogeny.stats.tuning import auroc, ranks
 
@@ -84,7 +85,7 @@ def directions(
         if known:
             rows[-1] |= _factor_directions(stack[:, :, units], factors, draws)
         if progress is not None:
-            progress(f"directions of {name}")
+            progress(f"directions in {name}", len(rows), len(draws.units))
     found = {name: np.stack([row[name] for row in rows], axis=-1) for name in rows[0]}
     return _labelled(record, record["step"].values[at], found, known)
 

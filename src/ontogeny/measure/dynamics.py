@@ -11,7 +11,6 @@ from scipy.special import bdtr
 
 from ontogeny.measure.categories import (
     Chance,
-    Progress,
     Signals,
     label_layers,
     resampled_margins,
@@ -19,6 +18,7 @@ from ontogeny.measure.categories import (
     token_margins,
 )
 from ontogeny.measure.probe import held_out, require
+from ontogeny.progress import Progress
 from ontogeny.stats.onset import (
     HOLD,
     confidence_interval,

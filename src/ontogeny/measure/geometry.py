@@ -6,11 +6,12 @@ May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below o
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.categories import Chance
 from ontogeny.measure.dimension import DIMENSION, dimension, dimension_of
 from ontogeny.measure.layers import Draws, Layer, Quantity, over_layers
 from ontogeny.measure.models import RSA, pixel_models
 from ontogeny.measure.similarity import CKA, cka, layer_similarity, similarity_of
+from ontogeny.progress import Progress
 from ontogeny.stats.differentiation import (
     split_separation,
     split_steps,

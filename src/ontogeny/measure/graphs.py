@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ontogeny.measure.assemblies import assemblies
-from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.categories import Chance
 from ontogeny.measure.edges import edge_lives, token_edge_lives
 from ontogeny.measure.graph import strength, token_flow
 from ontogeny.measure.noise import noise_likeness
@@ -18,6 +18,7 @@ from ontogeny.measure.paths import token_paths
 from ontogeny.measure.probe import require
 from ontogeny.measure.store import kept
 from ontogeny.measure.wiring import COUPLING_NULL, LEVEL, Wiring, null_bound, per_edge, wiring_of
+from ontogeny.progress import Progress, silent
 from ontogeny.run import RunFolder
 from ontogeny.stats.graphs import (
     concentration,
@@ -99,7 +100,7 @@ def graphs(
     chance
         How nulls and intervals are drawn.
     progress
-        Called with a few words for each part.
+        Told what is being done and how far it is (`ontogeny.progress`).
 
     Raises
     ------
@@ -112,10 +113,11 @@ def graphs(
         "correlations within tokens": noise_likeness,
     }  # fmt: skip
     found: list[xr.Dataset] = []
+    say = progress or silent
     for words, part in parts.items():
-        if progress is not None:
-            progress(words)
+        say(words, len(found), len(parts))
         found.append(part(record, chance=chance))
+    say("coupling graph", len(parts), len(parts))
     return xr.merge(found, compat="override", join="exact", combine_attrs="drop_conflicts")
 
 

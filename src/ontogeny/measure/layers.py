@@ -12,8 +12,9 @@ import numpy as np
 import xarray as xr
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance, Progress, answers
-from ontogeny.measure.probe import Probe, held_out, require, units_of_layers
+from ontogeny.measure.categories import Chance, answers
+from ontogeny.measure.probe import Probe, held_out, layer_names, require, units_of_layers
+from ontogeny.progress import Progress, silent
 from ontogeny.stats.groups import grouped_folds
 from ontogeny.stats.permutation import group_resamples, shuffled_tokens
 
@@ -155,11 +156,12 @@ def over_layers(
     """
     draws = draws_of(record, chance or Chance())
     names, found = [], []
+    say, total = progress or silent, 1 + len(layer_names(record))  # the pixels come first
     for layer in layers_of(record, draws):
-        if progress is not None:
-            progress(f"category structure, {layer.name}")
+        say(f"category structure of {layer.name}", len(names), total)
         names.append(layer.name)
         found.append({k: v for kernel, _ in kernels for k, v in kernel(layer).items()})
+    say("category structure", total, total)
     quantities = {k: q for _, table in kernels for k, q in table.items()}
     data = xr.Dataset(coords=_coordinates(names, draws))
     for name, quantity in quantities.items():

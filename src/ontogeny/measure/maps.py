@@ -7,8 +7,9 @@ import numpy as np
 import xarray as xr
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.categories import Chance
 from ontogeny.measure.layers import Layer, Quantity, over_layers
+from ontogeny.progress import Progress
 from ontogeny.stats.embedding import mds_map, neighbour_map, pca_map
 from ontogeny.stats.mapquality import data_motion, map_motion, map_quality
 from ontogeny.stats.rdm import squared_euclidean_rdm

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.categories import Chance
 from ontogeny.measure.layers import (
     FACTOR,
     PIXELS,
@@ -24,6 +24,7 @@ from ontogeny.measure.layers import (
     over_layers,
 )
 from ontogeny.measure.readout import factor_names
+from ontogeny.progress import Progress
 from ontogeny.stats.modelfit import (
     centred_ranks,
     control_basis,
@@ -398,7 +399,7 @@ def model_comparison(
     chance
         How nulls and intervals are drawn; of a factor at most 99 permutations.
     progress
-        Called with a few words for each layer.
+        Told what is being done and how far it is (`ontogeny.progress`).
 
     Returns
     -------

@@ -13,8 +13,9 @@ Saxe, McClelland & Ganguli 2019, PNAS 116(23):11537-11546 (differentiation of ca
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.categories import Chance
 from ontogeny.measure.layers import Layer, Quantity, over_layers
+from ontogeny.progress import Progress
 from ontogeny.stats.differentiation import (
     LinearFit,
     covariance_modes,

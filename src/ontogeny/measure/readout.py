@@ -7,8 +7,9 @@ May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below o
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.categories import Chance
 from ontogeny.measure.layers import FACTOR, Draws, Kernel, Layer, Part, Quantity, over_layers
+from ontogeny.progress import Progress
 from ontogeny.stats.probes import (
     few_shot_accuracy,
     few_shot_sets,

@@ -9,10 +9,11 @@ import numpy as np
 import xarray as xr
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.categories import Chance
 from ontogeny.measure.layers import Draws, Layer, draws_of, layers_of
 from ontogeny.measure.models import PER_TOKEN, chosen_exemplars, layer_pairs
 from ontogeny.measure.probe import layer_names, require
+from ontogeny.progress import Progress
 from ontogeny.stats import rdm
 from ontogeny.stats.cka import cka_matrix, procrustes_distance, within_token_cka
 from ontogeny.stats.modelfit import exchanges
@@ -35,7 +36,7 @@ def run_similarity(
     chance
         How exemplars are shuffled for the null of the Procrustes distance.
     progress
-        Called with a few words for each layer.
+        Told what is being done and how far it is (`ontogeny.progress`).
 
     Returns
     -------
@@ -55,9 +56,9 @@ def run_similarity(
     names = layer_names(next(iter(records.values())))
     draws = {name: draws_of(record, chance or Chance()) for name, record in records.items()}
     found: dict[str, list[np.ndarray]] = {name: [] for name in _SIMILARITY}
-    for layers in _side_by_side(records, draws):
+    for done, layers in enumerate(_side_by_side(records, draws)):
         if progress is not None:
-            progress(f"runs side by side, {layers[0].name}")
+            progress(f"runs side by side in {layers[0].name}", done, 1 + len(names))
         for name, values in _likeness(layers, steps).items():
             found[name].append(values)
     runs = list(records)
@@ -124,7 +125,7 @@ def noise_ceiling(
     chance
         As for all measures; the exemplars are those of `model_comparison`.
     progress
-        Called with a few words for each layer.
+        Told what is being done and how far it is (`ontogeny.progress`).
 
     Returns
     -------
@@ -140,9 +141,10 @@ def noise_ceiling(
     steps = _matched_steps(records)
     draws = {name: draws_of(record, chance or Chance()) for name, record in records.items()}
     names, low, high = [], [], []
-    for layers in _side_by_side(records, draws):
+    total = 1 + len(layer_names(next(iter(records.values()))))
+    for done, layers in enumerate(_side_by_side(records, draws)):
         if progress is not None:
-            progress(f"noise ceiling, {layers[0].name}")
+            progress(f"noise ceiling of {layers[0].name}", done, total)
         chosen = chosen_exemplars(layers[0].draws)
         pairs = [layer_pairs(layer, chosen)[np.searchsorted(layer.draws.steps, steps)]
                  for layer in layers]  # fmt: skip

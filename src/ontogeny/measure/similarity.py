@@ -6,8 +6,9 @@ May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below o
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.categories import Chance
 from ontogeny.measure.layers import Layer, Quantity, draws_of, layers_of, over_layers
+from ontogeny.progress import Progress
 from ontogeny.stats.cka import cka_matrix, within_token_cka
 
 SIMILARITY_STEPS = 3

@@ -22,7 +22,6 @@ from ontogeny.datasets import replace_dataset, stored_dataset
 from ontogeny.errors import RunError
 from ontogeny.measure.categories import (
     Chance,
-    Progress,
     confusion,
     label_layers,
     label_units,
@@ -31,6 +30,7 @@ from ontogeny.measure.categories import (
     token_margins,
 )
 from ontogeny.measure.dynamics import label_onsets, learning_curves
+from ontogeny.progress import Progress, silent
 from ontogeny.record import NAME as RECORD
 from ontogeny.record import open_record
 from ontogeny.run import RunFolder
@@ -55,7 +55,7 @@ def measure_run(
     chance
         How nulls and intervals are drawn.
     progress
-        Called with a few words: whether the measures were fresh, or stale and what is measured.
+        Told what is being done and how far it is (`ontogeny.progress`).
 
     Raises
     ------
@@ -97,7 +97,7 @@ def kept(
     chance
         How nulls and intervals are drawn; part of the key.
     progress
-        Called with a few words: whether the measures were fresh, or stale.
+        Told what is being done and how far it is (`ontogeny.progress`).
 
     Raises
     ------
@@ -105,14 +105,14 @@ def kept(
         If there is no record, or no room for the measures.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    say, name = progress or _silent, file.partition(".")[0]
+    say, name = progress or silent, file.partition(".")[0]
     with open_record(folder.path / RECORD) as record:
         key = record_key(record, chance)
         found = stored_dataset(folder.path / file)
         if found is not None and found.attrs.get(KEY) == key:
-            say(f"{name}: fresh")
+            say(f"{name}: fresh", 1, 1)
             return found
-        say(f"{name}: stale, measured again" if found is not None else f"{name}: none yet")
+        say(f"{name}: stale, measured again" if found is not None else f"{name}: none yet", 0, 1)
         with threadpool_limits(1, "blas"):  # matrices are small: threads would wait on each other
             data = measure(record, folder)
     data.attrs = {**data.attrs, **asdict(chance), KEY: key}
@@ -193,7 +193,3 @@ def _source() -> str:
             if file.name.endswith(".py"):
                 digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-def _silent(_words: str) -> None:
-    """Say nothing."""

@@ -8,7 +8,7 @@ import os
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import FEWEST_DRAWS, Chance, Progress
+from ontogeny.measure.categories import FEWEST_DRAWS, Chance
 from ontogeny.measure.clones import clones
 from ontogeny.measure.compactness import COLLAPSE, collapse_extras, collapse_of
 from ontogeny.measure.dimension import DIMENSION, dimension_of, dimension_scales
@@ -28,6 +28,7 @@ from ontogeny.measure.readout import (
 )
 from ontogeny.measure.similarity import CKA, layer_similarity, similarity_of
 from ontogeny.measure.store import kept
+from ontogeny.progress import Parts, Progress
 from ontogeny.run import RunFolder
 from ontogeny.stats.changepoints import change_points, phase_test
 from ontogeny.stats.differentiation import split_separation, token_tree, tree_splits
@@ -69,7 +70,7 @@ def structure(
     chance
         How nulls and intervals are drawn.
     progress
-        Called with a few words for each layer.
+        Told what is being done and how far it is (`ontogeny.progress`).
 
     Raises
     ------
@@ -84,10 +85,11 @@ def structure(
     ]  # fmt: skip
     if factor_names(record):
         kernels.append((factors_of(record), FACTORS))
-    data = over_layers(record, kernels, chance=chance, progress=progress)
+    stages = Parts(progress, {"layers": 4, "maps": 1})
+    data = over_layers(record, kernels, chance=chance, progress=stages.of("layers"))
     data = label_factors(data, record)
-    if progress is not None:
-        progress("maps and lives of exemplars")
+    rest = stages.of("maps")
+    rest("maps and lives of exemplars", 0, 1)
     parts = [
         data, collapse_extras(record, data, run=run), layer_similarity(record, chance=chance),
         lives(record), maps(record, chance=chance), phases(record, data),
@@ -95,6 +97,7 @@ def structure(
     ]  # fmt: skip
     if "clone_accuracy" in record:
         parts.append(clones(record, chance=chance))
+    rest("maps and lives of exemplars", 1, 1)
     return xr.merge(parts, compat="override", join="exact", combine_attrs="drop_conflicts")
 
 

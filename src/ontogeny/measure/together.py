@@ -11,11 +11,11 @@ from pathlib import Path
 
 import xarray as xr
 
-from ontogeny.measure.categories import Progress
 from ontogeny.measure.detectors import detectors_run
 from ontogeny.measure.graphs import graph_run
 from ontogeny.measure.store import measure_run
 from ontogeny.measure.structure import structure_run
+from ontogeny.progress import Parts, Progress
 from ontogeny.run import RunFolder
 
 KINDS: dict[str, Callable[[Path], xr.Dataset]] = {
@@ -44,7 +44,7 @@ def measure_all(
     workers
         Kinds at a time; None: as many as there are cores, 3 at most. Each takes up to 0.9 GB.
     progress
-        Called with a few words when a kind is done.
+        Told what is being done and how far it is (`ontogeny.progress`).
 
     Raises
     ------
@@ -54,16 +54,16 @@ def measure_all(
         If the record lacks what a measure needs.
     """
     path = run.path if isinstance(run, RunFolder) else Path(run)
-    measure_run(path, progress=progress)
+    stages = Parts(progress, {"measures": 1, "kinds": 9})
+    measure_run(path, progress=stages.of("measures"))
+    say = stages.of("kinds")
     count = workers or min(len(KINDS), os.cpu_count() or 1)
-    if progress is not None:
-        progress(", ".join(KINDS))
+    say(", ".join(KINDS), 0, len(KINDS))
     with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
         running: dict[Future[None], str] = {pool.submit(_keep, k, path): k for k in KINDS}
-        for done in as_completed(running):
+        for number, done in enumerate(as_completed(running), start=1):
             done.result()
-            if progress is not None:
-                progress(f"{running[done]}: done")
+            say(f"{running[done]}: done", number, len(KINDS))
 
 
 def _keep(kind: str, path: Path) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 import xarray as xr
 from scipy.special import chdtri
 
-from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.categories import Chance
 from ontogeny.measure.probe import Probe, held_out, layer_names, require, units_of_layers
+from ontogeny.progress import Progress
 from ontogeny.stats.groups import grouped_folds
 from ontogeny.stats.permutation import group_resamples, shuffled_tokens, upper_quantile
 from ontogeny.stats.selectivity import CONSTANT
@@ -147,8 +148,8 @@ def tunings(record: xr.Dataset, chance: Chance, progress: Progress | None = None
     for k in range(n_steps):
         response = record["activation"][k].values[draws.probe.position]
         columns.append(_one_step(response, draws))
-        if progress is not None and k % 10 == 0:
-            progress(f"tuning, snapshot {k + 1} of {n_steps}")
+        if progress is not None:
+            progress("tuning of units", k + 1, n_steps)
     values = {name: np.stack([c[0][name] for c in columns]) for name in columns[0][0]}
     return Tunings(values, *(np.stack([c[j] for c in columns], axis=1) for j in range(1, 6)))
 

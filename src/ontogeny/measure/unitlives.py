@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance, Progress
+from ontogeny.measure.categories import Chance
 from ontogeny.measure.probe import units_of_layers
 from ontogeny.measure.tuning import CHANCE, DORMANT, Tunings, is_dormant, over_steps, tunings
+from ontogeny.progress import Progress
 from ontogeny.stats.onset import HOLD, confidence_interval
 from ontogeny.stats.spans import (
     Change,

@@ -12,13 +12,13 @@ import xarray as xr
 from ontogeny.errors import InputError, RunError
 from ontogeny.files import write_atomically
 from ontogeny.measure import measure_run, structure_run
-from ontogeny.measure.categories import Progress
 from ontogeny.measure.detectors import detectors_run
 from ontogeny.measure.graphs import graph_run
 from ontogeny.measure.store import KEY
 from ontogeny.observations import categories, graph, units
 from ontogeny.observations.findings import Findings, Rule
 from ontogeny.observations.observation import Observation, Where, ranked
+from ontogeny.progress import Parts, Progress
 from ontogeny.record import NAME as RECORD
 from ontogeny.record import open_record
 from ontogeny.run import RunFolder
@@ -51,7 +51,7 @@ def observations_run(
     run
         A run, or its folder; it needs a record.
     progress
-        Called with a few words for each measure.
+        Told what is being done and how far it is (`ontogeny.progress`).
 
     Raises
     ------
@@ -61,11 +61,13 @@ def observations_run(
         If the record lacks what the measures need.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
+    parts = Parts(progress, dict.fromkeys(("measures", "structure", "detectors", "graph"), 1))
     with open_record(folder.path / RECORD) as record:
-        measures = measure_run(folder, progress=progress)
+        measures = measure_run(folder, progress=parts.of("measures"))
         found = harvest(Findings(
-            record, measures, structure_run(folder, progress=progress),
-            _possible(detectors_run, folder, progress), _possible(graph_run, folder, progress),
+            record, measures, structure_run(folder, progress=parts.of("structure")),
+            _possible(detectors_run, folder, parts.of("detectors")),
+            _possible(graph_run, folder, parts.of("graph")),
         ))  # fmt: skip
     content = {
         "run": folder.path.name,

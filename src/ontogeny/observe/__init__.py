@@ -10,7 +10,7 @@ from ontogeny.observe.following import follow, following
 from ontogeny.observe.layout import template
 from ontogeny.observe.recorder import GROWTH, Recorder
 from ontogeny.observe.row import score, weights_hash
-from ontogeny.observe.snapshots import PATIENCE, Observer, Progress, observe
+from ontogeny.observe.snapshots import PATIENCE, Observer, observe
 
 __all__ = [
     "GROWTH",
@@ -19,7 +19,6 @@ __all__ = [
     "Clones",
     "Exemplars",
     "Observer",
-    "Progress",
     "Recorder",
     "follow",
     "following",

@@ -5,7 +5,7 @@ May import train, run, tasks, record, errors and the parts of this package.
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,12 @@ from ontogeny.hooks import Wiring
 from ontogeny.observe.exemplars import TRAIN_EXEMPLARS, Exemplars
 from ontogeny.observe.layout import template
 from ontogeny.observe.row import observed, weights_hash
+from ontogeny.progress import Progress
 from ontogeny.record import NAME, RecordWriter, open_record
 from ontogeny.run import RunFolder
 from ontogeny.schedule import detailed_steps, snapshot_steps
 from ontogeny.tasks.task import Task
 from ontogeny.train import Run, settled
-
-Progress = Callable[[str, int, int], object]
-"""Called as `progress("snapshots", done, total)`."""
 
 PATIENCE = 60.0
 """Seconds to wait for another observer of the same run."""

@@ -17,6 +17,7 @@ from ontogeny.files import plain_words, write_atomically
 from ontogeny.measure import measure_run
 from ontogeny.measure.layers import PIXELS
 from ontogeny.observations import observations_run
+from ontogeny.progress import Parts, Progress
 from ontogeny.record import open_record
 from ontogeny.report import (
     detectors,
@@ -79,9 +80,7 @@ SECTIONS = {name: draw for chapter in CHAPTERS.values() for name, draw in chapte
 """All figures."""
 
 
-def report(
-    run: RunFolder | str | os.PathLike[str], *, progress: Callable[[str], None] | None = None
-) -> Path:
+def report(run: RunFolder | str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
     """Write report.html and figures/ of a run; measures that are stale are made first.
 
     Parameters
@@ -89,7 +88,7 @@ def report(
     run
         A run, or its folder; it needs a record.
     progress
-        Called with a few words before each figure.
+        Told what is being done and how far it is (`ontogeny.progress`).
 
     Returns
     -------
@@ -104,11 +103,12 @@ def report(
         If the record lacks what the measures need.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    found = observations_run(folder, progress=progress)
+    stages = Parts(progress, {"observations": 1, "figures": 4})
+    found = observations_run(folder, progress=stages.of("observations"))
     measures = measure_run(folder)
     with open_record(folder.path / "record.zarr") as record:
         material = Material(folder, record, measures)
-        chapters, missing = _chapters(material, progress)
+        chapters, missing = _chapters(material, stages.of("figures"))
         said, key = first.sentences(material), first.key_figure(material)
         facts = _facts(folder, record)
     drawn = {name: [(s, svg(s.figure)) for s in each] for name, each in chapters.items()}
@@ -127,16 +127,14 @@ def report(
     return folder.path / "report.html"
 
 
-def _chapters(
-    material: Material, progress: Callable[[str], None] | None
-) -> tuple[dict[str, list[Section]], list[str]]:
+def _chapters(material: Material, progress: Progress) -> tuple[dict[str, list[Section]], list[str]]:
     """Draw what can be drawn; say of the rest why not."""
     chapters: dict[str, list[Section]] = {name: [] for name in CHAPTERS}
-    missing = []
+    missing, done = [], 0
     for chapter, sections in CHAPTERS.items():
         for name, draw in sections.items():
-            if progress is not None:
-                progress(f"drawing {name}")
+            progress(f"drawing {name}", done, len(SECTIONS))
+            done += 1
             try:
                 chapters[chapter].append(draw(material))
             except OntogenyError as error:

@@ -4,7 +4,7 @@ May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.observations, onto
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from html import escape
 from pathlib import Path
@@ -18,6 +18,7 @@ from ontogeny.files import write_atomically
 from ontogeny.measure import match_units, noise_ceiling, run_similarity
 from ontogeny.observations import Holding, holding, observations_run
 from ontogeny.plot.matching import match_levels
+from ontogeny.progress import Parts, Progress, silent
 from ontogeny.record import open_record
 from ontogeny.report import geometry, words
 from ontogeny.report.figures import Section
@@ -25,9 +26,8 @@ from ontogeny.report.observed import number
 from ontogeny.report.page import document, section_html, svg
 from ontogeny.run import RunFolder
 
+_BESIDE = "runs beside each other"
 _SUFFIX = "_within"
-
-Progress = Callable[[str], None]
 
 
 def report_runs(
@@ -49,7 +49,7 @@ def report_runs(
     out
         The HTML file.
     progress
-        Called with a few words.
+        Told what is being done and how far it is (`ontogeny.progress`).
 
     Raises
     ------
@@ -62,12 +62,11 @@ def report_runs(
         msg = f"expected at least 2 runs, got {len(runs)}: name another run as well"
         raise InputError(msg)
     folders = _named([r if isinstance(r, RunFolder) else RunFolder.open(r) for r in runs])
-    say = progress or _silent
-    found = {}
-    for name, folder in folders.items():
-        say(f"observations of {name}")
-        found[name] = observations_run(folder)
-    sections, notices = _compared(folders, say)
+    parts = Parts(progress, {**dict.fromkeys(folders, 1), _BESIDE: 1})
+    found = {
+        name: observations_run(folder, progress=parts.of(name)) for name, folder in folders.items()
+    }
+    sections, notices = _compared(folders, parts.of(_BESIDE))
     rows = holding(found)
     body = (
         f"<header><h1>{escape(_title(rows, len(folders)))}</h1>"
@@ -100,9 +99,9 @@ def matching(records: Mapping[str, xr.Dataset], progress: Progress | None = None
     """
     (_, first), *others = records.items()
     layers = [str(name) for name in first.attrs["layers"] if str(name) != "logits"]
-    say, rows = progress or _silent, []
+    say, rows = progress or silent, []
     for name, other in others:
-        say(f"matching units with {name}")
+        say(f"matching units with {name}", len(rows), len(others))
         rows.append([_match(match_units(first, other, layer)) for layer in layers])
     table = np.array(rows)
     keys = ("correlation_within", "null_mean_within", "matched")
@@ -139,15 +138,19 @@ def match_section(found: xr.Dataset) -> Section:
     )  # fmt: skip
 
 
-def _compared(folders: Mapping[str, RunFolder], say: Progress) -> tuple[list[Section], list[str]]:
+def _compared(
+    folders: Mapping[str, RunFolder], progress: Progress
+) -> tuple[list[Section], list[str]]:
     """Draw what compares runs of one task; say why not of others."""
     with ExitStack() as stack:
         records = {name: stack.enter_context(open_record(folder.path / "record.zarr"))
                    for name, folder in folders.items()}  # fmt: skip
         try:
-            alike = run_similarity(records, progress=say)
-            ceiling = noise_ceiling(records, progress=say)
-            return [geometry.runs(alike, ceiling), match_section(matching(records, say))], []
+            parts = Parts(progress, {"likeness": 1, "ceiling": 1, "matching": 1})
+            alike = run_similarity(records, progress=parts.of("likeness"))
+            ceiling = noise_ceiling(records, progress=parts.of("ceiling"))
+            matched = matching(records, parts.of("matching"))
+            return [geometry.runs(alike, ceiling), match_section(matched)], []
         except InputError as error:
             return [], [f"Layers and units are not compared: {error}."]
 
@@ -190,7 +193,3 @@ def _item(kind: str, rows: Sequence[Holding]) -> str:
         f"<li><b>{escape(kind[:1].upper() + kind[1:])}</b> {escape('; '.join(parts))}"
         f"<small>{escape(example)}</small></li>"
     )
-
-
-def _silent(_words: str) -> None:
-    """Say nothing."""

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ontogeny.errors import InputError
+from ontogeny.progress import Progress
 from ontogeny.tasks.apples import apples
 from ontogeny.tasks.arrays import as_it_is, read_npz
 from ontogeny.tasks.faces import faces
 from ontogeny.tasks.flowers import flowers
-from ontogeny.tasks.folder import DEFAULT_SIZE, Fit, Progress, check_size, read_folder
+from ontogeny.tasks.folder import DEFAULT_SIZE, Fit, check_size, read_folder
 from ontogeny.tasks.patterns import Patterns, refuse_unnamed
 from ontogeny.tasks.task import Task
 

@@ -21,7 +21,7 @@ import pooch
 
 from ontogeny.errors import InputError
 from ontogeny.files import FolderLock, plain_words
-from ontogeny.tasks.folder import Progress
+from ontogeny.progress import Progress
 
 TIMEOUT = 30
 RETRIES = 3

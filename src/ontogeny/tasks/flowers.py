@@ -6,8 +6,9 @@ Imports, of this package, fetch, folder, home and task only.
 from dataclasses import replace
 from typing import Any
 
+from ontogeny.progress import Progress
 from ontogeny.tasks.fetch import Archive, fetch
-from ontogeny.tasks.folder import Progress, read_folder
+from ontogeny.tasks.folder import read_folder
 from ontogeny.tasks.home import data_homes, found_at_home
 from ontogeny.tasks.task import Task
 

@@ -17,7 +17,7 @@ else in a token's folder that is no readable image is an error that names it, ne
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -27,13 +27,13 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ontogeny.errors import InputError
+from ontogeny.progress import Progress
 from ontogeny.tasks.names import natural, refuse_names, refuse_splits
 from ontogeny.tasks.patterns import Patterns
 from ontogeny.tasks.split import select_tokens
 from ontogeny.tasks.task import Task
 
 Fit = Literal["crop", "pad"]
-Progress = Callable[[str, int, int], None]
 
 DEFAULT_SIZE = 32
 MID_GREY = 128

@@ -8,9 +8,9 @@ May import everything below the hooks: config, tasks, model, schedule, run, file
 
 from ontogeny.config import Config
 from ontogeny.train.begin import train
-from ontogeny.train.loop import Progress, Watcher
+from ontogeny.train.loop import Watcher
 from ontogeny.train.place import settled
 from ontogeny.train.run import Run
 from ontogeny.train.training import Order, Training
 
-__all__ = ["Config", "Order", "Progress", "Run", "Training", "Watcher", "settled", "train"]
+__all__ = ["Config", "Order", "Run", "Training", "Watcher", "settled", "train"]

@@ -15,10 +15,11 @@ from torch import nn
 from ontogeny.config import BATCH, Config
 from ontogeny.errors import InputError
 from ontogeny.model import parameters, prepare, vgg
+from ontogeny.progress import Progress
 from ontogeny.run import TRAINING
 from ontogeny.tasks.doubts import doubts
 from ontogeny.tasks.task import Task
-from ontogeny.train.loop import Progress, Watcher
+from ontogeny.train.loop import Watcher
 from ontogeny.train.place import place, settled, undisturbed
 from ontogeny.train.run import Run
 from ontogeny.train.training import Training, arrays
@@ -56,7 +57,7 @@ def train(  # noqa: PLR0913 - what to learn, with what, how, where to, and who l
         Nothing that they do to it, or draw from torch's random state, reaches the training.
         After a crash they see the steps since the newest checkpoint once more.
     progress
-        Called with the row of the learning curve after each step.
+        Called after each step, as `progress("loss 0.123", step, steps)`.
 
     Returns
     -------

@@ -10,14 +10,13 @@ from functools import partial
 from torch import nn
 
 from ontogeny.files import Background
+from ontogeny.progress import Progress
 from ontogeny.run import CurveFile, Row, RunFolder
 from ontogeny.train.place import undisturbed
 from ontogeny.train.training import Training, arrays, refuse_nan
 
 Watcher = Callable[[int, nn.Module], object]
 """Called as `watcher(step, network)` after each snapshot, with a copy of the network."""
-Progress = Callable[[Row], object]
-"""Called after each step."""
 
 
 def go_on(
@@ -50,7 +49,7 @@ def _loop(training: Training, scribe: "_Scribe", progress: Progress | None) -> N
         if config.is_checkpoint(row.step):
             scribe.checkpoint()
         if progress is not None:
-            progress(row)
+            progress(f"loss {row.loss:.3f}", row.step, config.steps)
 
 
 class _Scribe:

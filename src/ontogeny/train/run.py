@@ -16,9 +16,10 @@ from torch import nn
 from ontogeny.config import Config
 from ontogeny.errors import DivergedError, InputError, RunError
 from ontogeny.model import FACTORIES
+from ontogeny.progress import Progress
 from ontogeny.run import COMPLETE, FAILED, TRAINING, RunFolder
 from ontogeny.tasks.task import Task
-from ontogeny.train.loop import Progress, Watcher, go_on
+from ontogeny.train.loop import Watcher, go_on
 from ontogeny.train.place import moves, place, settled
 from ontogeny.train.training import Training, arrays, load
 
@@ -149,7 +150,7 @@ class Run(RunFolder):
         parent = {"path": str(self.path), "step": at}
         with child.writing():
             child.begin(
-                {**self.description, "parent": parent, "failure": None},
+                {**self.description, "parent": parent, "failure": None, "stages": {}},
                 self.description["task"]["tokens"],
             )
             self.share(child, at)

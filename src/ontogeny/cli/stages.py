@@ -1,0 +1,162 @@
+"""What a command costs, stage by stage, and how far each is.
+
+May import ontogeny.run, tqdm and the standard library.
+"""
+
+import argparse
+import contextlib
+import os
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from tqdm import tqdm
+
+from ontogeny.errors import RunError
+from ontogeny.progress import Progress
+from ontogeny.run import RunFolder
+
+WALL, PROCESSOR = "wall_seconds", "processor_seconds"
+_LAYOUT = "{desc}: {percentage:3.0f}%|{bar:20}| {elapsed}, {remaining} left{postfix}"
+
+
+class Work:
+    """A command at work: its options, and what its stages have cost.
+
+    Parameters
+    ----------
+    options
+        What was typed; `quiet` shows no progress.
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.stages: dict[str, dict[str, float]] = {}
+        """Of each stage: seconds on the clock, and seconds of processors, its children's too."""
+        self._started = time.perf_counter()
+
+    @contextlib.contextmanager
+    def stage(self, name: str, title: str = "") -> Iterator["Bar"]:
+        """Do a stage, or another piece of it: show how far it is, and note what it cost."""
+        wall, processor = time.perf_counter(), _processor_seconds()
+        with Bar(title or name, quiet=self.options.quiet) as bar:
+            yield bar
+        known = self.stages.get(name, {WALL: 0.0, PROCESSOR: 0.0})
+        self.stages[name] = {
+            WALL: round(known[WALL] + time.perf_counter() - wall, 2),
+            PROCESSOR: round(known[PROCESSOR] + _processor_seconds() - processor, 2),
+        }
+
+    def costs(self) -> dict[str, Any]:
+        """Return what the whole command has cost until now."""
+        return {
+            "seconds": round(time.perf_counter() - self._started, 1),
+            "stages": self.stages,
+            "peak_memory_mb": _peak_memory(),
+        }
+
+
+def note_costs(run: RunFolder, stages: dict[str, dict[str, float]]) -> None:
+    """Keep in run.json what stages cost, of each the time it took longest: then it did the most.
+
+    While somebody else trains the run, its folder is theirs, and the costs stand in the summary
+    only.
+    """
+    with contextlib.suppress(RunError), run.writing():
+        known = run.description.get("stages", {})
+        longest = {
+            name: max((known.get(name, cost), cost), key=lambda each: each[WALL])
+            for name, cost in stages.items()
+        }
+        run.amend(stages={**known, **longest})
+
+
+class Bar(contextlib.AbstractContextManager["Bar"]):
+    """One line on standard error: a share done, the time it took and the time left.
+
+    It is a `Progress`. The time left follows from the mean speed since its first call; `total` may
+    change from call to call.
+    """
+
+    def __init__(self, title: str, *, quiet: bool) -> None:
+        self._bar = tqdm(
+            total=1.0, desc=title, disable=quiet, leave=True, smoothing=0, bar_format=_LAYOUT
+        )
+        self._is_begun = False
+
+    def __call__(self, what: str, done: float = 0.0, total: float = 0.0) -> None:
+        """Show how far the stage is; without a total, only what is being done."""
+        if total:
+            share = min(1.0, done / total)
+            if not self._is_begun:  # what was there before is no work of this stage
+                self._bar.initial, self._is_begun = share, True
+            self._bar.n = share
+        self._bar.set_postfix_str(what, refresh=False)
+        self._bar.update(0)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._bar.n = 1.0
+            self._bar.set_postfix_str("", refresh=False)
+        self._bar.refresh()
+        self._bar.close()
+
+
+class TrainingCost:
+    """Turns steps done into cost done: a step with a snapshot costs more, and many come early.
+
+    A step costs what the median step without a snapshot has cost until now, a snapshot what the
+    median step with one has cost beyond that. So the time left is right although snapshots are
+    dense at first.
+
+    Parameters
+    ----------
+    snapshots
+        Steps at which a snapshot is taken.
+    progress
+        Told the cost done and the whole cost, in seconds.
+    """
+
+    def __init__(self, snapshots: Collection[int], progress: Progress) -> None:
+        self._snapshots, self._progress = frozenset(snapshots), progress
+        self._plain: list[float] = []
+        self._kept: list[float] = []
+        self._last: float | None = None
+
+    def __call__(self, what: str, step: float, steps: float) -> None:
+        """Take in that a step has just been done, of so many."""
+        now = time.perf_counter()
+        if self._last is not None:
+            (self._kept if step in self._snapshots else self._plain).append(now - self._last)
+        self._last = now
+        each, extra = self._costs()
+        kept = sum(s <= step for s in self._snapshots if s)
+        whole = sum(s <= steps for s in self._snapshots if s)
+        words = f"step {step:,.0f} of {steps:,.0f}, {what}"
+        self._progress(words, step * each + kept * extra, steps * each + whole * extra)
+
+    def _costs(self) -> tuple[float, float]:
+        """Return the cost of a step, and what a snapshot costs beyond it."""
+        if not self._plain:
+            return 1.0, 0.0
+        each = statistics.median(self._plain)
+        return each, max(0.0, statistics.median(self._kept) - each) if self._kept else 0.0
+
+
+def _processor_seconds() -> float:
+    """Return the user and system time of this process and of the children that have ended."""
+    now = os.times()
+    return now.user + now.system + now.children_user + now.children_system
+
+
+def _peak_memory() -> float:
+    """Return the largest memory that this process or one of its children held, in MB (10^6 B)."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    sizes = [
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
+    return round(max(sizes) * unit / 1e6, 1)

@@ -18,7 +18,7 @@ from ontogeny.measure.paths import token_paths
 from ontogeny.measure.probe import require
 from ontogeny.measure.store import kept
 from ontogeny.measure.wiring import COUPLING_NULL, LEVEL, Wiring, null_bound, per_edge, wiring_of
-from ontogeny.progress import Progress, silent
+from ontogeny.progress import Parts, Progress
 from ontogeny.run import RunFolder
 from ontogeny.stats.graphs import (
     concentration,
@@ -107,17 +107,18 @@ def graphs(
     InputError
         If the record lacks any of them.
     """
-    parts = {
-        "nodes": graph_nodes, "births and deaths of edges": edge_lives,
-        "edges of tokens": token_edge_lives, "assemblies": assemblies, "paths": token_paths,
-        "correlations within tokens": noise_likeness,
+    kinds = {
+        "nodes": (graph_nodes, 7), "births and deaths of edges": (edge_lives, 2),
+        "edges of tokens": (token_edge_lives, 9), "assemblies": (assemblies, 45),
+        "paths": (token_paths, 35), "correlations within tokens": (noise_likeness, 10),
     }  # fmt: skip
+    parts = Parts(progress, {words: seconds for words, (_, seconds) in kinds.items()})
     found: list[xr.Dataset] = []
-    say = progress or silent
-    for words, part in parts.items():
-        say(words, len(found), len(parts))
-        found.append(part(record, chance=chance))
-    say("coupling graph", len(parts), len(parts))
+    for words, (kind, _) in kinds.items():
+        say = parts.of(words)
+        say(words, 0, 1)
+        found.append(kind(record, chance=chance))
+        say(words, 1, 1)
     return xr.merge(found, compat="override", join="exact", combine_attrs="drop_conflicts")
 
 

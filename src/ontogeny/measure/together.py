@@ -54,7 +54,7 @@ def measure_all(
         If the record lacks what a measure needs.
     """
     path = run.path if isinstance(run, RunFolder) else Path(run)
-    stages = Parts(progress, {"measures": 1, "kinds": 9})
+    stages = Parts(progress, {"measures": 1, "kinds": 12})
     measure_run(path, progress=stages.of("measures"))
     say = stages.of("kinds")
     count = workers or min(len(KINDS), os.cpu_count() or 1)

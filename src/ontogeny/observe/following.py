@@ -12,6 +12,7 @@ from pathlib import Path
 from ontogeny.companion import Companion, Send
 from ontogeny.errors import OntogenyError
 from ontogeny.observe.snapshots import Observer
+from ontogeny.progress import Progress
 from ontogeny.run import COMPLETE, FAILED, RunFolder
 from ontogeny.train import Run
 
@@ -22,7 +23,7 @@ PAUSE = 0.2
 def follow(
     path: str | os.PathLike[str],
     *,
-    progress: Callable[[str, int, int], object] | None = None,
+    progress: Progress | None = None,
     until: Callable[[], bool] | None = None,
 ) -> None:
     """Observe a run's snapshots as another process writes them, until the run has ended.

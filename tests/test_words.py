@@ -93,6 +93,15 @@ def test_errors_have_no_dialect():
     assert found(texts) == []
 
 
+def test_labels_of_the_page_have_no_dialect():
+    files = [f for end in ("ts", "tsx") for f in sorted((ROOT / "web" / "src").rglob(f"*.{end}"))]
+    texts = [(f"{file.name}:{number}", line) for file in files
+             for number, line in enumerate(file.read_text().splitlines(), 1)
+             if not line.lstrip().startswith(("*", "/*", "//"))]  # fmt: skip
+    assert len(texts) > 1000
+    assert found(texts) == []
+
+
 @pytest.mark.parametrize(
     "text",
     ["tokens dealt anew", "The five tokens become five things", "a dashed frame speaks by its "

@@ -19,8 +19,9 @@ export function Clones() {
   return (
     <figure class="chart">
       <figcaption>
-        told right: images <Num of="accuracy" value={at("accuracy", step, 1)} as={percent} />, their
-        clones <Num of="clone_accuracy" value={at("clone_accuracy", step)} as={percent} />
+        classified correctly: images{" "}
+        <Num of="accuracy" value={at("accuracy", step, 1)} as={percent} />, their clones{" "}
+        <Num of="clone_accuracy" value={at("clone_accuracy", step)} as={percent} />
       </figcaption>
       <Drawing label="Accuracy on images and on their Gaussian clones over steps" {...acts} />
       {by !== undefined && (

@@ -14,7 +14,11 @@ export function Lives() {
   const never = lives.filter(({ keptBy }) => !Number.isFinite(keptBy)).length;
   return (
     <div class="lives" tabIndex={0} role="region" aria-label="Lives of exemplars">
-      <Row title="Told right for good first" lives={found.early} say={(one) => `${one.keptBy}`} />
+      <Row
+        title="First classified correctly until the end"
+        lives={found.early}
+        say={(one) => `${one.keptBy}`}
+      />
       <Row title="… and last" lives={found.late} say={(one) => `${one.keptBy}`} />
       <Row
         title="Forgotten most often"

@@ -71,7 +71,7 @@ const SHOWN: Record<Panel, { name: string; how: string; needs: string; what: str
   apart: { name: "apart", how: "", needs: "", what: "" },
   tree: {
     name: "tree",
-    how: "Tokens that part far to the right are alike for this layer. A split is filled once half of its distance is there; inside the grey, chance parts tokens as far.",
+    how: "Tokens that split far to the right are similar in this layer. A split is filled once half of its distance is there; splits inside the grey are within chance.",
     needs: "split_side",
     what: "token tree",
   },
@@ -89,7 +89,7 @@ const SHOWN: Record<Panel, { name: string; how: string; needs: string; what: str
   },
   lives: {
     name: "lives",
-    how: "Images of the probe by when they were told right for good (the step is below). Choose a token above to see only its own; click one to see its life.",
+    how: "Images of the probe by the step from which on they are classified correctly until the end (below each). Choose a token above to see only its own; click one to see its life.",
     needs: "kept_by",
     what: "lives of exemplars",
   },

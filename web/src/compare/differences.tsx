@@ -28,7 +28,7 @@ export function Differences({ other }: { other: App }) {
               <th scope="col">{names[0]}</th>
               <th scope="col">{names[1]}</th>
               <th scope="col">difference</th>
-              <th scope="col">told right beyond chance</th>
+              <th scope="col">classified better than chance</th>
             </tr>
           </thead>
           <tbody>

@@ -35,7 +35,7 @@ export function Legend({ made }: { made: Model }) {
         <Line colour={quiet} /> below its null
       </span>
       <span>
-        <i class="ghost" /> pale: tells no tokens apart beyond chance
+        <i class="ghost" /> pale: does not discriminate tokens beyond chance
       </span>
       <span
         title={`Widest line of each layer: ${made.layout.columns

@@ -61,11 +61,11 @@ function overview(bundle: Bundle, model: Model, step: number, at: string): strin
   const isKnown = shown.some(({ unit }) => isBeyond(bundle, unit, step) !== null);
   const accuracy = bundle.array("accuracy")?.at(step, 1) ?? Number.NaN;
   const right = Number.isFinite(accuracy)
-    ? `; ${Math.round(accuracy * 100)}% of the probe is told right`
+    ? `; ${Math.round(accuracy * 100)}% of the probe is classified correctly`
     : "";
   if (!isKnown)
     return `${at} ${counted(model.scene, step).drawn} couplings lead from pixels to tokens${right}`;
-  return `${at} ${beyond} of these ${shown.length} detectors tell tokens apart${right}`;
+  return `${at} ${beyond} of these ${shown.length} detectors discriminate tokens${right}`;
 }
 
 export function nodeTip(bundle: Bundle, unit: number, step: number): Tip {
@@ -76,7 +76,7 @@ export function nodeTip(bundle: Bundle, unit: number, step: number): Tip {
   const token = preferredToken(bundle, unit, step);
   const signal = tokenSignal(bundle, unit, step);
   const rows: [string, string][] = [
-    ["answers most to", token === null ? "–" : (manifest.tokens[token] ?? "–")],
+    ["responds most to", token === null ? "–" : (manifest.tokens[token] ?? "–")],
     ["token signal", `${show(signal.value)} (null ${show(signal.null)})`],
     ["mean activation", show(bundle.array("unit_mean")?.at(step, unit))],
   ];
@@ -84,7 +84,7 @@ export function nodeTip(bundle: Bundle, unit: number, step: number): Tip {
   const state = isDead(bundle, unit, step)
     ? "Dead: nothing in the probe excites it at this step."
     : beyond === false
-      ? "Grey: does not tell tokens apart beyond its null at this step."
+      ? "Grey: does not discriminate tokens beyond its null at this step."
       : "Click to see what it is built from and what uses it.";
   return { title: units.name(unit), rows, note: state };
 }

@@ -43,7 +43,7 @@ export function Detectors() {
         <Missing what="detectors" names={["unit_mean", "token_signal"]} />
       )}
       {ready && units.length === 0 && (
-        <p class="absent">No detector of this layer answers most to this token at this step.</p>
+        <p class="absent">No detector of this layer responds most to this token at this step.</p>
       )}
     </Frame>
   );
@@ -66,7 +66,7 @@ function Tools({ layer, order }: { layer: number; order: { value: Order } }) {
           </button>
         ))}
       </div>
-      <TokenPicker label="Only those that answer most to" />
+      <TokenPicker label="Only those that respond most to" />
       <label class="quiet">
         by{" "}
         <select
@@ -176,7 +176,7 @@ function titleOf(bundle: Bundle, layer: number, step: number): string {
   const known = units.filter((unit) => isBeyond(bundle, unit, step) !== null);
   if (known.length === 0) return `The ${own.count} detectors of ${own.name} at step ${at}`;
   const beyond = known.filter((unit) => isBeyond(bundle, unit, step) === true).length;
-  return `At step ${at}, ${beyond} of ${known.length} detectors in ${own.name} tell tokens apart beyond chance`;
+  return `At step ${at}, ${beyond} of ${known.length} detectors in ${own.name} discriminate tokens beyond chance`;
 }
 
 function tableOf({ bundle, store }: App, units: readonly number[]): Table {

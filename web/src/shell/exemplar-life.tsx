@@ -24,7 +24,7 @@ export function ExemplarLife({ exemplar }: { exemplar: number }) {
       <dl class="facts">
         {kept !== undefined && (
           <div>
-            <dt>told right for good</dt>
+            <dt>classified correctly until the end</dt>
             <dd>
               <Num
                 of="kept_by"

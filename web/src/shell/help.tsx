@@ -14,9 +14,9 @@ const KEYS = [
 ] as const;
 
 const WORDS = [
-  ["token", "one of the things the network learns to tell apart"],
+  ["token", "an individual or a category that the network learns to classify"],
   ["exemplar", "one image of a token; the page shows the probe, which training never saw"],
-  ["detector, unit", "one channel of a layer, with what it answers to most"],
+  ["detector, unit", "one channel of a layer, with the token to which it responds most"],
   ["coupling", "share of a detector's variance that comes through one detector of the layer below"],
   ["contrast", "of what sets a token apart in a detector, the share that comes through one source"],
   ["token signal", "share of a detector's variance that lies between tokens"],

@@ -38,7 +38,7 @@ export function TokenCard({ token }: { token: number }) {
       </div>
       <dl class="facts">
         <div>
-          <dt>told right</dt>
+          <dt>classified correctly</dt>
           <dd>
             <Num
               of="token_accuracy"

@@ -42,7 +42,7 @@ export function UnitCard({ unit }: { unit: number }) {
       {picture && <p class="quiet small">{caption(picture.kind, picture.step)}</p>}
       <dl class="facts">
         <div>
-          <dt>answers most to</dt>
+          <dt>responds most to</dt>
           <dd>{token === null ? "–" : <TokenName token={token} />}</dd>
         </div>
         <div>
@@ -118,7 +118,7 @@ function Life({ unit }: { unit: number }) {
   return (
     <>
       <div>
-        <dt>tells tokens apart</dt>
+        <dt>discriminates tokens</dt>
         <dd>
           <Num of="unit_onset_by" value={by.at(unit)} as={(v) => interval(after, v)} />
         </dd>

@@ -397,7 +397,7 @@ function base({ draw, steps, logs, layers, pack, nExemplars }: World): string[] 
   );
   return [
     `Probe accuracy rose from 20% to ${Math.round(100 * (accuracy?.at(-1) ?? 0))}% (chance 20%).`,
-    `Daisy was told right first (by step ${by[0] ?? 0}), tulips last (by step ${by[4] ?? 0}).`,
+    `Daisy was classified correctly first (by step ${by[0] ?? 0}), tulips last (by step ${by[4] ?? 0}).`,
     "Layers came to keep tokens apart from the top down.",
   ];
 }
@@ -729,7 +729,7 @@ function construction({ draw, steps, logs, layers, pack }: World, taste: number[
 
 function observations(): unknown[] {
   return [
-    { text: "Tulips were told from roses last, 90 steps after every other pair.", kind: "order", effect: 90, units: "steps", low: 60, high: 130, interval: "95 %, groups of exemplars resampled", bound: 5, null: "shuffled tokens", p: 0.002, where: { step: 132, view: "categories", layer: "conv8" } },
+    { text: "Tulips were separated from roses last, 90 steps after every other pair.", kind: "order", effect: 90, units: "steps", low: 60, high: 130, interval: "95 %, groups of exemplars resampled", bound: 5, null: "shuffled tokens", p: 0.002, where: { step: 132, view: "categories", layer: "conv8" } },
     { text: "conv8 carried token signal before conv5 did.", kind: "order", effect: 12, units: "steps", low: 4, high: 21, interval: "95 %, groups of exemplars resampled", bound: 5, null: "shuffled tokens", p: 0.01, where: { step: 20, view: "construction", token: "roses" } },
   ]; // prettier-ignore
 }

@@ -27,7 +27,7 @@ function tokenRows(bundle: Bundle): Row[] {
       all.find((one) => one.name === name && /accuracy|token/.test(one.kind)) ??
       all.find((one) => one.name === name);
     if (!own) return [];
-    return [{ ...own, token, what: `${name} is told right beyond chance`, of: "onset_by" }];
+    return [{ ...own, token, what: `${name} is classified better than chance`, of: "onset_by" }];
   });
 }
 

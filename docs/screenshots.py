@@ -11,11 +11,14 @@ import argparse
 from itertools import product
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 from tests.page.browser import VIEWS, launch, served
 
 from ontogeny.run import RunFolder
 
+COLOURS = 256
+"""Of the picture of README, which has to be small."""
 SIZES = {"wide": (1440, 900), "narrow": (400, 860)}
 PLACES = {
     **{view: f"view={view}" for view in VIEWS},
@@ -60,8 +63,12 @@ def readme_picture(browser: Browser, url: str, out: Path) -> list[Path]:
     page.goto(f"{url}#view=construction&token={manifest['tokens'][0]}")
     page.wait_for_selector(".frame")
     page.wait_for_timeout(2500)
-    page.screenshot(path=out / "page.png")
-    return [out / "page.png"]
+    file = out / "page.png"
+    page.screenshot(path=file)
+    with Image.open(file) as taken:
+        few = taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(file, optimize=True)
+    return [file]
 
 
 def main() -> None:

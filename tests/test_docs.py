@@ -210,3 +210,12 @@ def test_files_of_the_run_folder_are_those_that_the_code_writes():
     source = "".join(file.read_text() for file in (ROOT / "src").rglob("*.py"))
     for name in re.findall(r"\b(\w+\.(?:zarr|json|csv|npz|html))\b", page):
         assert f'"{name}"' in source or name == "page.html", name
+
+
+def test_pictures_of_the_readme_are_small_and_made_by_a_script():
+    shown = [ROOT / link for link in links(ROOT / "README.md") if link.endswith(".png")]
+    scripts = "".join(file.read_text() for file in (ROOT / "docs").rglob("*.py"))
+    assert len(shown) >= 4
+    for picture in shown:
+        assert picture.stat().st_size < 300_000, picture
+        assert picture.stem in scripts, picture

@@ -64,6 +64,16 @@ def test_a_bar_shows_share_time_left_and_what_is_done(capsys):
     assert "maps of exemplars" in said
 
 
+def test_time_left_counts_neither_the_set_up_nor_what_was_there_before(clock, capsys):
+    with Bar("train", quiet=False) as bar:
+        clock[0] += 60  # set up
+        bar("", 50, 100)  # a run that goes on
+        clock[0] += 10
+        bar("", 60, 100)
+        bar._bar.refresh()
+    assert " 00:40 left" in capsys.readouterr().err
+
+
 def test_a_stage_that_fails_does_not_show_that_it_is_done(capsys):
     with pytest.raises(ValueError, match="x"), Bar("measure", quiet=False) as bar:
         bar("half", 1, 2)

@@ -20,7 +20,7 @@ from ontogeny.progress import Progress
 from ontogeny.run import RunFolder
 
 WALL, PROCESSOR = "wall_seconds", "processor_seconds"
-_LAYOUT = "{desc}: {percentage:3.0f}%|{bar:20}| {elapsed}, {remaining} left{postfix}"
+_LAYOUT = "{desc}: {percentage:3.0f}%|{bar:20}| {elapsed}{postfix}"
 
 
 class Work:
@@ -75,32 +75,42 @@ def note_costs(run: RunFolder, stages: dict[str, dict[str, float]]) -> None:
 
 
 class Bar(contextlib.AbstractContextManager["Bar"]):
-    """One line on standard error: a share done, the time it took and the time left.
+    """One line on standard error: a share done, the time it took, the time left, what is done.
 
-    It is a `Progress`. The time left follows from the mean speed since its first call; `total` may
-    change from call to call.
+    It is a `Progress`. The time left follows from the mean speed since its first call, before which
+    things are set up, and what was done by then is no work of this stage; `total` may change from
+    call to call.
     """
 
     def __init__(self, title: str, *, quiet: bool) -> None:
-        self._bar = tqdm(
-            total=1.0, desc=title, disable=quiet, leave=True, smoothing=0, bar_format=_LAYOUT
-        )
-        self._is_begun = False
+        self._bar = tqdm(total=1.0, desc=title, disable=quiet, leave=True, bar_format=_LAYOUT)
+        self._begun: tuple[float, float] | None = None
+        self._show(0.0, "")
 
     def __call__(self, what: str, done: float = 0.0, total: float = 0.0) -> None:
         """Show how far the stage is; without a total, only what is being done."""
-        if total:
-            share = min(1.0, done / total)
-            if not self._is_begun:  # what was there before is no work of this stage
-                self._bar.initial, self._is_begun = share, True
-            self._bar.n = share
-        self._bar.set_postfix_str(what, refresh=False)
+        self._show(min(1.0, done / total) if total else self._bar.n, what)
+
+    def _show(self, share: float, what: str) -> None:
+        self._bar.n = share
+        self._bar.set_postfix_str(f"{self._left(share)} left{', ' if what else ''}{what}", False)
         self._bar.update(0)
+
+    def _left(self, share: float) -> str:
+        """Return the time left as minutes and seconds, or "?" while it is not known."""
+        now = time.perf_counter()
+        if share >= 1:
+            return tqdm.format_interval(0)
+        if self._begun is None and share > 0:
+            self._begun = now, share
+        if self._begun is None or share <= self._begun[1]:
+            return "?"
+        begun, before = self._begun
+        return tqdm.format_interval((now - begun) * (1 - share) / (share - before))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self._bar.n = 1.0
-            self._bar.set_postfix_str("", refresh=False)
+            self._show(1.0, "")
         self._bar.refresh()
         self._bar.close()
 

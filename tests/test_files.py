@@ -5,7 +5,9 @@ import sys
 import threading
 
 import pytest
+import xarray as xr
 
+from ontogeny.datasets import replace_dataset
 from ontogeny.errors import RunError
 from ontogeny.files import Background, FolderLock, plain_words, sweep, write_all, write_atomically
 
@@ -67,6 +69,32 @@ def test_sweep_removes_temporaries_only(tmp_path):
     (tmp_path / "a").write_bytes(b"whole")
     sweep(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_sweep_leaves_folders_to_those_who_write_them(tmp_path):
+    (tmp_path / ".graph.zarr.new.tmp").mkdir()
+    sweep(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [".graph.zarr.new.tmp"]
+
+
+def test_reading_needs_no_locks_of_the_system(tmp_path):
+    """As on a system without fcntl, and where filelock is not installed."""
+    code = (
+        "import sys; sys.modules['fcntl'] = sys.modules['filelock'] = None\n"
+        "import ontogeny.run, ontogeny.record, ontogeny.datasets, ontogeny.measure, ontogeny.page\n"
+        "ontogeny.datasets.stored_dataset(ontogeny.datasets.Path(sys.argv[1]))\n"
+    )
+    replace_dataset(xr.Dataset({"a": ("x", [1.0, 2.0])}), tmp_path / "a.zarr")
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.zarr")], check=True)
+
+
+def test_a_patient_writer_waits_and_any_thread_may_let_go(tmp_path):
+    first = FolderLock(tmp_path / ".lock").__enter__()
+    timer = threading.Timer(0.2, first.__exit__, (None, None, None))
+    timer.start()
+    with FolderLock(tmp_path / ".lock", patience=30):
+        pass
+    timer.join()
 
 
 def test_a_second_writer_is_refused_and_told_who_holds_the_folder(tmp_path):

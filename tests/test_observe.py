@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from ontogeny.config import Config  # noqa: E402
-from ontogeny.errors import InputError, RunError  # noqa: E402
+from ontogeny.errors import DamagedError, InputError, RunError  # noqa: E402
 from ontogeny.hooks import Probe, observe_network  # noqa: E402
 from ontogeny.model import prepare, vgg  # noqa: E402
 from ontogeny.observe import (  # noqa: E402
@@ -272,6 +273,7 @@ def test_record_of_schema_1_is_read_as_it_is_and_observed_anew(run, tmp_path):
     file = path / "zarr.json"
     metadata = json.loads(file.read_text())
     metadata["attributes"]["schema"] = 1
+    del metadata["consolidated_metadata"]["ontogeny"]  # as before checksums
     file.write_text(json.dumps(metadata))
     old = open_record(path)
     assert old.attrs["schema"] == 1
@@ -279,6 +281,34 @@ def test_record_of_schema_1_is_read_as_it_is_and_observed_anew(run, tmp_path):
     Observer(run.path, out=path)(0, run.network(0))  # as in a training that goes on
     assert open_record(path).step.values.tolist() == [0]
     assert same(observe(run, out=path), whole)
+
+
+@pytest.mark.parametrize(
+    "file", ["zarr.json", "activation/c/0/0/0", "loss/c/0/0", "channel/c/0", "unit/c/0"]
+)
+def test_what_is_damaged_is_observed_anew(run, tmp_path, file):
+    shutil.copytree(run.path, tmp_path / "run")
+    copy = Run(tmp_path / "run")
+    whole, damaged = observe(copy).load(), copy.path / "record.zarr" / file
+    for data in (b"", damaged.read_bytes()[:-1] + b"?"):
+        damaged.write_bytes(data)
+        with pytest.raises(DamagedError, match=r"expected .*, got .*: run `ontogeny observe "):
+            open_record(copy.path).load()
+        assert same(observe(copy), whole)
+    damaged.unlink()
+    assert same(observe(copy), whole)
+    damaged.write_bytes(b"?")
+    Observer(copy.path)(copy.steps[-1], copy.network())  # as in a training that goes on
+    assert same(observe(copy), whole)
+
+
+def test_a_damaged_folder_that_is_not_the_runs_own_record_is_left_alone(run, tmp_path):
+    path = tmp_path / "precious.zarr"
+    path.mkdir()
+    (path / "zarr.json").write_text("{")
+    with pytest.raises(DamagedError, match="restore it from a copy, or delete it"):
+        observe(run, out=path)
+    assert (path / "zarr.json").read_text() == "{"
 
 
 def test_record_of_another_task_or_without_couplings_is_replaced(run, tmp_path):

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from ontogeny import checksums
 from ontogeny import record as rec
-from ontogeny.errors import InputError, RunError
+from ontogeny.errors import DamagedError, InputError, RunError
 from ontogeny.record import RecordWriter, definition, open_record, validate
 
 UNITS = ["conv1:0", "conv1:1", "logits:0", "logits:1"]
@@ -137,7 +138,7 @@ def test_truncated_record_goes_on_with_new_rows(tmp_path):
 def test_interrupted_append_leaves_no_trace(tmp_path, monkeypatch):
     path = written(tmp_path / "record.zarr", [0, 1])
     with RecordWriter(path) as writer:
-        monkeypatch.setattr(writer, "_commit", lambda n: (_ for _ in ()).throw(KeyboardInterrupt))
+        monkeypatch.setattr(writer, "_commit", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             writer.append(row(8))
     assert_holds(path, [0, 1])
@@ -262,7 +263,7 @@ def test_missing_empty_foreign_and_newer_records_are_told(tmp_path):
     with pytest.raises(RunError, match="got nothing there: observe the run first"):
         open_record(tmp_path / "record.zarr")
     (tmp_path / "half.zarr").mkdir()
-    with pytest.raises(RunError, match="something else or a damaged one"):
+    with pytest.raises(RunError, match=r"expected .*half.zarr.zarr.json as it was written, got"):
         open_record(tmp_path / "half.zarr")
     written(tmp_path / "empty.zarr", [])
     with pytest.raises(RunError, match="got none yet"):
@@ -270,11 +271,11 @@ def test_missing_empty_foreign_and_newer_records_are_told(tmp_path):
     path = written(tmp_path / "record.zarr", [0])
     metadata = json.loads((path / "zarr.json").read_text())
     metadata["attributes"]["schema"] = rec.SCHEMA + 1
-    (path / "zarr.json").write_text(json.dumps(metadata))
+    checksums.seal(path, metadata, {})
     with pytest.raises(RunError, match=f"got {rec.SCHEMA + 1}: update ontogeny"):
         open_record(path)
     (path / "zarr.json").write_text("{")
-    with pytest.raises(RunError, match="something else or a damaged one"):
+    with pytest.raises(DamagedError, match=r"expected .*zarr.json as it was written"):
         RecordWriter(path)
 
 
@@ -338,7 +339,7 @@ def test_values_of_all_kinds_survive(tmp_path):
     path = tmp_path / "record.zarr"
     odd = row(0)
     odd["coupling"] = np.array([np.nan, np.inf, -0.0])
-    odd["unit_mean"] = np.full(4, np.nan)  # as fill values: no file is written
+    odd["unit_mean"] = np.full(4, np.nan)  # as fill values
     with RecordWriter.create(path, template()) as writer:
         writer.append(row(0) | odd)
     record = open_record(path)

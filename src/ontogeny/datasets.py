@@ -1,40 +1,73 @@
 """Labelled datasets on disk: read whole or not at all, replaced whole. No pickles.
 
-May import xarray and ontogeny.files.
+May import xarray, ontogeny.checksums, ontogeny.files and ontogeny.errors.
 """
 
-import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
-from ontogeny.files import plain_words
+from ontogeny.checksums import CODECS, CheckedStore, consolidate, is_sealed, read_metadata
+from ontogeny.errors import DamagedError
+from ontogeny.files import FolderLock, plain_words
+
+PATIENCE = 60.0
+"""Seconds to wait for another writer of the same dataset."""
 
 
-def stored_dataset(path: Path) -> xr.Dataset | None:
-    """Return the dataset that is there; None where there is none or it is damaged."""
+def stored_dataset(path: Path, remedy: str = "make it anew") -> xr.Dataset | None:
+    """Return the dataset that is there, every number as it was written; None where there is none.
+
+    Parameters
+    ----------
+    path
+        The folder of a zarr group.
+    remedy
+        What to do about a damaged one, as the last words of the sentence.
+
+    Raises
+    ------
+    DamagedError
+        If it is damaged; the message names the file and what is lost.
+    """
     if not path.is_dir():
         return None
+    metadata = read_metadata(path, remedy)
+    sealed = is_sealed(metadata)
+    where: Any = CheckedStore(path, metadata, remedy) if sealed else path
     try:
-        with xr.open_dataset(path, engine="zarr", consolidated=False) as data:
+        with xr.open_dataset(where, engine="zarr", consolidated=sealed) as data:
             return _with_plain_text(data.load())
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    except DamagedError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        msg = f"expected a whole dataset in {path}, got {error!r}: {remedy}"
+        raise DamagedError(msg) from error
 
 
 def replace_dataset(data: xr.Dataset, path: Path) -> None:
-    """Write a dataset beside its place, then move it there.
+    """Write a dataset beside its place, then move it there; one writer at a time.
 
     Raises
     ------
     RunError
         If there is no room, or the folder cannot be written.
     """
-    fresh, stale = (path.with_name(f".{path.name}.{os.getpid()}-{n}.tmp") for n in ("new", "old"))
-    with plain_words(path):
+    fresh, stale = (path.with_name(f".{path.name}.{n}.tmp") for n in ("new", "old"))
+    lock = FolderLock(path.with_name(f".{path.name}.lock"), patience=PATIENCE)
+    with lock, plain_words(path):
+        for leftover in (fresh, stale):  # of a writer that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
         try:
-            _with_long_text(data).to_zarr(fresh, mode="w", consolidated=False, zarr_format=3)
+            long = _with_long_text(data)
+            encoding = {name: {"compressors": CODECS} for name in long.variables}
+            long.to_zarr(
+                fresh, mode="w", consolidated=False, zarr_format=3, encoding=encoding,
+                write_empty_chunks=True,
+            )  # fmt: skip
+            consolidate(fresh, {})
             if path.exists():
                 path.replace(stale)
             fresh.replace(path)

@@ -1,23 +1,25 @@
 """Files that are whole or not there at all, and one writer at a time.
 
-May import `ontogeny.errors` only. POSIX: locks are `flock`, folders can be synchronised.
+May import `ontogeny.errors` only. Reading needs nothing of the operating system; the lock of a
+writer is filelock's, which is imported where it is taken.
 """
 
 import contextlib
 import errno
-import fcntl
+import json
 import os
 import platform
 import queue
 import threading
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from ontogeny.errors import RunError
 
-_TEMPORARY = ".tmp"
+_TEMPORARY, _CHECKSUM = ".tmp", "checksum"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -75,6 +77,31 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
             raise
 
 
+def check_value(content: Any) -> int:
+    """Return the CRC-32 of what JSON can hold, whatever the order of its keys.
+
+    It is to find damage, not deceit.
+    """
+    plain = json.loads(json.dumps(content))  # keys are text, tuples are lists
+    return zlib.crc32(json.dumps(plain, sort_keys=True).encode())
+
+
+def signed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what JSON can hold with its own checksum, for a file."""
+    bare = {name: value for name, value in content.items() if name != _CHECKSUM}
+    return {**bare, _CHECKSUM: check_value(bare)}
+
+
+def unsigned(content: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a file held before it was signed; None if it is not what was written.
+
+    Files of earlier versions hold no checksum: they are taken as they are.
+    """
+    bare = {name: value for name, value in content.items() if name != _CHECKSUM}
+    is_whole = _CHECKSUM not in content or content[_CHECKSUM] == check_value(bare)
+    return bare if is_whole else None
+
+
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
     """Write all bytes: one call to the system may write fewer than it was given."""
     view = memoryview(data)
@@ -83,7 +110,9 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
 
 
 def synchronise(folder: Path) -> None:
-    """Make the names in a folder durable."""
+    """Make the names in a folder durable, where the system lets folders be opened."""
+    if os.name == "nt":
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -92,9 +121,13 @@ def synchronise(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a killed writer left half-written; the caller holds the folder's lock."""
+    """Remove the files that a killed writer left half-written; the caller holds the folder's lock.
+
+    Folders are left to `ontogeny.datasets`, whose writers have locks of their own.
+    """
     for temporary in folder.glob(f".*{_TEMPORARY}"):
-        temporary.unlink(missing_ok=True)
+        if not temporary.is_dir():
+            temporary.unlink(missing_ok=True)
 
 
 class FolderLock:
@@ -102,11 +135,18 @@ class FolderLock:
 
     The file names the holder's process and host, for the message that others get; it stays, since
     removing it could free a lock that somebody else has just taken.
+
+    Parameters
+    ----------
+    path
+        The file.
+    patience
+        Seconds to wait for another writer to finish.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._descriptor = -1
+    def __init__(self, path: Path, *, patience: float = 0) -> None:
+        self.path, self.patience = path, patience
+        self._lock: Any = None
 
     def __enter__(self) -> Self:
         """Take the lock.
@@ -116,24 +156,25 @@ class FolderLock:
         RunError
             If another writer holds it or the folder may not be written.
         """
+        from filelock import FileLock, Timeout  # only who writes needs locks of the system
+
+        # Any thread may let go; without locks of the system there is no promise, so no substitute.
+        lock = FileLock(self.path, thread_local=False, fallback_to_soft=False)
         with plain_words(self.path):
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.ftruncate(descriptor, 0)
-                write_all(descriptor, f"process {os.getpid()} on {platform.node()}".encode())
-            except BlockingIOError as error:
-                holder = os.read(descriptor, 1000).decode(errors="replace") or "another process"
-                os.close(descriptor)
+                lock.acquire(timeout=self.patience, poll_interval=0.02)
+            except Timeout as error:
                 msg = (
-                    f"expected to be the only writer of {self.path.parent}, got {holder} writing "
-                    "it: wait for it or end it"
+                    f"expected to be the only writer of {self.path.parent}, got {self._holder()} "
+                    "writing it: wait for it or end it"
                 )
                 raise RunError(msg) from error
+            try:
+                self._name(f"process {os.getpid()} on {platform.node()}")
             except BaseException:
-                os.close(descriptor)
+                lock.release()
                 raise
-        self._descriptor = descriptor
+        self._lock = lock
         return self
 
     def __exit__(
@@ -143,10 +184,23 @@ class FolderLock:
         traceback: TracebackType | None,
     ) -> None:
         """Let go; an emptied file says that nobody writes."""
+        if self._lock is None:
+            return
         with contextlib.suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
-        os.close(self._descriptor)
-        self._descriptor = -1
+            self._name("")
+        self._lock.release()
+        self._lock = None
+
+    def _name(self, holder: str) -> None:
+        """Write who holds the lock, where a locked file can be written."""
+        with contextlib.suppress(PermissionError):
+            self.path.write_text(holder)
+
+    def _holder(self) -> str:
+        try:
+            return self.path.read_text(errors="replace") or "another process"
+        except OSError:  # where a locked file cannot be read
+            return "another process"
 
 
 class Background:

@@ -4,7 +4,8 @@
 
     run.json      state, config, task, network, versions, machine, parent
     task.npz      the exemplars: a run is self-contained
-    curve.csv     one row a step: loss, accuracy, learning rate, hits and exemplars shown per token
+    curve.csv     one row a step: loss, accuracy, learning rate, hits and exemplars shown per token,
+                  and a checksum of the row
     snapshots/    weights at a step, one safetensors file each, with a checksum inside
     resume/       checkpoints: weights, optimiser, random state; at 0, the last two, a few rungs
     .lock         held while somebody writes
@@ -31,12 +32,14 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from ontogeny.errors import InputError, RunError
+from ontogeny.errors import DamagedError, InputError, RunError
 from ontogeny.files import (
     FolderLock,
     plain_words,
+    signed,
     sweep,
     synchronise,
+    unsigned,
     write_all,
     write_atomically,
 )
@@ -48,6 +51,8 @@ BEGINNING, TRAINING, COMPLETE, FAILED = "beginning", "training", "complete", "fa
 _DESCRIPTION, _TASK, _CURVE, _LOCK = "run.json", "task.npz", "curve.csv", ".lock"
 _SNAPSHOTS, _RESUME, _TENSORS = "snapshots", "resume", ".safetensors"
 _NOTES, _CHECKSUM = "ontogeny", "crc32"
+_ROW_CHECK = "crc32"
+"""Name of the curve's last column: CRC-32 of the row before it."""
 _REMEDY = "restore it from a copy, or train the run again"
 _KINDS = {
     "f8": "F64", "f4": "F32", "f2": "F16", "i8": "I64", "i4": "I32", "i2": "I16", "i1": "I8",
@@ -125,7 +130,9 @@ class RunFolder:
         Raises
         ------
         RunError
-            If there is no run, its description is damaged, or it is of a newer schema.
+            If there is no run, or it is of a newer schema.
+        DamagedError
+            If the description is not as it was written.
         """
         try:
             description = json.loads((self.path / _DESCRIPTION).read_bytes())
@@ -133,13 +140,20 @@ class RunFolder:
         except FileNotFoundError as error:
             msg = f"expected the folder of a run, got {self.path} without run.json: give --out"
             raise RunError(msg) from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            msg = f"expected run.json of {self.path} to be readable, got {error!r}: it is damaged"
-            raise RunError(msg) from error
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            msg = f"expected a whole {self.path / _DESCRIPTION}, got {error!r}: {_REMEDY}"
+            raise DamagedError(msg) from error
         if schema > SCHEMA:
             msg = f"expected a run of schema {SCHEMA} or lower, got {schema}: update ontogeny"
             raise RunError(msg)
-        return description
+        whole = unsigned(description)
+        if whole is None:
+            msg = (
+                f"expected {self.path / _DESCRIPTION} as it was written, got another checksum: "
+                f"{_REMEDY}"
+            )
+            raise DamagedError(msg)
+        return whole
 
     @property
     def exists(self) -> bool:
@@ -214,13 +228,18 @@ class RunFolder:
 
         Raises
         ------
-        RunError
-            If a step is missing or twice.
+        DamagedError
+            If a step is missing or twice, or a row is not as it was written.
         """
-        table = _table(_whole_lines(self._read_curve()))
-        if table is None or not np.array_equal(table[:, 0], np.arange(1, len(table) + 1)):
-            msg = f"expected each step once in {self.path / _CURVE}, got a gap, repeat or damage"
-            raise RunError(msg)
+        data = self._read_curve()
+        table = _table(_whole_lines(data))
+        is_cut = not data.endswith(b"\n") and self.state == COMPLETE
+        if table is None or is_cut or not np.array_equal(table[:, 0], np.arange(len(table)) + 1):
+            msg = (
+                f"expected each step once in {self.path / _CURVE}, got a gap, repeat or damage: "
+                f"{_REMEDY}"
+            )
+            raise DamagedError(msg)
         step, loss, accuracy, rate = table[:, :4].T
         hits, shown = np.split(table[:, 4:].astype(int), 2, axis=1)
         return Curve(step.astype(int), loss, accuracy, rate, hits, shown)
@@ -332,7 +351,8 @@ class RunFolder:
 
     def _describe(self, description: Mapping[str, Any]) -> None:
         write_atomically(
-            self.path / _DESCRIPTION, json.dumps(description, indent=1, ensure_ascii=False).encode()
+            self.path / _DESCRIPTION,
+            json.dumps(signed(description), indent=1, ensure_ascii=False).encode(),
         )
 
     def _file(self, kind: str, step: int) -> Path:
@@ -365,6 +385,8 @@ class CurveFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with plain_words(path):
+            with path.open("rb") as file:
+                self._is_checked = file.readline().endswith(f",{_ROW_CHECK}\n".encode())
             self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
 
     def __enter__(self) -> Self:
@@ -387,8 +409,11 @@ class CurveFile:
             If the disk is full.
         """
         cells = [row.step, row.loss, row.accuracy, row.learning_rate, *row.hits, *row.shown]
+        line = ",".join(map(repr, cells)).encode()
+        if self._is_checked:
+            line += b",%d" % zlib.crc32(line)
         with plain_words(self.path):
-            write_all(self._descriptor, (",".join(map(repr, cells)) + "\n").encode())
+            write_all(self._descriptor, line + b"\n")
 
     def synchronise(self) -> None:
         """Make the rows durable.
@@ -448,14 +473,14 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         expected = notes.pop(_CHECKSUM)
     except _DAMAGES as error:
         msg = f"expected whole weights in {path}, got a damaged file ({error}): {_REMEDY}"
-        raise RunError(msg) from error
+        raise DamagedError(msg) from error
     found = _checksum(arrays, notes)
     if found != expected:
         msg = (
             f"expected the checksum {expected} of {path}, got {found}: the file is damaged; "
             f"{_REMEDY}"
         )
-        raise RunError(msg)
+        raise DamagedError(msg)
     return arrays, notes
 
 
@@ -484,6 +509,7 @@ def _header(tokens: Sequence[str]) -> bytes:
         ["step", "loss", "accuracy", "learning_rate"]
         + [f"hits:{name}" for name in names]
         + [f"shown:{name}" for name in names]
+        + [_ROW_CHECK]
     )
     return text.getvalue().encode()
 
@@ -494,13 +520,34 @@ def _whole_lines(data: bytes) -> list[bytes]:
 
 
 def _table(lines: list[bytes]) -> np.ndarray | None:
-    """Return the numbers below the head of a curve, or None if they are none."""
+    """Return the numbers below the head of a curve; None if they are not what was written.
+
+    Curves of earlier versions have no checksums; their rows are taken as they are.
+    """
     try:
-        columns = len(next(csv.reader([lines[0].decode()])))
-        cells = [line.decode().split(",") for line in lines[1:]]
-        return np.array(cells, dtype=float).reshape(len(cells), columns)
-    except (ValueError, IndexError):
+        names, rows = next(csv.reader([lines[0].decode()])), lines[1:]
+        if names[-1] == _ROW_CHECK:
+            names, rows = names[:-1], [_checked(row) for row in rows]
+        cells = [row.decode().split(",") for row in rows]
+        table = np.array(cells, dtype=float).reshape(len(cells), len(names))
+    except (ValueError, IndexError, StopIteration, csv.Error):
         return None
+    return table if len(names) % 2 == 0 else None
+
+
+def _checked(row: bytes) -> bytes:
+    """Return a row of the curve without its checksum.
+
+    Raises
+    ------
+    ValueError
+        If the row is not what was written.
+    """
+    row, _, code = row.rpartition(b",")
+    if code != b"%d" % zlib.crc32(row):
+        msg = "another checksum"
+        raise ValueError(msg)
+    return row
 
 
 def _link(source: Path, target: Path) -> None:

@@ -9,7 +9,7 @@ import ontogeny as ont
 from ontogeny.datasets import stored_dataset
 from ontogeny.errors import InputError, RunError
 from ontogeny.features import store
-from ontogeny.features.album import crop, open_album
+from ontogeny.features.album import FILE, crop, open_album
 from ontogeny.features.preferred import Recipe
 from ontogeny.features.responses import best_responses
 from ontogeny.features.store import Choice, film_steps, picture_run
@@ -78,7 +78,7 @@ def test_best_exemplar_is_the_largest_response_of_the_whole_probe(run, pictures)
 
 def test_all_pictures_are_fresh_also_where_fewer_are_wanted(run, tmp_path):
     copy = tmp_path / "run"
-    shutil.copytree(run.path, copy, ignore=shutil.ignore_patterns(store.FILE))
+    shutil.copytree(run.path, copy, ignore=shutil.ignore_patterns(FILE))
     few = replace(QUICK, recipe=Recipe(steps=1, warm_steps=1), frames=1, filmed=1)
     all_of = picture_run(copy, choice=replace(few, pictured=None))
     assert all_of["pictured"].all()
@@ -91,7 +91,7 @@ def test_all_pictures_are_fresh_also_where_fewer_are_wanted(run, tmp_path):
 
 def test_a_stopped_making_leaves_the_first_pictures_which_are_not_fresh(run, tmp_path, monkeypatch):
     copy = tmp_path / "run"
-    shutil.copytree(run.path, copy, ignore=shutil.ignore_patterns(store.FILE))
+    shutil.copytree(run.path, copy, ignore=shutil.ignore_patterns(FILE))
 
     class Stop(Exception):
         pass
@@ -102,7 +102,7 @@ def test_a_stopped_making_leaves_the_first_pictures_which_are_not_fresh(run, tmp
     monkeypatch.setattr(store._Sitting, "_frame", stop)
     with pytest.raises(Stop):
         picture_run(copy, choice=QUICK)
-    first = stored_dataset(copy / store.FILE)
+    first = stored_dataset(copy / FILE)
     assert (first["top_exemplar"].values[:, 0] >= 0).any() and "part_iou" in first
     with (
         ont.open_record(copy) as record,
@@ -128,7 +128,7 @@ def test_fresh_pictures_are_not_made_again(run, pictures):
     said = []
     again = picture_run(run.path, choice=QUICK, progress=lambda what, *_: said.append(what))
     assert said == ["pictures: fresh"]
-    assert again.identical(stored_dataset(run.path / store.FILE))
+    assert again.identical(stored_dataset(run.path / FILE))
     assert np.array_equal(again["picture"], pictures["picture"])
 
 
@@ -184,5 +184,5 @@ def test_a_run_without_pictures_or_images_is_refused(run, pictures, tmp_path):
     with ont.open_record(run.path) as record, pytest.raises(InputError, match="with the images"):
         open_album(run, record.drop_vars("image"))
     empty = ont.RunFolder(tmp_path)
-    with pytest.raises(RunError, match=r"expected pictures in .* run `ontogeny pictures`"):
+    with pytest.raises(RunError, match=r"expected pictures of .* run `ontogeny pictures "):
         open_album(empty, make_record())

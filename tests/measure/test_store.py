@@ -1,14 +1,14 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from ontogeny.errors import RunError
-from ontogeny.measure import Chance, measure_run, open_measures
-from ontogeny.measure import store as measure_store
+from ontogeny.errors import DamagedError, RunError
+from ontogeny.measure import Chance, keeping, measure_run, open_measures
 from ontogeny.record import RecordWriter
-from records import make_record, make_run
+from records import make_record, make_run, write_record
 
 FEW = Chance(n_shuffles=19, n_resamples=5)
 
@@ -46,7 +46,7 @@ def test_measures_of_a_record_that_has_grown_are_stale(tmp_path):
     with RecordWriter(run.path / "record.zarr") as writer:
         grows = writer.variables
         writer.append({name: record[name].values[9] for name in grows})
-    with pytest.raises(RunError, match="of an earlier state or another version: run `ontogeny m"):
+    with pytest.raises(RunError, match="of the record, or of another version: run `ontogeny m"):
         open_measures(run)
     data, said = measured(run)
     assert said[0] == "measures: stale, measured again"
@@ -67,15 +67,39 @@ def test_measures_of_another_version_or_other_draws_are_stale(tmp_path, monkeypa
     measured(run)
     more = Chance(n_shuffles=39, n_resamples=5)
     assert measured(run, more)[1][0].startswith("measures: stale")
-    monkeypatch.setattr(measure_store, "_source", lambda: "another version")
+    another = replace(keeping.KINDS["measures"], version=2)
+    monkeypatch.setitem(keeping.KINDS, "measures", another)
+    with pytest.raises(RunError, match="of another version"):
+        open_measures(run)
     assert measured(run, more)[1][0].startswith("measures: stale")
 
 
-def test_damaged_measures_are_made_again(tmp_path):
+def test_measures_of_a_record_written_again_with_the_same_values_stay_fresh(tmp_path):
     run = make_run(tmp_path / "run", make_record())
     measured(run)
-    (run.path / "measures.zarr" / "zarr.json").write_text("{")
-    assert measured(run)[1][0] == "measures: none yet"
+    shutil.rmtree(run.path / "record.zarr")
+    write_record(make_record(), run.path / "record.zarr")
+    assert measured(run)[1] == ["measures: fresh"]
+
+
+def test_asking_whether_measures_are_fresh_opens_no_record(tmp_path, monkeypatch):
+    run = make_run(tmp_path / "run", make_record())
+    measured(run)
+    monkeypatch.setattr(keeping, "open_record", None)
+    monkeypatch.setattr(xr, "open_zarr", None)
+    assert measured(run)[1] == ["measures: fresh"]
+    open_measures(run)
+
+
+def test_damaged_measures_are_told_and_made_again(tmp_path):
+    run = make_run(tmp_path / "run", make_record())
+    first, _ = measured(run)
+    for file in ("zarr.json", "chance/c"):
+        (run.path / "measures.zarr" / file).write_text("{")
+        with pytest.raises(DamagedError, match=rf"measures.zarr/{file} .*: run `ontogeny measure "):
+            open_measures(run)
+        assert measured(run)[1][0] == "measures: damaged, measured anew"
+        xr.testing.assert_identical(open_measures(run), first)
 
 
 def test_a_failure_while_writing_leaves_the_old_measures_and_no_rubbish(tmp_path, monkeypatch):
@@ -91,12 +115,12 @@ def test_a_failure_while_writing_leaves_the_old_measures_and_no_rubbish(tmp_path
     monkeypatch.undo()
     xr.testing.assert_identical(open_measures(run), old)
     assert not list(run.path.glob("*.tmp"))
-    assert not list(run.path.glob(".measures*"))
+    assert [file.name for file in run.path.glob(".measures*")] == [".measures.zarr.lock"]
 
 
 def test_run_without_measures_or_record_is_told_what_to_do(tmp_path):
     run = make_run(tmp_path / "run", make_record())
-    with pytest.raises(RunError, match="got none: run `ontogeny measure`"):
+    with pytest.raises(RunError, match="got none yet: run `ontogeny measure "):
         open_measures(run)
     shutil.rmtree(run.path / "record.zarr")
     with pytest.raises(RunError, match="observe the run first"):

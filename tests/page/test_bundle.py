@@ -212,9 +212,7 @@ def pictures(record, units):
 
 def test_another_run_lies_beside_with_its_own_manifest_and_blobs(measured, tmp_path):
     other = make_run(tmp_path / "twin", make_record(strength=3.0))
-    said = json.loads((other.path / "run.json").read_text())
-    said["parent"] = {"path": "/home/somebody/first", "step": 3}
-    (other.path / "run.json").write_text(json.dumps(said))
+    other.amend(parent={"path": "/home/somebody/first", "step": 3})
     both = bundle_run(measured, beside=other)
     alone = bundle_run(other)
     assert both.manifest["beside"] == alone.manifest

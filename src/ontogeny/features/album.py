@@ -1,6 +1,6 @@
 """The album of a run: pictures.zarr as pictures that can be drawn. Needs no network, no torch.
 
-May import numpy, xarray, ontogeny.datasets, ontogeny.run and ontogeny.errors only.
+May import numpy, xarray, ontogeny.measure.keeping, ontogeny.run and ontogeny.errors only.
 """
 
 import os
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from ontogeny.datasets import stored_dataset
-from ontogeny.errors import InputError, RunError
+from ontogeny.errors import InputError, RunError, command
+from ontogeny.measure.keeping import open_kept
 from ontogeny.run import RunFolder
 
 FILE = "pictures.zarr"
@@ -86,19 +86,19 @@ def open_album(run: RunFolder | str | os.PathLike[str], record: xr.Dataset) -> A
     Raises
     ------
     RunError
-        If the run has no pictures, or no more than the first of them.
+        If the run has no pictures, no more than the first of them, or those of another state of
+        the record.
+    DamagedError
+        If they are damaged.
     InputError
         If the record holds no images.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    pictures = stored_dataset(folder.path / FILE)
-    if pictures is None:
-        msg = f"expected pictures in {folder.path / FILE}, got none: run `ontogeny pictures`"
-        raise RunError(msg)
+    pictures = open_kept(folder, "pictures")
     if "film_picture" not in pictures:
         msg = (
             f"expected all pictures in {folder.path / FILE}, got the first of them, by a making "
-            "that was stopped: run `ontogeny pictures`"
+            f"that was stopped: run {command('pictures', folder.path)}"
         )
         raise RunError(msg)
     if "image" not in record:

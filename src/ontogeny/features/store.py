@@ -1,34 +1,24 @@
-"""pictures.zarr: the pictures of a run's units, with the key of what they were made from.
+"""pictures.zarr: the pictures of a run's units, kept by the same rule as measures.
 
-The key is a hash of the weights at every recorded step, of the task, of the recipe and of the
-source text that makes the pictures; so pictures of a run that went on, or of another version, are
-known to be stale. May import torch, xarray, `ontogeny.features`, `measure`, `train`, `record`.
+May import torch, xarray, `ontogeny.features`, `measure`, `train`, `record`.
 """
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
-from importlib import resources
 
 import numpy as np
 import torch
 import xarray as xr
 
-from ontogeny.datasets import replace_dataset, stored_dataset
 from ontogeny.errors import InputError
-from ontogeny.features.album import FILE
 from ontogeny.features.dissection import dissect
 from ontogeny.features.exemplars import top_exemplars
 from ontogeny.features.filters import first_filters
 from ontogeny.features.preferred import PreferredImages, Recipe
 from ontogeny.measure.ancestry import serving_units, shown_units
-from ontogeny.measure.store import KEY
+from ontogeny.measure.keeping import Making, Save, keep
 from ontogeny.progress import Parts, Progress, silent
-from ontogeny.record import NAME as RECORD
-from ontogeny.record import open_record
 from ontogeny.run import RunFolder
 from ontogeny.train import Run
 
@@ -108,21 +98,16 @@ def picture_run(
     """
     folder, say = Run.open(_path(run)), progress or silent
     settled = choice or (QUICK if folder.is_quick else Choice())
-    with open_record(folder.path / RECORD) as record:
-        key = _key(folder, record, settled)
-        found = stored_dataset(folder.path / FILE)
-        enough = {key, _key(folder, record, replace(settled, pictured=None))}
-        if found is not None and found.attrs.get(KEY) in enough:
-            say("pictures: fresh", 1, 1)
-            return found
-        say("pictures: stale, made again" if found is not None else "pictures: none yet", 0, 1)
+    about = asdict(settled.recipe)
+
+    def make(record: xr.Dataset, save: Save) -> xr.Dataset:
         sitting = _Sitting(folder, record, settled, say)
-        about = asdict(settled.recipe)
         for data in sitting.first():
-            replace_dataset(data.assign_attrs(about), folder.path / FILE)
-        data = sitting.all().assign_attrs(about | {KEY: key})
-    replace_dataset(data, folder.path / FILE)
-    return data
+            save(data.assign_attrs(about))
+        return sitting.all().assign_attrs(about)
+
+    enough = asdict(replace(settled, pictured=None))
+    return keep(folder, Making("pictures", asdict(settled), make, enough=(enough,)), say)
 
 
 class _Sitting:
@@ -254,22 +239,3 @@ def _path(run: RunFolder | str | os.PathLike[str]) -> str | os.PathLike[str]:
     return run.path if isinstance(run, RunFolder) else run
 
 
-def _key(run: Run, record: xr.Dataset, choice: Choice) -> str:
-    digest = hashlib.sha256(_source().encode())
-    digest.update(json.dumps(asdict(choice), sort_keys=True).encode())
-    digest.update(json.dumps(record["weights_hash"].values.astype(str).tolist()).encode())
-    digest.update(str(run.description["task"]["hash"]).encode())
-    return digest.hexdigest()
-
-
-@cache
-def _source() -> str:
-    """Return the hash of the source text that pictures are made by."""
-    digest = hashlib.sha256()
-    files = [*resources.files("ontogeny.features").iterdir(),
-             resources.files("ontogeny.measure") / "ancestry.py",
-             resources.files("ontogeny") / "model.py"]  # fmt: skip
-    for file in sorted(files, key=lambda f: f.name):
-        if file.name.endswith(".py"):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()

@@ -1,29 +1,28 @@
 """All measures of a run, kinds side by side on the machine's cores.
 
-May import ontogeny.measure and ontogeny.run.
+May import ontogeny.measure, ontogeny.companion and ontogeny.run.
 """
 
 import os
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from contextlib import ExitStack
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
-import xarray as xr
-
-from ontogeny.measure.detectors import detectors_run
-from ontogeny.measure.graphs import graph_run
+from ontogeny.companion import Companion, Send, cores
+from ontogeny.errors import OntogenyError
+from ontogeny.measure.keeping import is_kept
+from ontogeny.measure.kinds import APART
 from ontogeny.measure.store import measure_run
-from ontogeny.measure.structure import structure_run
 from ontogeny.progress import Parts, Progress
 from ontogeny.run import RunFolder
 
-KINDS: dict[str, Callable[[Path], xr.Dataset]] = {
-    "category structure": structure_run,
-    "couplings over steps": graph_run,
-    "tuning and lives of units": detectors_run,
-}
-"""Kinds that need each nothing of the others, the longest first."""
+Heard = SimpleQueue[tuple[str, dict[str, Any] | Exception | None]]
+"""Kinds with what their processes say: how far they are, last None or what was raised."""
 
 
 def measure_all(
@@ -34,8 +33,10 @@ def measure_all(
 ) -> None:
     """Bring all of a run's measures up to its record: measures, structure, detectors, graph.
 
-    Each kind is a process of its own, that reads the record and writes one file of the run's
-    folder; nothing is sent between them. What is fresh is skipped.
+    Each kind that is not fresh is measured by a process of its own, that reads the record and
+    writes one file of the run's folder; nothing but words is sent between them. It can be called
+    from a script, a notebook, standard input or another process's worker; where no process can be
+    started, kinds are measured one by one in this one. If this process ends, however, so do they.
 
     Parameters
     ----------
@@ -52,20 +53,70 @@ def measure_all(
         If there is no record, or no room.
     InputError
         If the record lacks what a measure needs.
+    RuntimeError
+        If a process failed otherwise, with its traceback if there is one.
     """
-    path = run.path if isinstance(run, RunFolder) else Path(run)
-    stages = Parts(progress, {"measures": 1, "kinds": 12})
-    measure_run(path, progress=stages.of("measures"))
-    say = stages.of("kinds")
-    count = workers or min(len(KINDS), os.cpu_count() or 1)
-    say(", ".join(KINDS), 0, len(KINDS))
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        running: dict[Future[None], str] = {pool.submit(_keep, k, path): k for k in KINDS}
-        for number, done in enumerate(as_completed(running), start=1):
-            done.result()
-            say(f"{running[done]}: done", number, len(KINDS))
+    folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
+    parts = Parts(progress, {"measures": 1, **dict.fromkeys(APART, 4)})
+    measure_run(folder, progress=parts.of("measures"))
+    stale = [kind for kind in APART if not _is_fresh(folder, kind)]
+    for kind in APART.keys() - stale:
+        parts.of(kind)(f"{kind}: fresh", 1, 1)
+    heard: Heard = SimpleQueue()
+    waiting = iter(stale)
+    with ExitStack() as running:
+        for kind in islice(waiting, workers or min(len(APART), cores())):
+            _start(kind, folder.path, heard, running)
+        for _ in stale:
+            _await_one(folder.path, heard, parts)
+            for kind in islice(waiting, 1):
+                _start(kind, folder.path, heard, running)
 
 
-def _keep(kind: str, path: Path) -> None:
-    """Measure one kind; the data stay on disk."""
-    KINDS[kind](path)
+def measure_apart(kind: str, path: str, send: Send) -> None:
+    """Measure one kind in a process of its own, and send how far it is."""
+
+    def tell(what: str, done: float, total: float) -> None:
+        send({"what": what, "done": done, "total": total})
+
+    APART[kind].measure(path, progress=tell)
+
+
+def _is_fresh(run: RunFolder, kind: str) -> bool:
+    return is_kept(run, APART[kind].name, asdict(APART[kind].chance))
+
+
+def _start(kind: str, path: Path, heard: Heard, running: ExitStack) -> None:
+    """Start the process of a kind; it ends with `running` at the latest."""
+    companion = running.enter_context(Companion(f"{__name__}:measure_apart", kind, str(path)))
+    threading.Thread(target=_listen, args=(kind, companion, heard), daemon=True).start()
+
+
+def _listen(kind: str, companion: Companion, heard: Heard) -> None:
+    """Pass on what the process of a kind says, and last None or what it raised."""
+    try:
+        for event in companion.events():
+            heard.put((kind, event))
+        heard.put((kind, None))
+    except (OntogenyError, RuntimeError, ChildProcessError) as error:
+        heard.put((kind, error))
+
+
+def _await_one(path: Path, heard: Heard, parts: Parts) -> None:
+    """Wait until one kind is measured; raise what its process raised."""
+    while True:
+        kind, said = heard.get()
+        tell = parts.of(kind)
+        if isinstance(said, ChildProcessError):  # no process could be started
+            APART[kind].measure(path, progress=_prefixed(kind, tell))
+            said = None
+        if said is None:
+            tell(f"{kind}: done", 1, 1)
+            return
+        if isinstance(said, Exception):
+            raise said
+        _prefixed(kind, tell)(**said)
+
+
+def _prefixed(kind: str, tell: Progress) -> Callable[..., object]:
+    return lambda what, done, total: tell(f"{kind}: {what}", done, total)

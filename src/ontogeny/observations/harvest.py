@@ -9,12 +9,12 @@ from typing import Any
 
 import xarray as xr
 
-from ontogeny.errors import InputError, RunError
-from ontogeny.files import write_atomically
+from ontogeny.errors import DamagedError, InputError, RunError
+from ontogeny.files import signed, unsigned, write_atomically
 from ontogeny.measure import measure_run, structure_run
 from ontogeny.measure.detectors import detectors_run
 from ontogeny.measure.graphs import graph_run
-from ontogeny.measure.store import KEY
+from ontogeny.measure.keeping import KEY
 from ontogeny.observations import categories, graph, units
 from ontogeny.observations.findings import Findings, Rule
 from ontogeny.observations.observation import Observation, Where, ranked
@@ -74,7 +74,8 @@ def observations_run(
         "measured": measures.attrs.get(KEY),
         "observations": [one.entry() for one in found],
     }
-    write_atomically(folder.path / FILE, json.dumps(content, indent=1, allow_nan=False).encode())
+    text = json.dumps(signed(content), indent=1, allow_nan=False)
+    write_atomically(folder.path / FILE, text.encode())
     return found
 
 
@@ -95,12 +96,17 @@ def read(path: str | os.PathLike[str]) -> list[Observation]:
     ------
     RunError
         If it is not there or not readable.
+    DamagedError
+        If it is not what was written.
     """
     file = Path(path) / FILE
     try:
-        entries = json.loads(file.read_bytes())["observations"]
-        return [_observation(entry) for entry in entries]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        content = unsigned(json.loads(file.read_bytes()))
+        if content is None:
+            msg = f"expected {file} as it was written, got another checksum: run `ontogeny report`"
+            raise DamagedError(msg)
+        return [_observation(entry) for entry in content["observations"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         msg = f"expected observations in {file}, got {error!r}: run `ontogeny report` on the run"
         raise RunError(msg) from error
 

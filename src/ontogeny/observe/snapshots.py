@@ -14,7 +14,7 @@ import xarray as xr
 from torch import nn
 
 from ontogeny import record as names
-from ontogeny.errors import RunError
+from ontogeny.errors import DamagedError, RunError
 from ontogeny.hooks import Wiring
 from ontogeny.observe.exemplars import TRAIN_EXEMPLARS, Exemplars
 from ontogeny.observe.layout import template
@@ -46,8 +46,8 @@ def observe(
 ) -> xr.Dataset:
     """Bring a run's record up to its snapshots, and open it.
 
-    Steps that are in the record and fresh are skipped; from the first that is missing or stale
-    on, all are observed anew, so that steps stay in order.
+    Steps that are in the record, whole and fresh are skipped; from the first that is missing,
+    damaged or stale on, all are observed anew, so that steps stay in order.
 
     Parameters
     ----------
@@ -127,38 +127,67 @@ class Observer:
         """Observe the network at a step, unless that is done."""
         digest = weights_hash(model.state_dict())
         self._drop_unlike()
-        if not self.path.exists():
-            row, wiring = self._row(step, model, digest)
-            with RecordWriter.create(self.path, self._template(wiring, row)) as writer:
-                writer.append(row)
+        if self.path.exists() and self._appended(step, model, digest):
             return
-        with RecordWriter(self.path, patience=PATIENCE) as writer:
-            if not _is_done(writer, step, digest):
-                writer.append(self._row(step, model, digest)[0])
+        row, wiring = self._row(step, model, digest)
+        with RecordWriter.create(self.path, self._template(wiring, row)) as writer:
+            writer.append(row)
+
+    def _appended(self, step: int, model: nn.Module, digest: str) -> bool:
+        """Append a step that is not in the record yet; False if damage took the record away."""
+        try:
+            with RecordWriter(self.path, patience=PATIENCE) as writer:
+                if not _is_done(writer, step, digest):
+                    writer.append(self._row(step, model, digest)[0])
+        except DamagedError as error:
+            self._drop_damaged(error)
+            return False
+        return True
 
     def keep_fresh(self, run: Run) -> int:
-        """Cut the record where it first differs from the run's snapshots; return what is left."""
+        """Cut the record where it first differs from the run's snapshots; return what is left.
+
+        A row that is damaged differs.
+        """
         self._drop_unlike()
         if not self.path.exists():
             return 0
-        with RecordWriter(self.path, patience=PATIENCE) as writer:
-            fresh = _fresh(writer, run)
-            writer.truncate(fresh)
-            return fresh
+        try:
+            with RecordWriter(self.path, patience=PATIENCE) as writer:
+                writer.drop_damaged()
+                fresh = _fresh(writer, run)
+                writer.truncate(fresh)
+                return fresh
+        except DamagedError as error:
+            self._drop_damaged(error)
+            return 0
 
     def _drop_unlike(self) -> None:
         """Delete a record that no row of this observer would fit: it is observed anew."""
         if not self.path.exists():
             return
-        with RecordWriter(self.path, patience=PATIENCE) as writer:
-            kept, variables = writer.attributes, writer.variables
-            self.extras |= names.CLONE_LOSS in variables
-            if (
-                kept["data_hash"] == self._description["task"]["hash"]
-                and kept["schema"] == names.SCHEMA
-                and self._wanted == variables & _CHOSEN
-            ):
-                return
+        try:
+            with RecordWriter(self.path, patience=PATIENCE) as writer:
+                kept, variables = writer.attributes, writer.variables
+                self.extras |= names.CLONE_LOSS in variables
+                if (
+                    kept["data_hash"] == self._description["task"]["hash"]
+                    and kept["schema"] == names.SCHEMA
+                    and self._wanted == variables & _CHOSEN
+                ):
+                    return
+        except DamagedError as error:
+            self._drop_damaged(error)
+        else:
+            shutil.rmtree(self.path)
+
+    def _drop_damaged(self, error: DamagedError) -> None:
+        """Delete the run's own record, of which too much is damaged.
+
+        Elsewhere the folder may be anything: there the damage is told.
+        """
+        if self.path != self.run.path / NAME:
+            raise error
         shutil.rmtree(self.path)
 
     @property

@@ -7,7 +7,8 @@ ontogeny.report, ontogeny.measure, ontogeny.record, ontogeny.run; no torch.
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from ontogeny import observations
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import DamagedError, OntogenyError
 from ontogeny.page import edges
 from ontogeny.page.pack import Blob, pack
 from ontogeny.page.pictures import cells
@@ -93,7 +94,8 @@ def bundle_run(run: Where, *, beside: Where | None = None) -> Bundle:
     if packing.sources.record is not None:
         packing.table()
         packing.exemplars(packing.sources.record)
-        packing.couplings(packing.sources.record)
+        with packing.whole_or_none("couplings"):
+            packing.couplings(packing.sources.record)
         packing.pictures(packing.sources.record, packing.sources[PICTURES])
     return packing.bundle()
 
@@ -129,6 +131,16 @@ class _Packing:
             if own in data.coords and page not in _KNOWN:
                 self.coordinates[page] = data[own].values.tolist()
 
+    @contextmanager
+    def whole_or_none(self, what: str) -> Iterator[None]:
+        """Pack all that belongs together; if some of it is damaged, nothing, and note why."""
+        before = dict(self.arrays)
+        try:
+            yield
+        except DamagedError as error:
+            self.arrays = before
+            self.sources.missing[what] = str(error)
+
     def table(self) -> None:
         """Pack what is packed as it is."""
         for entry in ENTRIES:
@@ -136,8 +148,9 @@ class _Packing:
             if source is None or entry.variable not in source:
                 continue
             data = source[entry.variable]
-            data.attrs["source"] = f"{entry.source}.zarr/{entry.variable}"
-            self.add(entry.name, data, entry.blob, entry.dtype, entry.dims)
+            place = data.attrs["source"] = f"{entry.source}.zarr/{entry.variable}"
+            with self.whole_or_none(place):
+                self.add(entry.name, data, entry.blob, entry.dtype, entry.dims)
         measures = self.sources["measures"]
         if measures is not None:
             self.coordinates["onset"] = measures["name"].values.tolist()
@@ -181,7 +194,8 @@ class _Packing:
         )
         self.add("exemplar_id", data, "base", "int32", ["exemplar"])
         if "image" in record:
-            self.picture_sheet("probe", record["image"].values, ("exemplar",))
+            with self.whole_or_none("images of exemplars"):
+                self.picture_sheet("probe", record["image"].values, ("exemplar",))
 
     def couplings(self, record: xr.Dataset) -> None:
         """Pack the couplings that the page draws."""

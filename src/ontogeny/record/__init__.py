@@ -7,7 +7,9 @@ reader sees whole steps only, each once, in order. May import files and errors; 
 """
 
 from ontogeny.record.definitions import *  # noqa: F403 - the names of the record are the package's
+from ontogeny.record.reader import IDENTITY as IDENTITY
 from ontogeny.record.reader import find_record as find_record
+from ontogeny.record.reader import identity as identity
 from ontogeny.record.reader import open_record as open_record
 from ontogeny.record.validity import validate as validate
 from ontogeny.record.writer import RecordWriter as RecordWriter

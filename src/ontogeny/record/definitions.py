@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from ontogeny.errors import InputError
 
-SCHEMA = 3
+SCHEMA = 4
 """1: without nulls, attribution, interaction and clones. 2: effects (attribution, interaction) at
-every step, nulls of all permuted targets over all exemplars."""
+every step, nulls of all permuted targets over all exemplars. 3: without checksums."""
+SEALED = 4
+"""The first schema whose chunks and metadata carry checksums."""
 NAME = "record.zarr"
 """The record's folder in the folder of a run."""
 

@@ -3,6 +3,7 @@
 May import numpy, xarray, errors and the record's definitions.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -11,11 +12,15 @@ from typing import Any
 
 import xarray as xr
 
-from ontogeny.errors import RunError
-from ontogeny.record.definitions import NAME, SCHEMA, STEP
+from ontogeny import checksums
+from ontogeny.checksums import METADATA, CheckedStore
+from ontogeny.errors import DamagedError, RunError, command
+from ontogeny.record.definitions import NAME, SCHEMA, SEALED, STEP, WEIGHTS
 
-METADATA = "zarr.json"
-"""The file whose replacement commits a step."""
+FIXED, ROWS = "fixed", "rows"
+"""Notes in the metadata: CRC-32s of what does not grow, and of each step's values."""
+IDENTITY = "identity"
+"""Where `Dataset.encoding` of an opened record holds its `identity`."""
 
 
 def open_record(path: str | os.PathLike[str]) -> xr.Dataset:
@@ -29,12 +34,15 @@ def open_record(path: str | os.PathLike[str]) -> xr.Dataset:
     Returns
     -------
     xr.Dataset
-        All steps committed so far; big arrays are read when they are used.
+        All steps committed so far; big arrays are read when they are used. Damage among them is a
+        `DamagedError` then.
 
     Raises
     ------
     RunError
-        If there is no record, it is damaged, of a newer schema, or holds no step yet.
+        If there is no record, it is of a newer schema, or holds no step yet.
+    DamagedError
+        If its metadata or its coordinates are damaged.
     """
     folder = find_record(path)
     metadata = read_metadata(folder)
@@ -44,12 +52,56 @@ def open_record(path: str | os.PathLike[str]) -> xr.Dataset:
             "wait for the first snapshot, or observe the run"
         )
         raise RunError(msg)
+    store = CheckedStore(folder, metadata, remedy(folder))
     try:
-        record = xr.open_zarr(folder, consolidated=True, chunks=None)  # pyright: ignore[reportArgumentType]
-        return _plain_text(record)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        msg = f"expected a whole record in {folder}, got {error!r}: delete it and observe again"
-        raise RunError(msg) from error
+        record = xr.open_zarr(store, consolidated=True, chunks=None)  # pyright: ignore[reportArgumentType]
+        for coordinate in record.coords.values():
+            coordinate.load()  # small; a record whose coordinates are damaged is not opened
+        record = _plain_text(record)
+    except DamagedError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        msg = f"expected a whole record in {folder}, got {error!r}: {remedy(folder)}"
+        raise DamagedError(msg) from error
+    record.encoding[IDENTITY] = _identity(metadata, record)
+    return record
+
+
+def identity(path: str | os.PathLike[str]) -> str:
+    """Return a hash of a record's content, by which its measures are known to be fresh.
+
+    It is taken from the metadata, where the writer notes a CRC-32 of each step's values; nothing
+    else is read. Two records of the same values have the same, whatever versions wrote them.
+
+    Raises
+    ------
+    RunError
+        If there is no record, it is damaged, of a newer schema, or holds no step yet.
+    """
+    metadata = read_metadata(find_record(path))
+    if not committed(metadata) or ROWS not in checksums.notes_of(metadata):
+        with open_record(path) as record:
+            return record.encoding[IDENTITY]
+    return _identity(metadata, None)
+
+
+def _identity(metadata: Mapping[str, Any], record: xr.Dataset | None) -> str:
+    """Hash metadata and their notes; a record of before notes gives its steps and weights."""
+    notes = checksums.notes_of(metadata)
+    if record is not None and ROWS not in notes:
+        notes = {n: record[n].values.tolist() for n in (STEP, WEIGHTS) if n in record}
+    attributes = {n: v for n, v in metadata["attributes"].items() if n != "versions"}
+    arrays = metadata["consolidated_metadata"]["metadata"]
+    shapes = {name: array["shape"] for name, array in arrays.items()}
+    content = [attributes, shapes, *(notes.get(n) for n in (FIXED, ROWS, STEP, WEIGHTS))]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def remedy(folder: Path) -> str:
+    """Return what to do about a damaged record."""
+    if folder.name == NAME and (folder.parent / "run.json").exists():
+        return f"run {command('observe', folder.parent)}, which makes what is lost anew"
+    return "restore it from a copy, or delete it and record again"
 
 
 def find_record(path: str | os.PathLike[str]) -> Path:
@@ -66,15 +118,20 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         msg = f"expected a record in {folder}, got nothing there: observe the run first"
         raise RunError(msg)
     try:
-        metadata = json.loads((folder / METADATA).read_bytes())
+        metadata = checksums.read_metadata(folder, remedy(folder))
         schema = int(metadata["attributes"]["schema"])
         committed(metadata)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except DamagedError:
+        raise
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         msg = (
             f"expected a record in {folder}, got something else or a damaged one ({error!r}): "
-            "delete it and observe the run again"
+            f"{remedy(folder)}"
         )
-        raise RunError(msg) from error
+        raise DamagedError(msg) from error
+    if SEALED <= schema <= SCHEMA and not checksums.is_sealed(metadata):
+        msg = f"expected a checksum in {folder / METADATA}, got none: {remedy(folder)}"
+        raise DamagedError(msg)
     if schema > SCHEMA:
         msg = f"expected a record of schema {SCHEMA} or lower, got {schema}: update ontogeny"
         raise RunError(msg)

@@ -1,14 +1,14 @@
 """Writing a record: laid out once, then one step after another, each whole or not there.
 
 Data are written first, behind the committed length; replacing the group's metadata commits them.
-May import numpy, xarray, zarr, files, errors and the rest of the record.
+Chunks and metadata carry checksums, and the metadata note a checksum of each step's values.
+May import numpy, xarray, zarr, checksums, files, errors and the rest of the record.
 """
 
-import json
 import math
 import os
 import shutil
-import time
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -17,10 +17,12 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from ontogeny import checksums
+from ontogeny.checksums import CODECS, CheckedStore
 from ontogeny.errors import InputError, RunError
-from ontogeny.files import FolderLock, plain_words, sweep, synchronise, write_atomically
+from ontogeny.files import FolderLock, plain_words, sweep, synchronise
 from ontogeny.record.definitions import STEP, definition
-from ontogeny.record.reader import METADATA, committed, read_metadata
+from ontogeny.record.reader import FIXED, ROWS, committed, read_metadata, remedy
 from ontogeny.record.validity import validate
 
 _CHUNK_BYTES = 2**16
@@ -40,21 +42,27 @@ class RecordWriter:
     Raises
     ------
     RunError
-        If there is no record, it is damaged, of a newer schema, or somebody else writes it.
+        If there is no record, it is of a newer schema, or somebody else writes it.
+    DamagedError
+        If its metadata are damaged.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, patience: float = 0) -> None:
         self.path = Path(path).absolute()
         self._metadata = read_metadata(self.path)
-        self._lock = _lock(self.path)
-        _take(self._lock, patience)
+        self._lock = _lock(self.path, patience)
+        self._lock.__enter__()
         try:
             sweep(self.path)
             self._metadata = read_metadata(self.path)
-            group = zarr.open_group(self.path, mode="r+", use_consolidated=True)
-            arrays = self._metadata["consolidated_metadata"]["metadata"]
-            growing = [n for n, a in arrays.items() if STEP in a["dimension_names"]]
-            self._growing: dict[str, zarr.Array] = {n: group[n] for n in growing}  # pyright: ignore[reportAttributeAccessIssue]
+            self._store = CheckedStore(
+                self.path, self._metadata, remedy(self.path), read_only=False
+            )
+            with zarr.config.set({"array.write_empty_chunks": True}):  # else a lost chunk is one
+                group = zarr.open_group(self._store, mode="r+", use_consolidated=True)
+                arrays = self._metadata["consolidated_metadata"]["metadata"]
+                growing = [n for n, a in arrays.items() if STEP in a["dimension_names"]]
+                self._growing: dict[str, zarr.Array] = {n: group[n] for n in growing}  # pyright: ignore[reportAttributeAccessIssue]
         except BaseException:
             self.close()
             raise
@@ -135,12 +143,32 @@ class RecordWriter:
                 array[n] = values[name]
             for array in self._growing.values():
                 self._synchronise(array, n)
-        self._commit(n + 1)
+        stored = {
+            n: v if v.dtype.kind in "OUST" else v.astype(self._growing[n].dtype, copy=False)
+            for n, v in values.items()
+        }
+        self._commit(n + 1, [*self._rows, _check_value(stored)])
 
     def truncate(self, n_steps: int) -> None:
         """Keep the first steps only."""
         if n_steps < self.n_steps:
-            self._commit(n_steps)
+            self._commit(n_steps, self._rows[:n_steps])
+
+    def drop_damaged(self) -> None:
+        """Keep the steps before the first that is damaged, so that the rest is written anew.
+
+        Raises
+        ------
+        DamagedError
+            If what all steps share is damaged.
+        """
+        damages = list(self._store.damages())
+        for _, row, error in damages:
+            if row < 0:
+                raise error
+        self.truncate(min((row for _, row, _ in damages), default=self.n_steps))
+        for key, _, _ in damages:
+            (self.path / key).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let others write."""
@@ -180,11 +208,24 @@ class RecordWriter:
             finally:
                 os.close(descriptor)
 
-    def _commit(self, n_steps: int) -> None:
+    @property
+    def _rows(self) -> list[int]:
+        """CRC-32s of the committed steps; of steps of before checksums nothing is known."""
+        return checksums.notes_of(self._metadata).get(ROWS, [0] * self.n_steps)
+
+    def _commit(self, n_steps: int, rows: list[int]) -> None:
+        notes, before = {**checksums.notes_of(self._metadata), ROWS: rows}, self.n_steps
+        try:
+            self._set_length(n_steps)
+            self._metadata |= checksums.seal(self.path, self._metadata, notes)
+        except BaseException:
+            self._set_length(before)
+            raise
+
+    def _set_length(self, n_steps: int) -> None:
         arrays = self._metadata["consolidated_metadata"]["metadata"]
         for name in self._growing:
             arrays[name]["shape"][0] = n_steps
-        write_atomically(self.path / METADATA, json.dumps(self._metadata).encode())
 
 
 def _lay_out(folder: Path, template: xr.Dataset) -> None:
@@ -200,18 +241,28 @@ def _lay_out(folder: Path, template: xr.Dataset) -> None:
             dtype="string" if is_text else variable.dtype,
             fill_value="" if is_text else np.nan if is_float else 0,
             dimension_names=[str(d) for d in variable.dims],
+            compressors=CODECS,
+            config={"write_empty_chunks": True},
         )
         array.attrs.update(variable.attrs)
         if variable.size:
             array[...] = variable.values.astype(object) if is_text else variable.values
     coordinates = " ".join(str(n) for n in template.coords if n not in template.dims)
     group.attrs.update({**template.attrs, "coordinates": coordinates})
-    metadata = json.loads((folder / METADATA).read_bytes())
-    arrays = {n: json.loads((folder / str(n) / METADATA).read_bytes()) for n in template.variables}
-    metadata["consolidated_metadata"] = {
-        "kind": "inline", "must_understand": False, "metadata": arrays,
-    }  # fmt: skip
-    write_atomically(folder / METADATA, json.dumps(metadata).encode())
+    fixed = {str(n): v.values for n, v in template.variables.items() if STEP not in v.dims}
+    checksums.consolidate(folder, {FIXED: _check_value(fixed), ROWS: []})
+
+
+def _check_value(values: Mapping[str, np.ndarray]) -> int:
+    """Return a CRC-32 of arrays by name and content."""
+    code = 0
+    for name in sorted(values):
+        array = values[name]
+        code = zlib.crc32(f"{name} {array.dtype.kind} {array.shape}".encode(), code)
+        is_text = array.dtype.kind in "OUST"
+        data = repr(array.tolist()).encode() if is_text else np.ascontiguousarray(array).tobytes()
+        code = zlib.crc32(data, code)
+    return code
 
 
 def _chunks(variable: xr.Variable) -> tuple[int, ...]:
@@ -223,20 +274,5 @@ def _chunks(variable: xr.Variable) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def _lock(path: Path) -> FolderLock:
-    return FolderLock(path.with_name(f".{path.name}.lock"))
-
-
-def _take(lock: FolderLock, patience: float) -> None:
-    """Take a lock, if need be when another writer has let go of it."""
-    end = time.monotonic() + patience
-    while True:
-        try:
-            lock.__enter__()
-        except RunError as error:
-            is_busy = isinstance(error.__context__, BlockingIOError)
-            if not is_busy or time.monotonic() >= end:
-                raise
-            time.sleep(0.02)
-        else:
-            return
+def _lock(path: Path, patience: float = 0) -> FolderLock:
+    return FolderLock(path.with_name(f".{path.name}.lock"), patience=patience)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import xarray as xr
 
-from ontogeny.errors import InputError, OntogenyError
+from ontogeny.errors import DamagedError, InputError, OntogenyError
 from ontogeny.files import plain_words, write_atomically
 from ontogeny.measure import measure_run
 from ontogeny.measure.layers import PIXELS
-from ontogeny.observations import observations_run
+from ontogeny.observations import Observation, observations_run
 from ontogeny.progress import Parts, Progress
 from ontogeny.record import open_record
 from ontogeny.report import (
@@ -104,12 +104,13 @@ def report(run: RunFolder | str | os.PathLike[str], *, progress: Progress | None
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
     stages = Parts(progress, {"observations": 1, "figures": 4})
-    found = observations_run(folder, progress=stages.of("observations"))
     measures = measure_run(folder)
+    found, unfound = _observations(folder, stages.of("observations"))
     with open_record(folder.path / "record.zarr") as record:
         material = Material(folder, record, measures)
         chapters, missing = _chapters(material, stages.of("figures"))
         said, key = first.sentences(material), first.key_figure(material)
+        missing = unfound + missing
         facts = _facts(folder, record)
     drawn = {name: [(s, svg(s.figure)) for s in each] for name, each in chapters.items()}
     picture = key, svg(key.figure)
@@ -125,6 +126,14 @@ def report(run: RunFolder | str | os.PathLike[str], *, progress: Progress | None
     html = page(head, observed=lines, chapters=drawn, missing=missing)
     write_atomically(folder.path / "report.html", html.encode())
     return folder.path / "report.html"
+
+
+def _observations(folder: RunFolder, progress: Progress) -> tuple[list[Observation], list[str]]:
+    """Harvest observations; where part of the record is damaged, say so."""
+    try:
+        return observations_run(folder, progress=progress), []
+    except DamagedError as error:
+        return [], [f"Not shown: observations, since {error}."]
 
 
 def _chapters(material: Material, progress: Progress) -> tuple[dict[str, list[Section]], list[str]]:

@@ -5,6 +5,7 @@ Imports numpy, ontogeny.errors and ontogeny.files only.
 
 import io
 import os
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -38,12 +39,19 @@ def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
             "unpickled: save numbers or text, such as token=np.array(tokens, dtype=str)"
         )
         raise InputError(msg) from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGES as error:
         msg = (
             f"expected {path} to be a whole .npz, got what cannot be read as one ({error}): "
             "save it again"
         )
         raise InputError(msg) from error
+
+
+_DAMAGES = (
+    OSError, ValueError, EOFError, KeyError, RuntimeError, OverflowError, MemoryError, SyntaxError,
+    struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What a damaged archive raises: RuntimeError where it seems encrypted or packed in another way."""
 
 
 class _ObjectsError(Exception):

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import xarray as xr
 
+from ontogeny.measure.keeping import Making, keep
 from ontogeny.record import LEVELS, NAME, PAIRS, SCHEMA, RecordWriter, definition, validate
 from ontogeny.run import RunFolder
 
@@ -131,6 +132,11 @@ def make_run(path, record, *, state="complete", name="faces", failure=None):
             run.write_snapshot(int(step), {"conv1.weight": weight})
     write_record(record, run.path / NAME)
     return run
+
+
+def keep_pictures(run, pictures):
+    """Keep pictures that no network made in the run's folder, as fresh ones of its record."""
+    keep(run, Making("pictures", {}, lambda record, save: pictures), lambda words: None)
 
 
 def _layer(n_units, token, rise, n_steps, strength, rng, is_logits):

@@ -16,7 +16,7 @@ from ontogeny.measure import (
     open_measures,
     structure_run,
 )
-from ontogeny.measure.keeping import KINDS, Making, keep, open_kept
+from ontogeny.measure.keeping import KINDS, open_kept
 from ontogeny.observations import observations_run
 from ontogeny.observations.harvest import read
 from ontogeny.page.bundle import bundle_run
@@ -24,7 +24,7 @@ from ontogeny.record import open_record
 from ontogeny.report import report
 from ontogeny.run import Row, RunFolder
 from ontogeny.tasks.task import Task
-from records import make_record, make_run
+from records import keep_pictures, make_record, make_run
 
 FLIPS = 60
 SMALL = {"steps": (0, 1, 2, 3), "layers": {"conv1": 3, "fc1": 4}, "rises": {"fc1": 2, "logits": 1},
@@ -62,7 +62,7 @@ def whole(tmp_path_factory):
             curve.append(Row(step, 1 / step, 0.5, 0.01, [1, 2, 3], [4, 4, 4]))
     for measure in (measure_run, structure_run, detectors_run, graph_run):
         measure(run)
-    keep(run, Making("pictures", {}, lambda record, save: pictures(record)), silent)
+    keep_pictures(run, pictures(make_record(**SMALL)))
     observations_run(run)
     return run
 
@@ -192,6 +192,7 @@ def test_the_page_shows_no_number_of_a_damaged_file_and_names_it(whole, run):
 
 @pytest.mark.parametrize("name", ["activation", "loss", "coupling", "image"])
 def test_the_report_draws_nothing_of_a_damaged_array_and_names_it(run, name):
+    shutil.rmtree(run.path / "pictures.zarr")  # they are of no network
     shown = re.compile(r"<(?:p|h1|h2|h3|li|figcaption)[^>]*>(.*?)</", re.DOTALL)
     before = set(shown.findall(report(run).read_text()))
     file = max((run.path / "record.zarr" / name / "c").rglob("*"), key=lambda f: f.is_file())

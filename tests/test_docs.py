@@ -1,7 +1,10 @@
 """The documentation: its Python runs, its links lead somewhere, its tables name what is there."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -12,11 +15,10 @@ import xarray as xr
 
 import ontogeny as ont
 from ontogeny.cli.parser import parser
-from ontogeny.datasets import replace_dataset
 from ontogeny.measure import Chance, detectors_run, graph_run, measure_run, structure_run
 from ontogeny.measure.tuning import CHANCE as UNITS_CHANCE
 from ontogeny.observations import observations_run
-from records import make_record, make_run
+from records import keep_pictures, make_record, make_run
 
 ROOT = Path(__file__).parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -79,7 +81,7 @@ def folder(tmp_path_factory):
     detectors_run(run)
     graph_run(run)
     observations_run(run)
-    replace_dataset(pictures_of(record), run.path / "pictures.zarr")
+    keep_pictures(run, pictures_of(record))
     (path / "runs" / "faces").symlink_to(run.path)
     return path
 
@@ -101,6 +103,21 @@ def test_a_page_runs_from_top_to_bottom(name, folder, monkeypatch, capsys):
     page = ROOT / "docs" / f"{name}.md"
     assert blocks(page)
     execute(page, {"ont": ont})
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md"])
+def test_a_page_is_a_plain_script(name, folder):
+    """Without a function `main` and without `if __name__ == "__main__"`, as a reader types it."""
+    count = 1 if name == "README.md" else None  # what follows there trains
+    measures = 'import ontogeny as ont\nont.measure.measure_all("runs/small")\n'
+    script = folder / "script.py"
+    script.write_text(measures + "".join(blocks(ROOT / name)[:count]))
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "MPLBACKEND": "Agg"}
+    done = subprocess.run(
+        [sys.executable, script], cwd=folder, env=environment, check=False, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_first_lines_of_the_readme_run(folder, monkeypatch, capsys):

@@ -2,15 +2,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ontogeny.datasets import replace_dataset
 from ontogeny.errors import RunError
-from ontogeny.features.album import FILE
 from ontogeny.measure import measure_record
 from ontogeny.measure.ancestry import shown_units
 from ontogeny.record import open_record
 from ontogeny.report import detectors
 from ontogeny.report.figures import Material
-from records import make_record, make_run
+from records import keep_pictures, make_record, make_run
 
 
 def pictures(record):
@@ -48,7 +46,7 @@ def pictures(record):
 def material(tmp_path_factory):
     made = make_record()
     run = make_run(tmp_path_factory.mktemp("run") / "faces", made)
-    replace_dataset(pictures(made), run.path / FILE)
+    keep_pictures(run, pictures(made))
     with open_record(run.path) as record:
         yield Material(run, record, measure_record(record))
 

@@ -98,7 +98,7 @@ def test_damaged_measures_are_told_and_made_again(tmp_path):
         (run.path / "measures.zarr" / file).write_text("{")
         with pytest.raises(DamagedError, match=rf"measures.zarr/{file} .*: run `ontogeny measure "):
             open_measures(run)
-        assert measured(run)[1][0] == "measures: damaged, measured anew"
+        assert measured(run)[1][0] == "measures: damaged, measured again"
         xr.testing.assert_identical(open_measures(run), first)
 
 

@@ -55,8 +55,8 @@ def open_record(path: str | os.PathLike[str]) -> xr.Dataset:
     store = CheckedStore(folder, metadata, remedy(folder))
     try:
         record = xr.open_zarr(store, consolidated=True, chunks=None)  # pyright: ignore[reportArgumentType]
-        for coordinate in record.coords.values():
-            coordinate.load()  # small; a record whose coordinates are damaged is not opened
+        for name in record.coords:  # small; a record whose coordinates are damaged is not opened
+            record.variables[name].load()
         record = _plain_text(record)
     except DamagedError:
         raise

@@ -237,5 +237,3 @@ def _renamed(name: str) -> str:
 
 def _path(run: RunFolder | str | os.PathLike[str]) -> str | os.PathLike[str]:
     return run.path if isinstance(run, RunFolder) else run
-
-

@@ -142,5 +142,3 @@ def measure_record(
     held = {"hold": parts[4].attrs["hold"], "measured_step": int(record["step"][-1])}
     data.attrs = asdict(chance) | held
     return data
-
-

@@ -1,13 +1,14 @@
-"""The VGG family, and the stages of any network whose layers form a chain.
+"""The VGG family, and the stages of any network.
 
 A *stage* is a convolution or dense layer together with the batch norm and the nonlinearity that
-follow it: the place where a layer's units live. May import torch and `ontogeny.errors` only.
+act on each of its units alone: the place where a layer's units live. May import torch,
+`ontogeny.passes` and `ontogeny.errors` only.
 """
 
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,16 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import InputError
+from ontogeny.passes import ACTIVATIONS, NEUTRAL, NORMS, Call, calls
 
 LOGITS = "logits"
 PIXEL_MEAN, PIXEL_SCALE = 127.5, 63.75
 """`prepare` maps uint8 0..255 to -2..2: mean .5 and standard deviation .25 of the unit range."""
-
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
-_ACTIVATIONS = (
-    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish,
-    nn.Tanh, nn.Sigmoid, nn.Softplus, nn.Hardtanh, nn.Hardswish,
-)  # fmt: skip
 
 
 class _HasTokens(Protocol):
@@ -46,8 +42,10 @@ class Stage:
     module: nn.Conv2d | nn.Linear
     norm: nn.Module | None
     activation: nn.Module | None
-    """The last elementwise module of the stage; None where the layer's output is the response."""
+    """The nonlinearity; None where the layer's or the batch norm's output is the response."""
     n_units: int
+    by_function: bool = False
+    """The network applies the nonlinearity as a function: `activation` is its twin of a module."""
 
 
 def prepare(images: np.ndarray | Tensor) -> Tensor:
@@ -162,7 +160,7 @@ def stages(model: nn.Module, example: Tensor) -> list[Stage]:
     Parameters
     ----------
     model
-        Any network; its nonlinearities must be modules to be seen as part of a stage.
+        Any network; its nonlinearities may be modules or functions, in place or not.
     example
         A small input batch, [exemplar, channel, y, x] or [exemplar, feature].
 
@@ -177,62 +175,48 @@ def stages(model: nn.Module, example: Tensor) -> list[Stage]:
     InputError
         If there is no convolution or dense layer, or one is used twice in a pass.
     """
-    calls = _leaf_calls(model, example)
-    starts = [i for i, (_, m) in enumerate(calls) if isinstance(m, nn.Conv2d | nn.Linear)]
+    made = calls(model, example)
+    starts = [i for i, call in enumerate(made) if isinstance(call.module, nn.Conv2d | nn.Linear)]
     if not starts:
         msg = "expected a network with Conv2d or Linear layers, got none: nothing has units here"
         raise InputError(msg)
-    used = [id(calls[i][1]) for i in starts]
+    used = [id(made[i].module) for i in starts]
     if len(set(used)) < len(used):
-        names = sorted({calls[i][0] for i in starts if used.count(id(calls[i][1])) > 1})
+        names = sorted({made[i].name for i in starts if used.count(id(made[i].module)) > 1})
         msg = f"expected each layer to be used once in a pass, got {', '.join(names)} used again"
         raise InputError(msg)
-    found = [_stage(calls, start) for start in starts]
+    found = [_stage(made[start], made[start + 1 :]) for start in starts]
     last = found[-1]
     if last.kind == "dense" and last.activation is None and last.name != LOGITS:
-        found[-1] = Stage(LOGITS, last.kind, last.module, last.norm, None, last.n_units)
+        found[-1] = replace(last, name=LOGITS)
     return found
 
 
-def _leaf_calls(model: nn.Module, example: Tensor) -> list[tuple[str, nn.Module]]:
-    """Return (path, module) of every leaf module in the order of one forward pass."""
-    calls: list[tuple[str, nn.Module]] = []
-    names = {module: name for name, module in model.named_modules()}
-    leaves = [m for m in names if not any(True for _ in m.children())]
-    training = {m: m.training for m in names}
-
-    def note(module: nn.Module, *_: Any) -> None:
-        calls.append((names[module], module))
-
-    handles = [leaf.register_forward_hook(note) for leaf in leaves]
-    try:
-        model.eval()
-        with torch.inference_mode():
-            model(example)
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module, flag in training.items():
-            module.training = flag
-    return calls
-
-
-def _stage(calls: list[tuple[str, nn.Module]], start: int) -> Stage:
-    """Gather what acts on each unit alone after the layer at `start`."""
-    name, module = calls[start]
-    norm, activation = None, None
-    for _, after in calls[start + 1 :]:
-        if isinstance(after, _NORMS) and norm is None and activation is None:
-            norm = after
-        elif isinstance(after, _ACTIVATIONS) and activation is None:
-            activation = after
+def _stage(call: Call, later: Sequence[Call]) -> Stage:
+    """Gather what acts on each unit alone after a layer: up to whatever else takes its output."""
+    norm, activation, live, by_function = None, None, call.output, False
+    for k, after in enumerate(later):
+        if not any(given is live for given in after.inputs):
+            continue
+        if isinstance(after.module, NORMS) and norm is None:
+            norm, live = after.module, after.output
+        elif isinstance(after.module, ACTIVATIONS) and not _is_gate(after, later[k + 1 :]):
+            activation, by_function = after.module, after.by_function
             break
-        else:
+        elif not isinstance(after.module, NEUTRAL) and after.output.shape == live.shape:
             break
+    module = call.module
     assert isinstance(module, nn.Conv2d | nn.Linear)
     kind = "conv" if isinstance(module, nn.Conv2d) else "dense"
     units = module.out_channels if isinstance(module, nn.Conv2d) else module.out_features
-    return Stage(name, kind, module, norm, activation, units)
+    return Stage(call.name, kind, module, norm, activation, units, by_function)
+
+
+def _is_gate(call: Call, later: Sequence[Call]) -> bool:
+    """Say whether a nonlinearity's output meets its own input again at once, as z * sigmoid(z)."""
+    given, made = call.inputs[0], call.output
+    following = next((c for c in later if any(t is made for t in c.inputs)), None)
+    return made is not given and following is not None and any(t is given for t in following.inputs)
 
 
 def _build(arguments: dict[str, Any]) -> nn.Sequential:

@@ -1,7 +1,8 @@
 """Compute the response of single units, and of nothing that they do not depend on.
 
 A picture of one unit needs, of every layer below, only the window that the unit looks at, and of
-its own layer only its own weights. May import torch and `ontogeny.model`, `ontogeny.features`.
+its own layer only its own weights. May import torch and `ontogeny.model`,
+`ontogeny.features`, `ontogeny.passes`.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from ontogeny.errors import InputError
 from ontogeny.features.fields import Column, Op, Window, sliding
+from ontogeny.passes import NEUTRAL
 
 Layer = Callable[[Tensor], Tensor]
 
@@ -147,7 +149,7 @@ def _cut(ops: tuple[Op, ...], window: Window) -> list[Layer]:
 def _layer(op: Op, wanted: Window) -> Layer:
     """Return a module as a function of the window of its input that is there."""
     module = op.module
-    if isinstance(module, nn.Identity | nn.Dropout | nn.Dropout2d):
+    if isinstance(module, NEUTRAL):
         return _unchanged
     if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
         scale, shift = affine(module, module.num_features)

@@ -2,7 +2,7 @@
 
 Derived from the geometry of the layers below, where these form a chain of known modules; else a
 unit is said to look at the whole image, which is never too little. May import torch and
-`ontogeny.errors`, `ontogeny.model`.
+`ontogeny.errors`, `ontogeny.model`, `ontogeny.passes`.
 
 References
 ----------
@@ -13,20 +13,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import InputError
 from ontogeny.model import Stage, stages
+from ontogeny.passes import ACTIVATIONS, NEUTRAL, NORMS, Call, calls
 
 SEPARATOR = ":"
 _NAMED = 12
 
-_ELEMENTWISE = (
-    nn.Identity, nn.Dropout, nn.Dropout2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.ReLU, nn.ReLU6,
-    nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid,
-    nn.Softplus, nn.Hardtanh, nn.Hardswish,
-)  # fmt: skip
+_ELEMENTWISE = (*NEUTRAL, *NORMS, *ACTIVATIONS)
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,7 @@ class Column:
     """A layer and all that lies between it and the pixels.
 
     `ops` ends with the layer's own linear map; it is None where the way from the pixels is no
-    chain of modules (branches, or functions between them).
+    chain of known modules and functions (branches, or other functions between them).
     """
 
     stage: Stage
@@ -153,14 +149,14 @@ def columns(model: nn.Module, example: Tensor) -> dict[str, Column]:
     """
     example = example[:1]
     found = stages(model, example)
-    calls = _calls(model, example)
+    made = calls(model, example)
     image = (int(example.shape[2]), int(example.shape[3]))
     result = {}
     for stage in found:
-        at = next(i for i, call in enumerate(calls) if call.module is stage.module)
-        size = calls[at].output.shape[2:]
+        at = next(i for i, call in enumerate(made) if call.module is stage.module)
+        size = made[at].output.shape[2:]
         area = (int(size[0]), int(size[1])) if len(size) == 2 else (1, 1)
-        result[stage.name] = Column(stage, _chain(calls[: at + 1], example), image, area)
+        result[stage.name] = Column(stage, _chain(made[: at + 1], example), image, area)
     return result
 
 
@@ -209,45 +205,14 @@ def sliding(module: nn.Module) -> tuple[tuple[int, int], ...]:
     return kernel, stride, (0, 0) if padding == "valid" else _pair(padding), dilation
 
 
-@dataclass(frozen=True)
-class _Call:
-    """One use of a leaf module in a forward pass."""
+def _chain(made: Sequence[Call], example: Tensor) -> tuple[Op, ...] | None:
+    """Return the calls as a chain, or None if any is given something else than the one before.
 
-    module: nn.Module
-    inputs: tuple[Tensor, ...]
-    output: Tensor
-
-
-def _calls(model: nn.Module, example: Tensor) -> list[_Call]:
-    """Return the calls of leaf modules in the order of one forward pass in evaluation mode."""
-    calls: list[_Call] = []
-
-    def note(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-        calls.append(_Call(module, inputs, output))
-
-    leaves = [m for m in model.modules() if not any(True for _ in m.children())]
-    handles = [leaf.register_forward_hook(note) for leaf in leaves]
-    training = {module: module.training for module in model.modules()}
-    try:
-        model.eval()
-        with torch.no_grad():
-            model(example)
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module, flag in training.items():
-            module.training = flag
-    return calls
-
-
-def _chain(calls: Sequence[_Call], example: Tensor) -> tuple[Op, ...] | None:
-    """Return the modules as a chain, or None if any is given something else than the one before.
-
-    Being given the very same tensor leaves no room for a branch or a function in between.
+    Being given the very same tensor leaves no room for a branch in between.
     """
     previous, ops = example, []
-    for call in calls:
-        if len(call.inputs) != 1 or call.inputs[0] is not previous:
+    for call in made:
+        if call.module is None or len(call.inputs) != 1 or call.inputs[0] is not previous:
             return None
         size = call.inputs[0].shape[2:]
         ops.append(Op(call.module, (int(size[0]), int(size[1])) if len(size) == 2 else None))

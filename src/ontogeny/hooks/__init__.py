@@ -3,14 +3,14 @@
 Everything is reduced inside the hooks, chunk by chunk; nothing but the reduced arrays stays, so
 memory is bounded by one chunk, whatever the number of exemplars or snapshots. The network is left
 as it was: hooks are removed, training flags, gradients, buffers and random state are untouched.
-Nonlinearities must be modules to be seen. May import coupling, model and errors.
+May import coupling, model, passes and errors.
 """
 
 from ontogeny.hooks.chains import chain_faults
 from ontogeny.hooks.extras import EFFECTS, EXTRAS, NULLS
 from ontogeny.hooks.gathering import Observation
 from ontogeny.hooks.listening import listening, response, undisturbed
-from ontogeny.hooks.network import network_logits, observe_network
+from ontogeny.hooks.network import network_logits, observable, observe_network
 from ontogeny.hooks.probe import CHUNK_POSITIONS, Probe
 from ontogeny.hooks.wiring import PIXELS, Wiring
 
@@ -26,6 +26,7 @@ __all__ = [
     "chain_faults",
     "listening",
     "network_logits",
+    "observable",
     "observe_network",
     "response",
     "undisturbed",

@@ -45,8 +45,9 @@ class Attribution:
         """Note a layer's input, and where the gradient of its output will come by."""
         if z.grad_fn is None:
             msg = (
-                "expected a network that gradients pass through, got one that computes without: "
-                "observe it with extras=False"
+                "expected a network that gradients pass through, got a layer that computes without "
+                "(no_grad, or activation checkpointing with use_reentrant=True): observe it with "
+                "extras=False"
             )
             raise InputError(msg)
         self._inputs[index] = x.detach()

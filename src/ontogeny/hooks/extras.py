@@ -14,6 +14,7 @@ from ontogeny.hooks.attribution import Attribution
 from ontogeny.hooks.gathering import Gathering
 from ontogeny.hooks.interaction import Interaction
 from ontogeny.hooks.listening import listening
+from ontogeny.passes import device_of
 
 NULLS, EFFECTS = "nulls", "effects"
 EXTRAS = (NULLS, EFFECTS)
@@ -36,7 +37,7 @@ def effects(
         The couplings that it gave.
     """
     with torch.inference_mode(False), torch.enable_grad():
-        probe, device = gathered.probe.half, next(model.parameters()).device
+        probe, device = gathered.probe.half, device_of(model)
         attribution = Attribution(gathered.layers, probe.n_groups)
         interactions = [
             Interaction(stage, layer, coupling.share.clone())
@@ -49,11 +50,12 @@ def effects(
                 interactions[index].add(x.detach(), z.detach())
 
         groups = torch.as_tensor(probe.groups, device=device)
-        with listening(gathered.found, at_layer, lambda *_: None):
-            for rows, segments in probe.chunks():
-                x = probe.x[rows].to(device, copy=True).requires_grad_()
+        for rows, segments in probe.chunks():
+            x = probe.x[rows].to(device, copy=True).requires_grad_()
+            with listening(gathered.found, at_layer, lambda *_: None) as ears:
                 logits = model(x.clone())  # a network may change its input in place
-                attribution.add(logits, groups[rows], segments)
+                ears.complete()
+            attribution.add(logits, groups[rows], segments)  # layers may be computed again
         return _named(gathered, attribution, interactions)
 
 

@@ -1,4 +1,7 @@
-"""What the hooks gather while the exemplars pass. May import coupling, model, probe, wiring."""
+"""What the hooks gather while the exemplars pass.
+
+May import coupling, errors, model, probe and wiring.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from ontogeny.coupling import (
     Segment,
     Spread,
 )
+from ontogeny.errors import InputError
 from ontogeny.hooks.nulls import NullMoments, PermutedMap, quantiles
 from ontogeny.hooks.probe import Probe
 from ontogeny.hooks.wiring import Wiring
@@ -89,6 +93,12 @@ class Gathering:
 
     def at_layer(self, index: int, x: Tensor, z: Tensor) -> None:
         """Add the moments of a layer's input and pre-activation."""
+        if z.dtype != self.x.dtype:
+            msg = (
+                f"expected {self.found[index].name} to compute in {self.x.dtype}, got {z.dtype}: "
+                "take autocast, or the conversion, out of the network's own forward pass"
+            )
+            raise InputError(msg)
         if not self.layers:
             return
         if index == 0 and InputMoments.fit(self.layers[0]):

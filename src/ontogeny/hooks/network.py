@@ -16,6 +16,7 @@ from ontogeny.hooks.listening import listening, undisturbed
 from ontogeny.hooks.probe import Probe
 from ontogeny.hooks.wiring import linear_maps, wiring
 from ontogeny.model import stages
+from ontogeny.passes import bare, device_of, in_precision, refuse_uninitialised
 
 
 def observe_network(
@@ -33,7 +34,8 @@ def observe_network(
     ----------
     model
         Any network whose Conv2d and Linear layers form a chain; for `couplings=False`, any network
-        that uses each such layer once. It is left as it was.
+        that uses each such layer once. It is left as it was. What wraps it (torch.compile,
+        DataParallel) is left out; of another precision than the exemplars, a copy is observed.
     images
         A `Probe`, or what one is made of; give a `Probe` where many snapshots are observed.
     token
@@ -57,12 +59,14 @@ def observe_network(
     InputError
         If the network is not a chain, has a batch norm without running statistics, or does not
         return logits; `couplings=False` lifts the first two. If the network cannot be
-        differentiated; `extras=False` lifts that.
+        differentiated; `extras=False` lifts that. If its weights are not drawn yet, a layer is
+        not met exactly once in a pass, or computes in another precision than the exemplars have.
     """
     probe = images if isinstance(images, Probe) else Probe(images, token)
-    device = next(model.parameters()).device
+    model = observable(model, probe)
+    device = device_of(model)
     with undisturbed(model):
-        found = stages(model, probe.x[:1].to(device))
+        found = stages(model, probe.example.to(device))
         layers = linear_maps(found, probe.x.shape[1]) if couplings else []
         wired = wiring(found, layers)
         if couplings and wired not in probe.chains:
@@ -70,11 +74,12 @@ def observe_network(
             probe.chains.add(wired)
         wanted = _extras(extras) if couplings and probe.has_tokens else frozenset()
         gathering = Gathering(found, layers, probe, seed if NULLS in wanted else None)
-        with listening(found, gathering.at_layer, gathering.at_response):
+        with listening(found, gathering.at_layer, gathering.at_response) as ears:
             logits = []
             for rows, segments in probe.chunks():
                 gathering.begin(probe.x[rows].to(device), rows, segments)
                 logits.append(_logits(model(gathering.x)))
+                ears.complete()
         outputs = torch.cat(logits).cpu()
         if probe.has_tokens and probe.n_groups > outputs.shape[1]:
             msg = (
@@ -100,10 +105,24 @@ def _extras(asked: bool | Collection[str]) -> frozenset[str]:
 
 def network_logits(model: nn.Module, probe: Probe) -> Float[np.ndarray, "exemplar output"]:
     """Return the logits of exemplars alone, in their own order; the network is left as it was."""
-    device = next(model.parameters()).device
+    model = observable(model, probe)
+    device = device_of(model)
     with undisturbed(model):
         found = [_logits(model(probe.x[rows].to(device))) for rows, _ in probe.chunks()]
         return probe.restore(torch.cat(found).cpu().float())
+
+
+def observable(model: nn.Module, probe: Probe) -> nn.Module:
+    """Return the network as it is observed: the bare one, in the precision of the exemplars.
+
+    Raises
+    ------
+    InputError
+        If its weights are not drawn yet, or it needs to be converted and cannot be copied.
+    """
+    model = bare(model)
+    refuse_uninitialised(model)
+    return in_precision(model, probe.x.dtype)
 
 
 def _logits(output: object) -> Tensor:

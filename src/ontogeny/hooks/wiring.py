@@ -23,6 +23,10 @@ class Wiring:
     """Of each layer."""
     fan_in: tuple[tuple[int, int], ...]
     """(sources, groups) of each layer; empty where couplings are not observed."""
+    kinds: tuple[str, ...] = ()
+    """Of each layer, "conv" or "dense"."""
+    nonlinearities: tuple[str, ...] = ()
+    """What each layer's activation lies behind, such as "ReLU"; "" where it is the raw output."""
 
     @property
     def units(self) -> list[str]:
@@ -61,4 +65,6 @@ def wiring(found: Sequence[Stage], layers: Sequence[LinearMap]) -> Wiring:
         tuple(stage.name for stage in found),
         tuple(stage.n_units for stage in found),
         tuple((layer.n_sources, layer.groups) for layer in layers),
+        tuple(stage.kind for stage in found),
+        tuple("" if s.activation is None else type(s.activation).__name__ for s in found),
     )

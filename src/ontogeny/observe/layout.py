@@ -30,6 +30,8 @@ def template(
         "schema": names.SCHEMA,
         "tokens": list(shown.tokens or ()),
         "layers": list(wiring.layers),
+        "kinds": list(wiring.kinds),
+        "nonlinearities": list(wiring.nonlinearities),
         "versions": {n: version(n) for n in ("ontogeny", "torch", "numpy", "zarr", "xarray")},
     }
     entries = {name: _entry(name, value) for name, value in values.items()}

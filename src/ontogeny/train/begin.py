@@ -1,6 +1,6 @@
 """Training a network on a task: begin a run, or go on with one, after all that can be refused.
 
-May import torch, config, model, tasks, errors and the run.
+May import torch, config, model, passes, tasks, errors and the run.
 """
 
 import copy
@@ -15,6 +15,7 @@ from torch import nn
 from ontogeny.config import BATCH, Config
 from ontogeny.errors import InputError
 from ontogeny.model import parameters, prepare, vgg
+from ontogeny.passes import refuse_uninitialised
 from ontogeny.progress import Progress
 from ontogeny.run import TRAINING
 from ontogeny.tasks.doubts import doubts
@@ -121,6 +122,7 @@ def _check(network: nn.Module, task: Task, config: Config) -> None:
             "fewer, or leave it out"
         )
         raise InputError(msg)
+    refuse_uninitialised(network)
     if {p.dtype for p in network.parameters()} != {torch.float32}:
         msg = "expected a network of float32 weights, got others: convert it with .float()"
         raise InputError(msg)

@@ -25,6 +25,7 @@ _HOMES = {
     "observe": "ontogeny.observe",
     "open_record": "ontogeny.record",
     "page": "ontogeny.page",
+    "picture_run": "ontogeny.features.store",
     "plot": "ontogeny.plot",
     "prepare": "ontogeny.model",
     "report": "ontogeny.report",

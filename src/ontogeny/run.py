@@ -47,6 +47,8 @@ from ontogeny.files import (
 SCHEMA = 1
 BEGINNING, TRAINING, COMPLETE, FAILED = "beginning", "training", "complete", "failed"
 """States; "beginning" lasts until the folder holds all that a resume needs."""
+LOOP, OWN_LOOP = "loop", "own"
+"""The entry of run.json that marks what a `Recorder` wrote in somebody's own training loop."""
 
 _DESCRIPTION, _TASK, _CURVE, _LOCK = "run.json", "task.npz", "curve.csv", ".lock"
 _SNAPSHOTS, _RESUME, _TENSORS = "snapshots", "resume", ".safetensors"
@@ -174,6 +176,11 @@ class RunFolder:
     def is_quick(self) -> bool:
         """Whether it is a small run, made to be looked at within a minute."""
         return bool(self.description.get("quick", False))
+
+    @property
+    def is_own_loop(self) -> bool:
+        """Whether somebody's own loop trained it: it can be looked at, but not be trained."""
+        return self.description.get(LOOP) == OWN_LOOP
 
     @property
     def task_path(self) -> Path:

@@ -1,11 +1,12 @@
 """What a view asks of the network at any step: a whole activation map, a preferred image.
 
 Steps between snapshots are trained again, bit for bit, from the checkpoint before them. May import
-torch, `ontogeny.features`, `train`.
+torch, `ontogeny.features`, `train`, `record`.
 """
 
 import os
 from collections import OrderedDict
+from functools import cached_property
 from threading import Lock
 
 import numpy as np
@@ -15,9 +16,11 @@ from ontogeny.errors import InputError
 from ontogeny.features.fields import columns, unit_index
 from ontogeny.features.preferred import cut, preferred_images
 from ontogeny.features.responses import each_response
+from ontogeny.features.shown import Shown
 from ontogeny.model import prepare
+from ontogeny.record import open_record
 from ontogeny.run import RunFolder
-from ontogeny.train import Run
+from ontogeny.train import with_network
 
 KEPT = 4
 """Networks kept at hand, the least lately used going first."""
@@ -29,12 +32,11 @@ class Asked:
     Parameters
     ----------
     run
-        The run or its folder.
+        The run or its folder; a run whose network was handed over keeps it.
     """
 
     def __init__(self, run: RunFolder | str | os.PathLike[str]) -> None:
-        self.run = Run.open(run.path if isinstance(run, RunFolder) else run)
-        self._task = self.run.task
+        self.run = with_network(run)
         self._networks: OrderedDict[int, nn.Module] = OrderedDict()
         self._lock = Lock()
 
@@ -70,8 +72,7 @@ class Asked:
         with self._lock:
             model = self._network(step)
             self._units(model, unit)
-            probe = self._task.images[self._task.probe]
-            return cut(preferred_images(model, probe, [unit]), unit)
+            return cut(preferred_images(model, self._shown.images, [unit]), unit)
 
     def _network(self, step: int) -> nn.Module:
         if step not in self._networks:
@@ -82,11 +83,23 @@ class Asked:
         return self._networks[step]
 
     def _units(self, model: nn.Module, unit: str) -> list[tuple[str, int]]:
-        found = columns(model, prepare(self._task.images[:1].copy()))
+        found = columns(model, prepare(self._shown.images[:1].copy()))
         return unit_index([unit], [column.stage for column in found.values()])
 
     def _image(self, exemplar: int) -> np.ndarray:
-        if not 0 <= exemplar < len(self._task.images):
-            msg = f"expected an exemplar from 0 to {len(self._task.images) - 1}, got {exemplar}"
+        if self.run.is_own_loop:
+            return self._shown.image(exemplar)
+        images = self.run.task.images
+        if not 0 <= exemplar < len(images):
+            msg = f"expected an exemplar from 0 to {len(images) - 1}, got {exemplar}"
             raise InputError(msg)
-        return self._task.images[exemplar : exemplar + 1]
+        return images[exemplar : exemplar + 1]
+
+    @cached_property
+    def _shown(self) -> Shown:
+        """What the snapshots were shown: a task's probe, or, in a loop of its own, the record's."""
+        if self.run.is_own_loop:
+            with open_record(self.run.path) as record:
+                return Shown.of(record.load())
+        task = self.run.task
+        return Shown(task.images[task.probe], task.probe, task.group[task.probe])

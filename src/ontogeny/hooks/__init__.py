@@ -10,7 +10,12 @@ from ontogeny.hooks.chains import chain_faults
 from ontogeny.hooks.extras import EFFECTS, EXTRAS, NULLS
 from ontogeny.hooks.gathering import Observation
 from ontogeny.hooks.listening import listening, response, undisturbed
-from ontogeny.hooks.network import network_logits, observable, observe_network
+from ontogeny.hooks.network import (
+    coupling_faults,
+    network_logits,
+    observable,
+    observe_network,
+)
 from ontogeny.hooks.probe import CHUNK_POSITIONS, Probe
 from ontogeny.hooks.wiring import PIXELS, Wiring
 
@@ -24,6 +29,7 @@ __all__ = [
     "Probe",
     "Wiring",
     "chain_faults",
+    "coupling_faults",
     "listening",
     "network_logits",
     "observable",

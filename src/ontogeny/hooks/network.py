@@ -103,6 +103,24 @@ def _extras(asked: bool | Collection[str]) -> frozenset[str]:
     return frozenset(asked)
 
 
+def coupling_faults(model: nn.Module, probe: Probe) -> list[str]:
+    """Say where a network is no chain, as couplings need it; nothing where it is one.
+
+    Raises
+    ------
+    InputError
+        If the network cannot be observed at all.
+    """
+    model = observable(model, probe)
+    with undisturbed(model):
+        example = probe.example.to(device_of(model))
+        found = stages(model, example)
+        faults = chain_faults(model, found, example)
+        if not faults:
+            probe.chains.add(wiring(found, linear_maps(found, probe.x.shape[1])))
+        return faults
+
+
 def network_logits(model: nn.Module, probe: Probe) -> Float[np.ndarray, "exemplar output"]:
     """Return the logits of exemplars alone, in their own order; the network is left as it was."""
     model = observable(model, probe)

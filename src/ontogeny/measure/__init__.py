@@ -22,6 +22,7 @@ from ontogeny.measure.coupling import strongest_couplings
 from ontogeny.measure.detectors import detectors, detectors_run
 from ontogeny.measure.dimension import dimension_scales
 from ontogeny.measure.directions import directions
+from ontogeny.measure.discriminating import discriminating_units
 from ontogeny.measure.dynamics import learning_curves, onsets
 from ontogeny.measure.edges import edge_lives, token_edge_lives
 from ontogeny.measure.geometry import cka, differentiation, dimension, rdm
@@ -59,6 +60,7 @@ __all__ = [
     "dimension",
     "dimension_scales",
     "directions",
+    "discriminating_units",
     "edge_lives",
     "graph",
     "graph_nodes",

@@ -27,9 +27,10 @@ class Apart:
     """How `measure` draws nulls unless it is said otherwise."""
 
 
+COUPLINGS = "couplings over steps"
 APART: dict[str, Apart] = {
     "category structure": Apart(structure_run, "structure", Chance()),
-    "couplings over steps": Apart(graph_run, "graph", Chance()),
+    COUPLINGS: Apart(graph_run, "graph", Chance()),
     "tuning and lives of units": Apart(detectors_run, "detectors", CHANCE),
 }
 """The longest first."""

@@ -16,9 +16,11 @@ from typing import Any
 from ontogeny.companion import Companion, Send, cores
 from ontogeny.errors import OntogenyError
 from ontogeny.measure.keeping import is_kept
-from ontogeny.measure.kinds import APART
+from ontogeny.measure.kinds import APART, COUPLINGS
 from ontogeny.measure.store import measure_run
 from ontogeny.progress import Parts, Progress
+from ontogeny.record import COUPLING, open_record
+from ontogeny.record import NAME as RECORD
 from ontogeny.run import RunFolder
 
 Heard = SimpleQueue[tuple[str, dict[str, Any] | Exception | None]]
@@ -34,7 +36,9 @@ def measure_all(
     """Bring all of a run's measures up to its record: measures, structure, detectors, graph.
 
     Each kind that is not fresh is measured by a process of its own, that reads the record and
-    writes one file of the run's folder; nothing but words is sent between them. It can be called
+    writes one file of the run's folder; nothing but words is sent between them. Measures of
+    couplings are left out where the record has none (its attribute `without_couplings` says why).
+    It can be called
     from a script, a notebook, standard input or another process's worker; where no process can be
     started, kinds are measured one by one in this one. If this process ends, however, so do they.
 
@@ -57,10 +61,11 @@ def measure_all(
         If a process failed otherwise, with its traceback if there is one.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    parts = Parts(progress, {"measures": 1, **dict.fromkeys(APART, 4)})
+    kinds = kinds_of(folder)
+    parts = Parts(progress, {"measures": 1, **dict.fromkeys(kinds, 4)})
     measure_run(folder, progress=parts.of("measures"))
-    stale = [kind for kind in APART if not _is_fresh(folder, kind)]
-    for kind in APART.keys() - stale:
+    stale = [kind for kind in kinds if not _is_fresh(folder, kind)]
+    for kind in set(kinds) - set(stale):
         parts.of(kind)(f"{kind}: fresh", 1, 1)
     heard: Heard = SimpleQueue()
     waiting = iter(stale)
@@ -71,6 +76,12 @@ def measure_all(
             _await_one(folder.path, heard, parts)
             for kind in islice(waiting, 1):
                 _start(kind, folder.path, heard, running)
+
+
+def kinds_of(run: RunFolder) -> list[str]:
+    """Return the kinds that a run's record has; one without couplings lacks theirs."""
+    with open_record(run.path / RECORD) as record:
+        return [kind for kind in APART if kind != COUPLINGS or COUPLING in record]
 
 
 def measure_apart(kind: str, path: str, send: Send) -> None:

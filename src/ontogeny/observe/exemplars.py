@@ -138,10 +138,14 @@ def own_exemplars(
     images: np.ndarray | Tensor, tokens: Sequence[Any] | np.ndarray | None
 ) -> Exemplars:
     """Return the exemplars of somebody's own loop; names of tokens are sorted."""
-    if isinstance(images, Tensor) and images.dtype == torch.uint8:
-        images = images.numpy()
+    images = _own_images(images)
+    coordinates = {
+        names.EXEMPLAR: np.arange(len(images)),
+        names.EXEMPLAR_SPLIT: np.full(len(images), SPLITS[1]),
+        names.GROUP: np.arange(len(images)),
+    }
     if tokens is None:
-        return Exemplars(images)
+        return Exemplars(images, coordinates=coordinates)
     values = np.asarray(tokens)
     if values.shape != (len(images),):
         msg = (
@@ -150,14 +154,39 @@ def own_exemplars(
         )
         raise InputError(msg)
     if values.dtype.kind in "iu":
-        return Exemplars(images, token=values.astype(np.int64))
+        return Exemplars(images, token=values.astype(np.int64), coordinates=coordinates)
     kinds, token = np.unique(values.astype(str), return_inverse=True)
-    return Exemplars(images, tuple(kinds.tolist()), token.astype(np.int64))
+    return Exemplars(images, tuple(kinds.tolist()), token.astype(np.int64), coordinates)
+
+
+def _own_images(images: np.ndarray | Tensor) -> np.ndarray | Tensor:
+    """Return uint8 images as an array, anything else as a network's input in float32."""
+    if isinstance(images, np.ndarray):
+        return images.astype(np.float32) if images.dtype.kind == "f" else images
+    images = images.detach()
+    if images.dtype == torch.uint8:
+        return images.cpu().numpy()
+    return images.float() if images.is_floating_point() else images
 
 
 def with_outputs(shown: Exemplars, model: nn.Module) -> Exemplars:
-    """Name the network's outputs by number if they have no names; refuse another number of them."""
-    n_outputs = network_logits(model, Probe(shown.images[:1])).shape[1]
+    """Name the network's outputs by number if they have no names.
+
+    Raises
+    ------
+    InputError
+        If there is another number of them, or the network does not take these exemplars.
+    """
+    first = Probe(shown.images[:1])
+    try:
+        n_outputs = network_logits(model, first).shape[1]
+    except (RuntimeError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        msg = (
+            f"expected a network that takes the probe, as {list(first.x.shape)}, got: {reason}: "
+            "give uint8 images [exemplar, y, x, channel], or the network's own input"
+        )
+        raise InputError(msg) from error
     if shown.tokens is None:
         return replace(shown, tokens=tuple(map(str, range(n_outputs))))
     if len(shown.tokens) != n_outputs:

@@ -1,23 +1,28 @@
 """Recording a network in one's own training loop.
 
-May import schedule, tasks, record, errors and the parts of this package.
+May import hooks, schedule, tasks, run, record, errors and the parts of this package.
 """
 
+import math
 import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from ontogeny import record as names
-from ontogeny.errors import RunError
+from ontogeny.hooks import Wiring, coupling_faults, observable
 from ontogeny.observe.exemplars import Exemplars, own_exemplars, with_outputs
 from ontogeny.observe.layout import template
+from ontogeny.observe.own import OwnRun
 from ontogeny.observe.row import observed, weights_hash
-from ontogeny.observe.snapshots import PATIENCE
-from ontogeny.record import NAME, RecordWriter, find_record
+from ontogeny.observe.snapshots import COUPLINGS, LEFT_OUT, PATIENCE, without_couplings
+from ontogeny.passes import bare
+from ontogeny.record import NAME, RecordWriter
+from ontogeny.run import COMPLETE, FAILED, RunFolder
 from ontogeny.schedule import snapshot_steps
 from ontogeny.tasks.task import Task
 
@@ -29,7 +34,7 @@ DETAIL = 5
 
 
 class Recorder:
-    """Records the development of a network in one's own training loop.
+    """Records the development of a network in one's own training loop, as a run.
 
     ::
 
@@ -38,15 +43,17 @@ class Recorder:
                 ...
                 recorder.step(loss)
 
-    Step 0 is observed on entering, the last step on leaving. Observing disturbs nothing: weights,
-    gradients, batch norm and random state stay as they are.
+    Step 0 is observed on entering, the last step on leaving. What is written is a run: measures,
+    pictures, report and page are made of it as of any other. Observing disturbs nothing: weights,
+    gradients, batch norm and random state stay as they are, and the network is seen in evaluation
+    mode, in float32, without what wraps it and without autocast.
 
     Parameters
     ----------
     model
-        The network; its Conv2d and Linear layers form a chain, or `couplings` is False.
+        The network; see the page on one's own networks for what is taken.
     out
-        A folder, which gets `record.zarr`.
+        A new or empty folder, which becomes the run.
     probe
         What each snapshot is shown: a `Task`, uint8 images [exemplar, y, x, channel], or the
         network's own input.
@@ -59,17 +66,20 @@ class Recorder:
         Length of the training. None: unknown; a count of snapshots then means each step at first,
         later steps 8 % apart.
     couplings
-        Observe couplings.
+        Observe couplings; the Conv2d and Linear layers then have to form a chain. None: where they
+        do; where they do not, a warning says why.
     extras
         Observe the nulls of couplings, edge attribution, interaction and Gaussian clones too, as
         far as couplings, tokens and training exemplars allow; they take longer than all the rest.
+    weights
+        Keep the weights of observed steps, which pictures are made from.
 
     Raises
     ------
     InputError
-        If probe, tokens and network do not go together.
+        If probe, tokens and network do not go together, or the network cannot be observed.
     RunError
-        If `out` holds a record already, or cannot be written.
+        If `out` holds anything already, or cannot be written.
     """
 
     def __init__(  # noqa: PLR0913 - all but the first three are choices with a default
@@ -81,24 +91,32 @@ class Recorder:
         tokens: Sequence[Any] | np.ndarray | None = None,
         snapshots: int | str | Sequence[int] = 60,
         steps: int | None = None,
-        couplings: bool = True,
+        couplings: bool | None = None,
         extras: bool = True,
+        weights: bool = True,
     ) -> None:
-        self.model, self.couplings, self.extras = model, couplings, extras
-        self.path = Path(out).absolute() / NAME
-        self.exemplars = (
+        self.model, self.couplings, self.extras, self.weights = (
+            bare(model),
+            couplings,
+            extras,
+            weights,
+        )
+        self.run = RunFolder(out)
+        self.path = self.run.path / NAME
+        self.task = probe if isinstance(probe, Task) else None
+        self.exemplars = with_outputs(
             Exemplars.of(probe, clones=extras)
             if isinstance(probe, Task)
-            else own_exemplars(probe, tokens)
+            else own_exemplars(probe, tokens),
+            self.model,
         )
-        self.exemplars = with_outputs(self.exemplars, model)
-        self.task = probe if isinstance(probe, Task) else None
         self.done, self._last, self._next, self._rows = 0, -1, 1, 0
-        self._loss: float | Tensor | None = None
+        self._losses: list[float | Tensor] = []
         self._is_due = self._schedule(snapshots, steps)
-        if find_record(self.path).exists():
-            msg = f"expected a folder without a record, got {self.path}: give another one as out"
-            raise RunError(msg)
+        self._own = OwnRun(self.run)
+        self._is_idle = _is_other_rank()
+        if not self._is_idle:
+            self._own.refuse_if_used()
 
     def step(self, loss: float | Tensor | None = None) -> None:
         """Count one optimiser update, and observe if this step is due.
@@ -109,31 +127,34 @@ class Recorder:
             The training's loss at this step, for the record.
         """
         self.done += 1
-        self._loss = loss.detach() if isinstance(loss, Tensor) else loss
+        if self._is_idle:
+            return
+        loss = math.nan if loss is None else loss
+        self._losses.append(loss.detach() if isinstance(loss, Tensor) else loss)
         if self._is_due(self.done):
             self.observe()
 
     def observe(self) -> None:
         """Observe the network now, whether this step is due or not."""
-        if self._last == self.done:
+        if self._last == self.done or self._is_idle:
             return
         shown = self.exemplars
+        network = observable(self.model, shown.probe)
+        faults = self._settle(network)
         found, wiring = observed(
-            self.model, shown, couplings=self.couplings, extras=self.extras,
+            network, shown, couplings=bool(self.couplings), extras=self.extras,
             detailed=self._rows % DETAIL == 0,
         )  # fmt: skip
         self._rows += 1
-        digest = weights_hash(self.model.state_dict())
+        digest = weights_hash(network.state_dict())
         row = {names.STEP: self.done, names.WEIGHTS: digest, **found}
         if shown.train is None:
-            row[names.LOSS][0] = np.nan if self._loss is None else float(self._loss)
-        attributes = {"data_hash": None if self.task is None else self.task.hash}
+            row[names.LOSS][0] = float(self._losses[-1]) if self._losses else np.nan
         if self._last < 0:
-            blank = template(shown, wiring, row, attributes)
-            opened = RecordWriter.create(self.path, blank)
-        else:
-            opened = RecordWriter(self.path, patience=PATIENCE)
-        with opened as writer:
+            self._begin(network, row, wiring, faults)
+        self._own.snapshot(self.done, network if self.weights else None, self._losses)
+        self._losses = []
+        with RecordWriter(self.path, patience=PATIENCE) as writer:
             writer.append(row)
         self._last = self.done
 
@@ -142,8 +163,43 @@ class Recorder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if self._is_idle or self._last < 0:
+            return
         if kind is None:
             self.observe()
+        failure = None if kind is None else f"{kind.__name__} after step {self.done}"
+        self._own.end(COMPLETE if kind is None else FAILED, self._losses, failure)
+        self._losses = []
+
+    def _settle(self, network: nn.Module) -> list[str]:
+        """Find out, once, whether the network has couplings; warn where it has none."""
+        if self.couplings is not None:
+            return []
+        faults = coupling_faults(network, self.exemplars.probe)
+        self.couplings = not faults
+        if faults:
+            warnings.warn(without_couplings(faults), stacklevel=4)
+        return faults
+
+    def _begin(
+        self, network: nn.Module, row: Mapping[str, Any], wiring: Wiring, faults: Sequence[str]
+    ) -> None:
+        """Lay out the run and its record."""
+        said = [without_couplings(faults)] if faults else []
+        known = {COUPLINGS: self.couplings, "warnings": said}
+        self._own.begin(self.model, self.exemplars, self.task, known)
+        task = self.run.description["task"]
+        attributes = {
+            "data_hash": task["hash"],
+            "task": task["name"],
+            "parameters": self.run.description["parameters"],
+        }
+        if network is not self.model:
+            kinds = {str(p.dtype).removeprefix("torch.") for p in self.model.parameters()}
+            attributes["precision"] = f"a float32 copy of the {'/'.join(sorted(kinds))} network"
+        if not self.couplings:
+            attributes[names.WITHOUT_COUPLINGS] = said[0] if said else LEFT_OUT
+        RecordWriter.create(self.path, template(self.exemplars, wiring, row, attributes)).close()
 
     def _schedule(
         self, snapshots: int | str | Sequence[int], steps: int | None
@@ -163,3 +219,9 @@ class Recorder:
             return False
         self._next = max(step + 1, round(step * GROWTH))
         return True
+
+
+def _is_other_rank() -> bool:
+    """Say whether another process of a distributed training is the one that records."""
+    parts = torch.distributed
+    return parts.is_available() and parts.is_initialized() and parts.get_rank() != 0

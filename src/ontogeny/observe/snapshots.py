@@ -5,7 +5,9 @@ May import train, run, tasks, record, errors and the parts of this package.
 
 import os
 import shutil
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from torch import nn
 
 from ontogeny import record as names
 from ontogeny.errors import DamagedError, RunError
-from ontogeny.hooks import Wiring
+from ontogeny.hooks import Wiring, coupling_faults
+from ontogeny.hooks.chains import refuse
 from ontogeny.observe.exemplars import TRAIN_EXEMPLARS, Exemplars
 from ontogeny.observe.layout import template
 from ontogeny.observe.row import observed, weights_hash
@@ -24,10 +27,15 @@ from ontogeny.record import NAME, RecordWriter, open_record
 from ontogeny.run import RunFolder
 from ontogeny.schedule import detailed_steps, snapshot_steps
 from ontogeny.tasks.task import Task
-from ontogeny.train import Run, settled
+from ontogeny.train import Run, settled, with_network
 
 PATIENCE = 60.0
 """Seconds to wait for another observer of the same run."""
+
+COUPLINGS = "couplings"
+"""The entry of run.json that remembers whether couplings are observed."""
+WITHOUT = "no couplings are observed: "
+LEFT_OUT = "no couplings were asked for"
 
 _WIRED_EXTRAS = {
     names.COUPLING_NULL, names.COUPLING_CONTRAST_NULL, names.EDGE_ATTRIBUTION, names.INTERACTION,
@@ -42,6 +50,7 @@ def observe(
     *,
     progress: Progress | None = None,
     out: str | os.PathLike[str] | None = None,
+    couplings: bool | None = None,
     extras: bool = True,
 ) -> xr.Dataset:
     """Bring a run's record up to its snapshots, and open it.
@@ -52,11 +61,16 @@ def observe(
     Parameters
     ----------
     run
-        The run or its folder; it may be in training.
+        The run or its folder; it may be in training. One that a `Recorder` wrote was observed in
+        the loop that trained it: its record is opened as it is.
     progress
         Called as `progress("snapshots", done, total)`.
     out
         Where the record lies; None: `record.zarr` in the run's folder.
+    couplings
+        Observe couplings; False: do without. None: as the run was observed before, else couplings
+        where the network is a chain of layers; where it is none, a warning says why, the run
+        remembers it (run.json), and all that needs no couplings is observed.
     extras
         Observe the nulls of couplings, edge attribution, interaction and Gaussian clones too, as
         far as couplings, tokens and training exemplars allow; they take longer than all the rest.
@@ -72,14 +86,21 @@ def observe(
     RunError
         If the run has no snapshots, one is damaged, the record is of a newer schema or somebody
         else writes it, or the disk is full.
+    InputError
+        If couplings are asked for and the network is no chain of layers, or the network cannot be
+        observed.
     """
-    if not isinstance(run, Run):
-        run = Run.open(run.path if isinstance(run, RunFolder) else run)
+    run = with_network(run)
+    if run.is_own_loop:  # its recorder alone could observe it
+        return open_record(run.path if out is None else out)
     steps = run.steps
     if not steps:
         msg = f"expected a run with snapshots, got none in {run.path}: train it first"
         raise RunError(msg)
-    observer = Observer(run.path, out=out, extras=extras)
+    observer = Observer(run.path, out=out, couplings=couplings, extras=extras)
+    observer.is_watcher = False
+    if couplings is not None:  # refuse before anything is dropped
+        observer.settle(run.network(steps[0]))
     done = observer.keep_fresh(run)
     for k, step in enumerate(steps[done:], start=done):
         if progress is not None:
@@ -104,7 +125,7 @@ class Observer:
     out
         Where the record lies; None: `record.zarr` in the run's folder.
     couplings
-        Observe couplings; without them, networks that are not chains can be observed.
+        As of `observe`.
     extras
         Observe the nulls of couplings, edge attribution, interaction and Gaussian clones too, as
         far as couplings, tokens and training exemplars allow; they take longer than all the rest.
@@ -116,16 +137,26 @@ class Observer:
         run: str | os.PathLike[str],
         *,
         out: str | os.PathLike[str] | None = None,
-        couplings: bool = True,
+        couplings: bool | None = None,
         extras: bool = True,
     ) -> None:
         self.run = RunFolder(run)
         self.path = Path(out).absolute() if out is not None else self.run.path / NAME
-        self.couplings, self.extras = couplings, extras
+        self._asked, self.extras = couplings, extras
+        self.is_watcher = True
+        self._faults: list[str] | None = None
+
+    @property
+    def couplings(self) -> bool:
+        """Whether couplings are observed: as asked for, as the run remembers, if there are any."""
+        if self._asked is not None:
+            return self._asked
+        return not self._faults and self.run.description.get(COUPLINGS, True)
 
     def __call__(self, step: int, model: nn.Module) -> None:
         """Observe the network at a step, unless that is done."""
         digest = weights_hash(model.state_dict())
+        self.settle(model)
         self._drop_unlike()
         if self.path.exists() and self._appended(step, model, digest):
             return
@@ -161,6 +192,43 @@ class Observer:
         except DamagedError as error:
             self._drop_damaged(error)
             return 0
+
+    def settle(self, model: nn.Module) -> None:
+        """Find out, once, whether the network has couplings, and let the run remember it.
+
+        Raises
+        ------
+        InputError
+            If couplings are asked for and the network is no chain of layers.
+        """
+        if self._faults is not None:
+            return
+        faults = coupling_faults(model, self._exemplars.probe) if self.couplings else []
+        if self._asked:
+            refuse(faults)
+        self._faults, is_own = faults, self.path == self.run.path / NAME
+        if faults:
+            warning = without_couplings(faults)
+            warnings.warn(warning, stacklevel=3)
+            self._remember(False, [warning])
+        elif is_own and self._asked is not None:
+            self._remember(self._asked, [])
+
+    def _remember(self, couplings: bool, words: Sequence[str]) -> None:
+        """Note in run.json whether couplings are observed.
+
+        A training in this process has locked the run for its watchers. Where somebody else writes
+        it, nothing is noted, and found out again the next time.
+        """
+        said = self.run.description
+        if said.get(COUPLINGS) is couplings:
+            return
+        change = {COUPLINGS: couplings, "warnings": [*said["warnings"], *words]}
+        if self.is_watcher:
+            self.run.amend(**change)
+            return
+        with suppress(RunError), self.run.writing():
+            self.run.amend(**change)
 
     def _drop_unlike(self) -> None:
         """Delete a record that no row of this observer would fit: it is observed anew."""
@@ -238,8 +306,24 @@ class Observer:
             "task": description["task"]["name"],
             "parameters": description["parameters"],
             "train_exemplars": f"{TRAIN_EXEMPLARS} per token, drawn by seed",
+            **self._left_out(),
         }
         return template(self._exemplars, wiring, row, attributes)
+
+    def _left_out(self) -> dict[str, str]:
+        """Say why there are no couplings, where there are none."""
+        if self.couplings:
+            return {}
+        said = [w for w in self.run.description["warnings"] if w.startswith(WITHOUT)]
+        return {names.WITHOUT_COUPLINGS: said[-1] if said else LEFT_OUT}
+
+
+def without_couplings(faults: Sequence[str]) -> str:
+    """Return the sentence that says why a network is observed without couplings."""
+    return (
+        f"{WITHOUT}they need each layer's input to be the units of the layer before it, got "
+        f"{'; '.join(faults)}"
+    )
 
 
 def _fresh(writer: RecordWriter, run: Run) -> int:

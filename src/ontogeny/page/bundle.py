@@ -25,7 +25,7 @@ from ontogeny.page.sheets import sheet
 from ontogeny.page.sources import PICTURES, Sources
 from ontogeny.page.table import ENTRIES
 from ontogeny.plot.style import TOKEN_COLOURS
-from ontogeny.record import LAYER
+from ontogeny.record import LAYER, WITHOUT_COUPLINGS
 from ontogeny.report.answers import answers
 from ontogeny.run import RunFolder
 
@@ -173,6 +173,8 @@ class _Packing:
                 "units": units, "source": f"curve.csv/{name.partition('_')[2]}",
                 "long_name": f"{name.partition('_')[2]} on the batch of each training step",
             }  # fmt: skip
+            if not np.isfinite(values).any():  # a loop of somebody's own did not hand it over
+                continue
             data = xr.DataArray(values[places], {"curve": curve.step[places]}, "curve", attrs=words)
             self.add(name, data, "base", "float32", ["curve"])
 
@@ -200,7 +202,8 @@ class _Packing:
     def couplings(self, record: xr.Dataset) -> None:
         """Pack the couplings that the page draws."""
         if "coupling" not in record:
-            self.sources.missing["couplings"] = "the record holds none"
+            why = record.attrs.get(WITHOUT_COUPLINGS, "the record holds none")
+            self.sources.missing["couplings"] = why
             return
         chosen = edges.chosen_edges(record)
         for name, values in zip(
@@ -334,7 +337,7 @@ class _Packing:
             "failure": said.get("failure"), "seed": said["config"]["seed"],
             "parameters": said["parameters"], "steps": said["config"]["steps"],
             "precision": said["config"].get("precision", ""),
-            "image": [*said["task"]["size"], said["task"]["channels"]],
+            "image": [*(said["task"]["size"] or [0, 0]), said["task"]["channels"]],
             "density": said["task"]["density"], "config": said["config"],
             "versions": said.get("versions", {}), "parent": _parent(said),
         }  # fmt: skip
@@ -355,8 +358,10 @@ def _parent(said: dict[str, Any]) -> dict[str, Any] | None:
 def _layers(record: xr.Dataset) -> list[dict[str, Any]]:
     """Return the span of each layer on the unit axis."""
     names, found = record[LAYER].values.astype(str).tolist(), []
+    known = dict(zip(record.attrs["layers"], record.attrs.get("kinds") or [], strict=False))
     for name in dict.fromkeys(names):
-        kind = "logits" if name == "logits" else "conv" if name.startswith("conv") else "dense"
+        kind = known.get(name) or ("conv" if name.startswith("conv") else "dense")
+        kind = "logits" if name == "logits" else kind
         found.append(
             {"name": name, "kind": kind, "first": names.index(name), "count": names.count(name)}
         )

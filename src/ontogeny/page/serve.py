@@ -9,6 +9,7 @@ uvicorn, ontogeny.page; ontogeny.features only for what needs the network, when 
 import asyncio
 import io
 import json
+import math
 import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -112,7 +113,8 @@ class Live:
         said["of"] = self.run.description["config"]["steps"]
         curve = self.run.curve()
         if len(curve.step):
-            said |= {"step": int(curve.step[-1]), "loss": float(curve.loss[-1])}
+            loss = float(curve.loss[-1])
+            said |= {"step": int(curve.step[-1]), "loss": loss if math.isfinite(loss) else None}
         return said
 
 

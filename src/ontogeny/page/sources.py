@@ -58,6 +58,8 @@ class Sources:
         return {}
 
     def _kept(self, name: str) -> xr.Dataset | None:
+        if name == "graph" and self.record is not None and "coupling" not in self.record:
+            return None  # the couplings themselves are named as missing, with the reason
         if self.record is None:
             return None
         try:

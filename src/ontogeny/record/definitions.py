@@ -50,6 +50,8 @@ PAIRS = ((0, 1), (0, 2), (1, 2))
 """Ranks (0 is the strongest) of the two parents that each coordinate of `pair` stands for."""
 ATTRIBUTES = ("schema", "config", "seed", "data_hash", "versions", "tokens", "layers")
 """Every record has these attributes; None where they are unknown."""
+WITHOUT_COUPLINGS = "without_couplings"
+"""The attribute of a record without couplings that says why it has none."""
 
 
 @dataclass(frozen=True)

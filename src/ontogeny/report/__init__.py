@@ -6,7 +6,7 @@ May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.measure and below;
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from ontogeny.measure import measure_run
 from ontogeny.measure.layers import PIXELS
 from ontogeny.observations import Observation, observations_run
 from ontogeny.progress import Parts, Progress
-from ontogeny.record import open_record
+from ontogeny.record import WITHOUT_COUPLINGS, open_record
 from ontogeny.report import (
     detectors,
     figures,
@@ -58,6 +58,7 @@ def _factors(material: Material) -> Section:
     return section
 
 
+COUPLING = "Coupling"
 _FIRST = ("learning curves", "tokens' learning curves")
 CHAPTERS: dict[str, dict[str, Draw]] = {
     "Learning": {name: figures.SECTIONS[name] for name in _FIRST},
@@ -73,7 +74,7 @@ CHAPTERS: dict[str, dict[str, Draw]] = {
         **detectors.SECTIONS, **units.SECTIONS,
         "first-layer filters": figures.SECTIONS["first-layer filters"],
     },
-    "Coupling": graph.SECTIONS,
+    COUPLING: graph.SECTIONS,
 }  # fmt: skip
 """The figures of each chapter in the order of the report; observations come before them."""
 SECTIONS = {name: draw for chapter in CHAPTERS.values() for name, draw in chapter.items()}
@@ -141,6 +142,10 @@ def _chapters(material: Material, progress: Progress) -> tuple[dict[str, list[Se
     chapters: dict[str, list[Section]] = {name: [] for name in CHAPTERS}
     missing, done = [], 0
     for chapter, sections in CHAPTERS.items():
+        if chapter == COUPLING and "coupling" not in material.record:
+            why = material.record.attrs.get(WITHOUT_COUPLINGS, "the record holds no couplings")
+            missing.append(f"Not shown: {', '.join(sections)}. Reason: {why}.")
+            continue
         for name, draw in sections.items():
             progress(f"drawing {name}", done, len(SECTIONS))
             done += 1
@@ -168,20 +173,24 @@ def _lead(folder: RunFolder) -> str:
 def _facts(folder: RunFolder, record: xr.Dataset) -> dict[str, str]:
     description = folder.description
     task, config = description["task"], description["config"]
-    density = sorted(task["density"].values())
-    per_token = f"{density[0]:,}" if density[0] == density[-1] else (
-        f"{density[0]:,} to {density[-1]:,}"
-    )  # fmt: skip
-    held = int((record["exemplar_split"] == "probe").sum())
-    return {
-        "Training exemplars per token": per_token,
-        "Held-out exemplars": f"{held:,}",
-        "Images": f"{task['size'][0]} x {task['size'][1]} x {task['channels']}",
+    facts = {
+        "Training exemplars per token": _density(task["density"]),
+        "Held-out exemplars": f"{int((record['exemplar_split'] == 'probe').sum()):,}",
+        "Images": " x ".join(map(str, [*task["size"], task["channels"]])) if task["size"] else "",
         "Parameters": f"{description['parameters']:,}",
         "Steps": f"{int(record['step'][-1]):,} of {config['steps']:,}",
         "Snapshots": f"{record.sizes['step']:,}",
-        "Seed": str(config["seed"]),
+        "Seed": "" if config["seed"] is None else str(config["seed"]),
     }
+    return {name: words for name, words in facts.items() if words}
+
+
+def _density(density: Mapping[str, int]) -> str:
+    """Say how many training exemplars tokens have; nothing where somebody's own loop knows."""
+    counts = sorted(density.values())
+    if not counts:
+        return ""
+    return f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
 
 
 def _notices(folder: RunFolder, measures: xr.Dataset) -> list[str]:

@@ -10,7 +10,16 @@ from ontogeny.config import Config
 from ontogeny.train.begin import train
 from ontogeny.train.loop import Watcher
 from ontogeny.train.place import settled
-from ontogeny.train.run import Run
+from ontogeny.train.run import Run, with_network
 from ontogeny.train.training import Order, Training
 
-__all__ = ["Config", "Order", "Run", "Training", "Watcher", "settled", "train"]
+__all__ = [
+    "Config",
+    "Order",
+    "Run",
+    "Training",
+    "Watcher",
+    "settled",
+    "train",
+    "with_network",
+]

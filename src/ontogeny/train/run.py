@@ -65,7 +65,20 @@ class Run(RunFolder):
 
     @cached_property
     def config(self) -> Config:
-        """How it is trained."""
+        """How it is trained.
+
+        Raises
+        ------
+        InputError
+            If somebody's own loop trained it.
+        """
+        if self.is_own_loop:
+            msg = (
+                f"expected a run that Ontogeny trained, got {self.path}, recorded in a training "
+                "loop of its own: it can be measured, pictured, reported and viewed, but not "
+                "resumed, replayed between its snapshots or forked"
+            )
+            raise InputError(msg)
         return Config.from_json(self.description["config"])
 
     @cached_property
@@ -146,6 +159,7 @@ class Run(RunFolder):
         RunError
             If `out` holds something, or the parent is damaged.
         """
+        _ = self.config
         at, child = self._trained(at), Run(out, model=self._model)
         parent = {"path": str(self.path), "step": at}
         with child.writing():
@@ -170,6 +184,7 @@ class Run(RunFolder):
         RunError
             If the run diverged, or somebody else writes it.
         """
+        _ = self.config  # refuses what cannot be trained
         if self.state == FAILED:
             msg = (
                 f"expected a run that can go on, got {self.path}, which failed "
@@ -210,9 +225,12 @@ class Run(RunFolder):
         elif spec["factory"] in FACTORIES:
             network = FACTORIES[spec["factory"]](**spec["arguments"])
         else:
+            name = spec["factory"].partition(":")[2]
             msg = (
                 f"expected a network made by {' or '.join(FACTORIES)}, got {spec['factory']}, "
-                f"which is not run unasked: give it, Run.open({str(self.path)!r}, model=...)"
+                f"which is not run unasked: give it in Python, run = ontogeny.Run.open("
+                f"{str(self.path)!r}, model={name}), and call ontogeny.picture_run(run) or "
+                "ontogeny.observe(run)"
             )
             raise InputError(msg)
         return network
@@ -269,3 +287,16 @@ class Run(RunFolder):
         )
         self.amend(**here, warnings=[*description["warnings"], warning])
         warnings.warn(warning, stacklevel=4)
+
+
+def with_network(run: RunFolder | str | os.PathLike[str]) -> Run:
+    """Return a run whose network can be brought back; one that has a network handed over keeps it.
+
+    Raises
+    ------
+    RunError
+        If there is no run, its description is damaged, or it is of a newer schema.
+    """
+    if isinstance(run, Run):
+        return run
+    return Run.open(run.path if isinstance(run, RunFolder) else run)

@@ -146,6 +146,24 @@ def test_the_training_of_the_readme_runs(tmp_path, monkeypatch):
     assert names["twin"].steps[-1] == 2
 
 
+@pytest.mark.torch
+def test_the_loop_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"ont": ont, "task": ont.load_task("faces", density=12, probe=2)}
+    exec(compile(blocks(ROOT / "README.md")[2], "README.md", "exec"), names)
+    run = ont.RunFolder.open("runs/mine")
+    assert (run.state, run.steps) == ("complete", (0, 1, 2))
+
+
+@pytest.mark.torch
+def test_the_page_on_own_networks_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "own_networks"}
+    execute(ROOT / "docs" / "own-networks.md", names)
+    assert names["run"].state == "complete"
+    assert names["pictures"]["has_picture"].any()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_is_python(page):
     for block in blocks(page):

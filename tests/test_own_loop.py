@@ -17,6 +17,9 @@ import ontogeny as ont  # noqa: E402
 from ontogeny.cli import main  # noqa: E402
 from ontogeny.config import Config  # noqa: E402
 from ontogeny.errors import InputError, RunError  # noqa: E402
+from ontogeny.features.asked import Asked  # noqa: E402
+from ontogeny.features.preferred import Recipe  # noqa: E402
+from ontogeny.features.store import Choice  # noqa: E402
 from ontogeny.measure import (  # noqa: E402
     discriminating_units,
     measure_run,
@@ -32,6 +35,7 @@ from ontogeny.tasks.task import Task  # noqa: E402
 from ontogeny.train import Run, train  # noqa: E402
 
 pytestmark = pytest.mark.torch
+QUICK = Choice(recipe=Recipe(steps=2, warm_steps=1), frames=2, filmed=8, pictured=2)
 TOKENS = ("ann", "bea", "zoë")
 
 
@@ -287,7 +291,7 @@ def test_inputs_that_are_no_images_go_the_whole_way(tmp_path, capsys):
     run = recorded_inputs(tmp_path / "mine", model, x, probe_of(task)[1])
     assert "image" not in open_record(run.path)
     measured(run)
-    assert "Images" not in ont.report(run).read_text()
+    assert "<dt>Images</dt>" not in ont.report(run).read_text()
     bundle = bundle_run(run)
     assert bundle.manifest["run"]["image"] == [0, 0, 192]
     assert "probe" not in bundle.manifest["sheets"]
@@ -386,7 +390,7 @@ def test_a_recorder_falls_back_with_a_warning(tmp_path):
 
 def test_units_are_chosen_by_discrimination_where_there_are_no_couplings(branched):
     record = open_record(branched.path)
-    chosen = discriminating_units(record, limit=8)
+    chosen = discriminating_units(record, limit=2)
     assert [name.split(":")[0] for name in chosen] == (
         ["logits"] * 2 + ["second"] * 2 + ["first"] * 2 + ["stem"] * 2
     )
@@ -398,6 +402,32 @@ def test_units_are_chosen_by_discrimination_where_there_are_no_couplings(branche
     second = share.where(share.layer == "second", drop=True).fillna(-1)
     best = second.unit.values[np.argsort(-second.values)[:2]]
     assert set(chosen[2:4]) == set(best.tolist())
+
+
+def test_pictures_are_made_without_couplings_and_stay_fresh(branched, tmp_path):
+    run = Run.open(branched.path, model=Branched)
+    made = ont.picture_run(run, choice=QUICK)
+    assert made["has_picture"].any()
+    assert set(made["film_layer"].values.astype(str)) == {"stem", "first", "second", "logits"}
+    said = []
+    ont.picture_run(run, choice=QUICK, progress=said.append)
+    assert said == ["pictures: fresh"]
+
+
+def test_pictures_of_ones_own_network_are_made_in_python(chain, tmp_path, capsys):
+    assert main(["pictures", str(chain.path), "--quiet"]) == 2
+    said = capsys.readouterr().err
+    assert "model=Chain" in said
+    assert "ontogeny.picture_run(run)" in said
+    made = ont.picture_run(Run.open(chain.path, model=Chain), choice=QUICK)
+    assert made["has_picture"].any()
+    record = open_record(chain.path)
+    assert set(made["top_exemplar"].values.ravel()) <= set(record["exemplar"].values)
+    assert "film" in bundle_run(chain).manifest["sheets"]
+    asked = Asked(Run.open(chain.path, model=Chain))
+    assert asked.activation_map(5, "conv:1", 3).shape == (6, 6)
+    with pytest.raises(InputError, match="expected an exemplar of the record"):
+        asked.activation_map(5, "conv:1", 99)
 
 
 # --- as typed -------------------------------------------------------------------------------------

@@ -11,16 +11,20 @@ import numpy as np
 import torch
 import xarray as xr
 
-from ontogeny.errors import InputError
+from ontogeny.errors import InputError, RunError
 from ontogeny.features.dissection import dissect
 from ontogeny.features.exemplars import top_exemplars
 from ontogeny.features.filters import first_filters
 from ontogeny.features.preferred import PreferredImages, Recipe
+from ontogeny.features.shown import Shown
 from ontogeny.measure.ancestry import serving_units, shown_units
+from ontogeny.measure.discriminating import discriminating_units
 from ontogeny.measure.keeping import Making, Save, keep
+from ontogeny.measure.probe import layer_names
 from ontogeny.progress import Parts, Progress, silent
+from ontogeny.record import COUPLING, COUPLING_CONTRAST
 from ontogeny.run import RunFolder
-from ontogeny.train import Run
+from ontogeny.train import Run, with_network
 
 _EXEMPLARS, _REST = "exemplars", "other units"
 TOP = 6
@@ -70,7 +74,8 @@ def picture_run(
     Parameters
     ----------
     run
-        A run with a record, or its folder.
+        A run with a record, or its folder. Where the network is of a class of your own, the run
+        opened with it: `ontogeny.Run.open(folder, model=MyNetwork)`.
     choice
         What is pictured, and how; None: the default, and less of a quick run.
     progress
@@ -92,11 +97,11 @@ def picture_run(
     Raises
     ------
     RunError
-        If there is no run, no record, or no room.
+        If there is no run, no record, no snapshot of a recorded step, or no room.
     InputError
-        If the record has no couplings, by which the units with a film are chosen.
+        If the network cannot be made, or was shown what is no image.
     """
-    folder, say = Run.open(_path(run)), progress or silent
+    folder, say = with_network(run), progress or silent
     settled = choice or (QUICK if folder.is_quick else Choice())
     about = asdict(settled.recipe)
 
@@ -115,14 +120,13 @@ class _Sitting:
 
     def __init__(self, run: Run, record: xr.Dataset, choice: Choice, say: Progress) -> None:
         self.run, self.choice = run, choice
-        task = run.task
-        self.probe = np.asarray(task.probe)
-        self.images = task.images[self.probe]
-        self.groups = None if task.group is None else np.asarray(task.group)[self.probe]
-        recorded = [int(step) for step in record["step"].values if int(step) in run.steps]
+        shown = Shown.of(record)
+        self.probe, self.images, self.groups = shown.exemplars, shown.images, shown.groups
+        recorded = _with_snapshot(run, record)
         self.last, self.frames = recorded[-1], film_steps(recorded, choice.frames)
-        self.filmed = shown_units(record, breadth=BREADTH, limit=choice.filmed)
-        self.others = [n for n in self._wanted(record) if n not in set(self.filmed)]
+        self.filmed = _filmed(record, choice.filmed)
+        wanted = _pictured(record, choice.pictured)
+        self.others = [n for n in wanted if n not in set(self.filmed)]
         self.parts = Parts(say, self._costs())
 
     def _costs(self) -> dict[str, float]:
@@ -132,12 +136,6 @@ class _Sitting:
         costs[frames[0]] = float(recipe.steps * len(self.filmed))
         costs[_REST] = float(recipe.steps * len(self.others))
         return {_EXEMPLARS: sum(costs.values()) / 20, **costs}
-
-    def _wanted(self, record: xr.Dataset) -> list[str]:
-        """Return the units that have a preferred image at the last step."""
-        if self.choice.pictured is None:
-            return record["unit"].values.astype(str).tolist()
-        return serving_units(record, limit=self.choice.pictured)
 
     def first(self) -> Iterator[xr.Dataset]:
         """Return what is quickly made, then what views show first, to be looked at meanwhile."""
@@ -203,6 +201,8 @@ class _Sitting:
 
     def _parts(self, model: torch.nn.Module) -> xr.Dataset:
         """Return how well the places of convolutional units mark parts, where these are known."""
+        if not self.run.task_path.exists():
+            return xr.Dataset()
         task = self.run.task
         if task.part_map is None:
             return xr.Dataset()
@@ -215,6 +215,38 @@ class _Sitting:
             .drop_vars("layer")
             .rename({"unit": "conv_unit"})
         )
+
+
+def _with_snapshot(run: Run, record: xr.Dataset) -> list[int]:
+    """Return the recorded steps of which weights are kept."""
+    steps = [int(step) for step in record["step"].values if int(step) in run.steps]
+    if not steps:
+        msg = (
+            f"expected snapshots of the recorded steps in {run.path}, got none: pictures need the "
+            "weights; record with weights=True"
+        )
+        raise RunError(msg)
+    return steps
+
+
+def _filmed(record: xr.Dataset, limit: int) -> list[str]:
+    """Return the units with a film: ancestors of tokens, or those that discriminate them most."""
+    if _is_wired(record):
+        return shown_units(record, breadth=BREADTH, limit=limit)
+    return discriminating_units(record, limit=max(1, limit // len(layer_names(record))))[:limit]
+
+
+def _pictured(record: xr.Dataset, limit: int | None) -> list[str]:
+    """Return the units that have a preferred image at the last step."""
+    if limit is None:
+        return record["unit"].values.astype(str).tolist()
+    if _is_wired(record):
+        return serving_units(record, limit=limit)
+    return discriminating_units(record, limit=limit)
+
+
+def _is_wired(record: xr.Dataset) -> bool:
+    return COUPLING in record and COUPLING_CONTRAST in record
 
 
 def film_steps(steps: Sequence[int], count: int) -> list[int]:
@@ -235,5 +267,3 @@ def _renamed(name: str) -> str:
     return name.replace("spectrum_", "quantile_") if name.startswith("spectrum_") else f"top_{name}"
 
 
-def _path(run: RunFolder | str | os.PathLike[str]) -> str | os.PathLike[str]:
-    return run.path if isinstance(run, RunFolder) else run

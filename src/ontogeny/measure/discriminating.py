@@ -13,13 +13,12 @@ __all__ = ["discriminating_units"]
 
 
 def discriminating_units(
-    record: xr.Dataset, *, step: int | None = None, limit: int = 120
+    record: xr.Dataset, *, step: int | None = None, limit: int = 32
 ) -> list[str]:
     """Return the units of each layer whose activation lies most between tokens.
 
     Ranked within each layer by eta squared over held-out exemplars at a step, or, where tokens are
-    unknown, by the variance of the activation; an even share of `limit` from each layer, the
-    upper layers first.
+    unknown, by the variance of the activation; the upper layers first.
 
     Parameters
     ----------
@@ -28,7 +27,7 @@ def discriminating_units(
     step
         A recorded step; None: the last.
     limit
-        Units at most.
+        Units of each layer at most.
 
     Raises
     ------
@@ -42,10 +41,9 @@ def discriminating_units(
     else:
         rank = at["unit_variance"].values
     layers = units_of_layers(record)
-    share = max(1, limit // len(layers))
     names = record["unit"].values.astype(str)
     found: list[str] = []
     for members in reversed(list(layers.values())):
-        order = np.argsort(-np.nan_to_num(rank[members], nan=-1.0), kind="stable")[:share]
+        order = np.argsort(-np.nan_to_num(rank[members], nan=-1.0), kind="stable")[:limit]
         found += names[members[np.sort(order)]].tolist()
-    return found[:limit]
+    return found

@@ -134,7 +134,7 @@ def _description(
 def _known_task(name: str, shown: Exemplars) -> dict[str, Any]:
     """Return what is known of a task by its probe alone."""
     images = shown.images
-    are_images = isinstance(images, np.ndarray)
+    are_images = isinstance(images, np.ndarray) and images.dtype == np.uint8
     return {
         "name": name,
         "hash": exemplars_hash(shown),

@@ -24,7 +24,7 @@ from ontogeny.measure import (  # noqa: E402
     discriminating_units,
     measure_run,
 )
-from ontogeny.measure.kinds import APART
+from ontogeny.measure.kinds import APART  # noqa: E402
 from ontogeny.measure.together import kinds_of  # noqa: E402
 from ontogeny.model import prepare, vgg  # noqa: E402
 from ontogeny.observe import Observer, Recorder, observe, weights_hash  # noqa: E402

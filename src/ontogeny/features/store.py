@@ -265,5 +265,3 @@ def _film(frames: list[xr.Dataset], steps: list[int]) -> xr.Dataset:
 
 def _renamed(name: str) -> str:
     return name.replace("spectrum_", "quantile_") if name.startswith("spectrum_") else f"top_{name}"
-
-

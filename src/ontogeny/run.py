@@ -19,6 +19,7 @@ import contextlib
 import csv
 import io
 import json
+import math
 import os
 import struct
 import zlib
@@ -55,6 +56,8 @@ _SNAPSHOTS, _RESUME, _TENSORS = "snapshots", "resume", ".safetensors"
 _NOTES, _CHECKSUM = "ontogeny", "crc32"
 _ROW_CHECK = "crc32"
 """Name of the curve's last column: CRC-32 of the row before it."""
+_LAST_BYTES = 2**16
+"""From the end of the curve that surely hold a whole row."""
 _REMEDY = "restore it from a copy, or train the run again"
 _KINDS = {
     "f8": "F64", "f4": "F32", "f2": "F16", "i8": "I64", "i4": "I32", "i2": "I16", "i1": "I8",
@@ -250,6 +253,20 @@ class RunFolder:
         step, loss, accuracy, rate = table[:, :4].T
         hits, shown = np.split(table[:, 4:].astype(int), 2, axis=1)
         return Curve(step.astype(int), loss, accuracy, rate, hits, shown)
+
+    def last_row(self) -> tuple[int, float | None] | None:
+        """Return step and loss (None: not a number) of the curve's last whole row, if there is one.
+
+        Only the end of the file is read, so that who watches a long run may ask often.
+        """
+        try:
+            with (self.path / _CURVE).open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_BYTES))
+                rows = _whole_lines(file.read())
+            step, loss = rows[-1].split(b",")[:2]
+            return int(step), float(loss) if math.isfinite(float(loss)) else None
+        except (OSError, ValueError, IndexError):
+            return None
 
     # How it is written --------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from ontogeny.page.bundle import bundle_run
 from ontogeny.page.pictures import CELL, GROUND, fitted
 from ontogeny.page.sheets import sheet
 from ontogeny.page.sources import Sources
+from ontogeny.page.table import packed_names
 from ontogeny.run import RunFolder
 from records import TOKENS, make_record, make_run
 
@@ -58,9 +59,11 @@ def test_every_array_says_what_it_is_and_where_it_comes_from(measured):
     for name, array in manifest["arrays"].items():
         assert array["definition"] and array["blob"] in manifest["blobs"], name
         if array["dims"][:1] == ["step"]:
-            assert array["source"].partition("/")[0].endswith(".zarr"), name
+            where = array["source"].partition("/")[0]
+            assert where.endswith(".zarr") or where == "ontogeny.measure.sketch(record)", name
             assert array["shape"][0] == len(manifest["steps"]), name
     assert {"map", "crossnobis", "separation_worst", "onset_by"} <= set(manifest["arrays"])
+    assert set(manifest["arrays"]) <= set(packed_names())
     assert manifest["coordinates"]["layer_all"][0] == "pixels"
 
 
@@ -125,7 +128,7 @@ def test_stale_measures_are_not_shown_as_fresh(tmp_path):
     assert "another state of the record" in why["curves, token signals and onsets"]
 
 
-def test_a_run_without_record_or_curve_says_so(tmp_path):
+def test_a_run_without_record_says_so(tmp_path):
     run = make_run(tmp_path / "run", make_record())
     (run.path / "record.zarr").rename(tmp_path / "away.zarr")
     manifest = bundle_run(run).manifest

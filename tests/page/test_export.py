@@ -8,8 +8,8 @@ import re
 import pytest
 
 from ontogeny.errors import RunError
+from ontogeny.page import assets, page
 from ontogeny.page import export as exporting
-from ontogeny.page import page
 from ontogeny.page.bundle import bundle_run
 from records import make_record, make_run
 
@@ -70,7 +70,7 @@ def test_a_notebook_gets_a_frame_that_can_reach_nothing(run):
 
 
 def test_a_page_that_was_not_built_says_how(tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(assets.resources, "files", lambda _: tmp_path)
     with pytest.raises(RunError, match=r"got no index.html: run `make page` once"):
         exporting.asset("index.html")
 

@@ -13,7 +13,8 @@ import uvicorn
 from PIL import Image
 
 from ontogeny.errors import InputError, RunError
-from ontogeny.page import serve
+from ontogeny.page import live, serve
+from ontogeny.page.address import address
 from records import make_record, make_run
 
 FILES = {"index.html": b"<!doctype html><title>page</title>", "assets/page.js": b"1;"}
@@ -100,14 +101,14 @@ def test_elsewhere_a_key_is_asked_for_once(run):
 
 
 def test_the_address_holds_a_key_only_beyond_loopback():
-    assert serve.address("127.0.0.1", 80) == ("http://127.0.0.1:80/", None)
-    url, key = serve.address("0.0.0.0", 80)
+    assert address("127.0.0.1", 80) == ("http://127.0.0.1:80/", None)
+    url, key = address("0.0.0.0", 80)
     assert key and url.endswith(f"?key={key}")
-    assert serve.address("0.0.0.0", 80)[1] != key
+    assert address("0.0.0.0", 80)[1] != key
 
 
 def test_events_tell_of_growth_and_end_with_the_run(run, monkeypatch):
-    monkeypatch.setattr(serve, "PAUSE", 0.01)
+    monkeypatch.setattr(live, "PAUSE", 0.01)
     with served(run) as ask:
         text = ask("/events")[1].decode()
     assert text.startswith('event: grown\ndata: {"steps": 12}')
@@ -141,7 +142,7 @@ class Network:
 
 
 def test_what_needs_the_network_is_answered_when_asked(run, monkeypatch):
-    monkeypatch.setattr(serve.Live, "network", Network())
+    monkeypatch.setattr(serve.Questions, "network", Network())
     with served(run) as ask:
         text = ask("/ask/map?step=3&unit=conv1:0&exemplar=4")[1]
         assert json.loads(text) == {"values": [[7.0] * 3] * 2}
@@ -171,7 +172,7 @@ def test_a_question_that_has_no_answer_is_refused_in_plain_words(run, monkeypatc
         def activation_map(self, step, unit, exemplar):
             raise InputError(words)
 
-    monkeypatch.setattr(serve.Live, "network", Strict())
+    monkeypatch.setattr(serve.Questions, "network", Strict())
     with served(run) as ask:
         answer, text = ask("/ask/map?step=99&unit=conv1:0&exemplar=4")
         assert (answer.status, text.decode()) == (400, f"{words}\n")

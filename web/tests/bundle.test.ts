@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { Bundle } from "../src/data/bundle";
 import { isBeyond, onsets, preferredToken } from "../src/data/facts";
-import { readState } from "../src/data/live";
+import { inWords, readProgress } from "../src/data/live";
 import { readManifest } from "../src/data/manifest";
 import { nearest } from "../src/data/pictures";
 import { findSource, fromBase64, gunzip } from "../src/data/source";
@@ -25,7 +25,7 @@ describe("a bundle", () => {
     await bundle.load("base");
     expect(bundle.array("loss")?.at(0)).toBe(0.5);
     expect(asked).toEqual(["base"]);
-    expect(bundle.status("nothing")).toBe("missing");
+    expect(bundle.status("map")).toBe("missing");
   });
 
   it("says so, and does not throw, where a blob cannot be had", async () => {
@@ -46,7 +46,7 @@ describe("a bundle", () => {
     const manifest = (hash: string) =>
       readManifest({
         blobs: { base: { bytes: 4, hash } },
-        arrays: { a: { blob: "base", offset: 0, dtype: "float32", shape: [1], dims: ["x"] } },
+        arrays: { loss: { blob: "base", offset: 0, dtype: "float32", shape: [1], dims: ["x"] } },
       });
     const source = {
       isLive: true,
@@ -60,7 +60,7 @@ describe("a bundle", () => {
     await same.load("base");
     const other = new Bundle(manifest("2"), source, first);
     await other.load("base");
-    expect([same.array("a")?.at(0), other.array("a")?.at(0)]).toEqual([1, 2]);
+    expect([same.array("loss")?.at(0), other.array("loss")?.at(0)]).toEqual([1, 2]);
   });
 
   it("says why something is missing: what was said of it, else all that was said", async () => {
@@ -173,13 +173,18 @@ describe("facts", () => {
     expect(nearest([0, 10, 100], 2)).toBe(0);
   });
   it("read what the server says, and nothing from nonsense", () => {
-    expect(readState('{"state":"training","step":3,"of":9}')).toEqual({
-      state: "training",
-      step: 3,
-      of: 9,
-    });
-    expect(readState("x")).toBeNull();
-    expect(readState('{"state":3}')).toBeNull();
+    const said = readProgress('{"state":"training","step":3,"of":9,"done":"x"}');
+    expect(said).toMatchObject({ state: "training", step: 3, of: 9, stage: "", done: 0 });
+    expect(readProgress("x")).toBeNull();
+    expect(readProgress('{"state":3}')).toBeNull();
+  });
+  it("say what a command does, in a few words", () => {
+    const words = (said: object) => inWords(readProgress(JSON.stringify(said))!);
+    expect(words({ state: "training", step: 1007, of: 1200 })).toBe("training, step 1,007 of 1,200");
+    const loading = { stage: "load exemplars", what: "images", done: 3, total: 3000 };
+    expect(words({ state: "beginning", ...loading })).toBe("load exemplars: 3 of 3,000 images");
+    expect(words({ state: "complete", stage: "measure", step: 40, of: 40 })).toBe("measure");
+    expect(words({ state: "failed", step: 7, of: 40 })).toBe("failed");
   });
 });
 

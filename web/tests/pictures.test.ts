@@ -36,9 +36,9 @@ describe("pictures", () => {
     expect([found?.x, found?.y]).toEqual([(cell % 50) * 20, Math.floor(cell / 50) * 20]);
   });
 
-  it("are the last preferred image elsewhere, as large as what the unit sees", async () => {
-    const found = pictureOf(await withSheets({ picture_size: 6 }), 33, 0);
-    expect(found).toMatchObject({ kind: "preferred", x: 60, y: 20, width: 6, height: 6, side: 6 });
+  it("are the last preferred image elsewhere", async () => {
+    const found = pictureOf(await withSheets({}), 33, 0);
+    expect(found).toMatchObject({ kind: "preferred", x: 60, y: 20, width: 20, side: 20 });
   });
 
   it("of exemplars are cut to the box, and leave room where the box leaves the image", async () => {

@@ -33,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ontogeny: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"ontogeny: stopped{_way_on(options.command)}", file=sys.stderr)
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signum, signal.SIG_DFL)  # a second one ends at once
+        page = _left_page(options)
+        print(f"ontogeny: stopped{page}{_way_on(options.command)}", file=sys.stderr)
         return 130
     return 0
 
@@ -46,6 +49,19 @@ def _in_one_line(message: Warning | str, *_: Any) -> str:
 def _interrupt(*_: Any) -> None:
     """Let a polite kill end a run as Ctrl-C does."""
     raise KeyboardInterrupt
+
+
+def _left_page(options: Any) -> str:
+    """Write the page of what there is of a run that was stopped; say where it is."""
+    if options.command != "run" or not options.out:
+        return ""
+    print("\nontogeny: writing the page of what is there; Ctrl-C again ends at once",
+          file=sys.stderr, flush=True)  # fmt: skip
+    try:
+        path = import_module("ontogeny.page.export").leave(options.out)
+    except OntogenyError as error:
+        return f", without a page ({error})"
+    return f"; the page of what is there is {path}" if path else ""
 
 
 def _way_on(command: str) -> str:

@@ -6,7 +6,7 @@ What needs an extra is imported by the command that needs it, after `NEEDS` was 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -45,9 +45,22 @@ def perform(options: argparse.Namespace) -> None:
         If there is something that the user can mend.
     """
     require(f"ontogeny {options.command}", NEEDS[options.command])
-    work = Work(options)
-    gathered = COMMANDS[options.command](work)
-    tell(gathered | work.costs(), options, LINES.get(options.command, run_lines))
+    with _served(options) as options.page:
+        work = Work(options)
+        gathered = COMMANDS[options.command](work)
+        tell(gathered | work.costs(), options, LINES.get(options.command, run_lines))
+        if options.page is not None and options.view:
+            print(f"ontogeny: the page stays at {options.page.url} until Ctrl-C", file=sys.stderr)
+            options.page.stay()
+
+
+def _served(options: argparse.Namespace) -> AbstractContextManager[Any]:
+    """Serve the page of a run beside the command that makes it, and say where; or do not."""
+    if options.command != "run" or not options.serve or (options.quiet and not options.view):
+        return nullcontext()
+    page = _page_module("side").Side(port=options.port, is_opened=options.view)
+    print(f"ontogeny: the page is at {page.url} while this works", file=sys.stderr, flush=True)
+    return page
 
 
 # The commands ---------------------------------------------------------------------------------
@@ -194,10 +207,13 @@ def _begun(work: Work) -> tuple[Any, Any]:
     options, task = work.options, None
     if ontogeny.RunFolder(options.task).began:
         options.out, options.resume = options.task, True
+        _show(options)
     else:
         task = _task(work)
         options.out = options.out or str(Path("runs") / Path(task.name).stem)
-    return task, _config(options)
+    config = _config(options)
+    _show(options)
+    return task, config
 
 
 def _train_to_end(work: Work, task: Any, config: Any) -> Any:
@@ -210,6 +226,12 @@ def _train_to_end(work: Work, task: Any, config: Any) -> Any:
             resume=options.resume,
             progress=TrainingCost(config.snapshot_steps, bar),
         )
+
+
+def _show(options: argparse.Namespace) -> None:
+    """Let the page that is served beside this command show the run."""
+    if options.page is not None:
+        options.page.show(options.out)
 
 
 def _task(work: Work) -> Any:

@@ -82,5 +82,6 @@ def run_lines(gathered: dict[str, Any]) -> list[str]:
     if "report" in gathered:
         lines.append(f"  look at {gathered['report']}")
     if "page" in gathered:
-        lines.append(f"  play through {gathered['page']}")
+        again = f"`ontogeny view {gathered['run']}` serves it again"
+        lines.append(f"  the page is {gathered['page']}; {again}")
     return lines

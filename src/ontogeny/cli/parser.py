@@ -98,15 +98,31 @@ def _beside(command: argparse.ArgumentParser) -> None:
     )
 
 
+_PORT_HELP = (
+    "the port to listen on; 0 takes any that is free (default: 8765, or any that is free where "
+    "it is taken)"
+)
+
+
 def _serving(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--port", type=int, default=8765, metavar="P",
-        help="the port to listen on; 0 takes any that is free (default: %(default)s)",
-    )  # fmt: skip
+    command.add_argument("--port", type=int, metavar="P", help=_PORT_HELP)
     command.add_argument(
         "--host", default="127.0.0.1", metavar="H",
         help="the address to listen on (default: %(default)s, this machine only)",
     )  # fmt: skip
+
+
+def _beside_work(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("page")
+    group.add_argument(
+        "--serve", action=argparse.BooleanOptionalAction, default=True,
+        help="serve the page while the command works (default: yes, unless --quiet)",
+    )  # fmt: skip
+    group.add_argument(
+        "--view", action="store_true",
+        help="open the page in the browser, and serve it until Ctrl-C when the run is complete",
+    )  # fmt: skip
+    group.add_argument("--port", type=int, metavar="P", help=_PORT_HELP)
 
 
 def _fork(command: argparse.ArgumentParser) -> None:
@@ -272,7 +288,7 @@ _Group = Callable[[argparse.ArgumentParser], None]
 _COMMANDS: dict[str, tuple[str, tuple[_Group, ...]]] = {
     "run": (
         "train a network, then observe, measure and picture it, and write its report and its page",
-        (_task, _training, _quick, _output),
+        (_task, _training, _quick, _beside_work, _output),
     ),
     "train": (
         "train a network and keep its snapshots, and do nothing else",

@@ -42,7 +42,8 @@ class Work:
     def stage(self, name: str, title: str = "") -> Iterator["Bar"]:
         """Do a stage, or another piece of it: show how far it is, and note what it cost."""
         wall, processor = time.perf_counter(), _processor_seconds()
-        with Bar(title or name, quiet=self.options.quiet) as bar:
+        page = getattr(self.options, "page", None)
+        with Bar(title or name, quiet=self.options.quiet, page=page) as bar:
             yield bar
         known = self.stages.get(name, {WALL: 0.0, PROCESSOR: 0.0})
         self.stages[name] = {
@@ -77,12 +78,14 @@ def note_costs(run: RunFolder, stages: dict[str, dict[str, float]]) -> None:
 class Bar(contextlib.AbstractContextManager["Bar"]):
     """One line on standard error: a share done, the time it took, the time left, what is done.
 
-    It is a `Progress`. The time left follows from the mean speed since its first call, before which
-    things are set up, and what was done by then is no work of this stage; `total` may change from
-    call to call.
+    It is a `Progress`; the page that is served beside the command, if there is one, is given the
+    same. The time left follows from the mean speed since its first call, before which things are
+    set up, and what was done by then is no work of this stage; `total` may change from call to
+    call.
     """
 
-    def __init__(self, title: str, *, quiet: bool) -> None:
+    def __init__(self, title: str, *, quiet: bool, page: Any = None) -> None:
+        self._title, self._page = title, page
         self._bar = tqdm(total=1.0, desc=title, disable=quiet, leave=True, bar_format=_LAYOUT)
         self._begun: tuple[float, float] | None = None
         self._show(0.0, "")
@@ -93,6 +96,8 @@ class Bar(contextlib.AbstractContextManager["Bar"]):
 
     def _show(self, share: float, what: str) -> None:
         self._bar.n = share
+        if self._page is not None:
+            self._page.tell(self._title, what="%", done=round(100 * share), total=100)
         self._bar.set_postfix_str(f"{self._left(share)} left{', ' if what else ''}{what}", False)
         self._bar.update(0)
 

@@ -37,6 +37,7 @@ from ontogeny.measure.noise import noise_correlations, noise_likeness
 from ontogeny.measure.paths import paths, token_paths
 from ontogeny.measure.readout import readout
 from ontogeny.measure.runs import noise_ceiling, run_similarity
+from ontogeny.measure.sofar import sketch
 from ontogeny.measure.store import measure_record, measure_run, open_measures
 from ontogeny.measure.structure import phases, structure, structure_run
 from ontogeny.measure.together import measure_all
@@ -89,6 +90,7 @@ __all__ = [
     "readout",
     "run_similarity",
     "shown_units",
+    "sketch",
     "strongest_couplings",
     "structure",
     "structure_run",

@@ -38,9 +38,9 @@ def measure_all(
     Each kind that is not fresh is measured by a process of its own, that reads the record and
     writes one file of the run's folder; nothing but words is sent between them. Measures of
     couplings are left out where the record has none (its attribute `without_couplings` says why).
-    It can be called from a script, a notebook, standard input or another process's worker; where no
-    process can be started, kinds are measured one by one in this one. If this process ends, however,
-    so do they.
+    It can be called from a script, a notebook, standard input or another process's worker; where
+    no process can be started, kinds are measured one by one in this one. If this process ends,
+    however, so do they.
 
     Parameters
     ----------

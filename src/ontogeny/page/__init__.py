@@ -4,10 +4,10 @@ May import pillow, numpy, xarray, starlette, ontogeny.report, ontogeny.measure a
 """
 
 import html
+import os
 from dataclasses import dataclass
 
-from ontogeny.page.bundle import Where, bundle_run
-from ontogeny.page.export import one_file
+from ontogeny.run import RunFolder
 
 __all__ = ["Page", "page"]
 
@@ -27,6 +27,9 @@ class Page:
         )
 
 
+Where = RunFolder | str | os.PathLike[str]
+
+
 def page(run: Where, *, beside: Where | None = None, height: int = 820) -> Page:
     """Show the page of a run in a notebook.
 
@@ -44,4 +47,8 @@ def page(run: Where, *, beside: Where | None = None, height: int = 820) -> Page:
     RunError
         If there is no run, or the page was not built.
     """
+    # Imported here, since a server of the page answers before it has what a bundle is made with.
+    from ontogeny.page.bundle import bundle_run
+    from ontogeny.page.export import one_file
+
     return Page(one_file(bundle_run(run, beside=beside)), height)

@@ -6,7 +6,6 @@ ontogeny.report, ontogeny.measure, ontogeny.record, ontogeny.run; no torch.
 """
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,12 +17,13 @@ import xarray as xr
 
 from ontogeny import observations
 from ontogeny.errors import DamagedError, OntogenyError
-from ontogeny.page import edges
+from ontogeny.measure.sofar import Known
+from ontogeny.page import Where, edges
 from ontogeny.page.pack import Blob, pack
 from ontogeny.page.pictures import cells
 from ontogeny.page.sheets import sheet
-from ontogeny.page.sources import PICTURES, Sources
-from ontogeny.page.table import ENTRIES
+from ontogeny.page.sources import PICTURES, SKETCH, Sources
+from ontogeny.page.table import EDGE_LIVES, ENTRIES, PICTURES_PACKED, SKETCHED
 from ontogeny.plot.style import TOKEN_COLOURS
 from ontogeny.record import LAYER, WITHOUT_COUPLINGS
 from ontogeny.report.answers import answers
@@ -32,15 +32,6 @@ from ontogeny.run import RunFolder
 FORMAT = 1
 BESIDE = "beside/"
 """Begins the names of the blobs of the run that is compared with."""
-CURVE = 1200
-"""Points of the training curve at most."""
-PICTURES_PACKED = {
-    "has_preferred": ("has_preferred", "uint8"), "picture_achieved": ("achieved", "float32"),
-    "picture_best": ("best_exemplar", "float32"), "top_exemplar": ("top_place", "int16"),
-    "top_row": ("top_top", "int16"), "top_column": ("top_left", "int16"),
-    "top_size": ("top_side", "int16"), "top_response": ("top_response", "float32"),
-}  # fmt: skip
-"""Arrays of the page out of pictures.zarr."""
 
 
 @dataclass
@@ -50,12 +41,26 @@ class Bundle:
     manifest: dict[str, Any]
     blobs: dict[str, bytes]
 
-    def text(self) -> str:
-        """Return the manifest as JSON that is safe inside a script element."""
-        plain = json.dumps(self.manifest, allow_nan=False, separators=(",", ":"))
+    def text(self, *, is_live: bool = False) -> str:
+        """Return the manifest as JSON that is safe inside a script element.
+
+        Parameters
+        ----------
+        is_live
+            Whether a server follows the run, so that the page may ask for more.
+        """
+        plain = json.dumps(
+            self.manifest | {"is_live": is_live}, allow_nan=False, separators=(",", ":")
+        )
         for character in "<>&\u2028\u2029":
             plain = plain.replace(character, f"\\u{ord(character):04x}")
         return plain
+
+    def hash_of(self, blob: str) -> str:
+        """Return the hash by which the manifest knows a blob."""
+        is_other = blob.startswith(BESIDE)
+        manifest = self.manifest["beside"] if is_other else self.manifest
+        return manifest["blobs"][blob.removeprefix(BESIDE) if is_other else blob]["hash"]
 
     def with_beside(self, other: "Bundle") -> "Bundle":
         """Return this bundle with another run's beside it, for the compare view.
@@ -66,10 +71,7 @@ class Bundle:
         return Bundle({**self.manifest, "beside": other.manifest}, {**self.blobs, **blobs})
 
 
-Where = RunFolder | str | os.PathLike[str]
-
-
-def bundle_run(run: Where, *, beside: Where | None = None) -> Bundle:
+def bundle_run(run: Where, *, beside: Where | None = None, known: Known | None = None) -> Bundle:
     """Cut a run's record, measures and pictures down to what the page draws.
 
     What is not there, or stale, is left out and named in `manifest["missing"]`.
@@ -80,6 +82,8 @@ def bundle_run(run: Where, *, beside: Where | None = None) -> Bundle:
         A run or its folder, in any state.
     beside
         Another run, such as a twin, to be compared with; None: no other.
+    known
+        What earlier bundles of the run computed of its steps while it grows, and this one adds.
 
     Raises
     ------
@@ -87,10 +91,9 @@ def bundle_run(run: Where, *, beside: Where | None = None) -> Bundle:
         If there is no run, its description is damaged, or it is of a newer schema.
     """
     if beside is not None:
-        return bundle_run(run).with_beside(bundle_run(beside))
+        return bundle_run(run, known=known).with_beside(bundle_run(beside))
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    packing = _Packing(Sources(folder))
-    packing.curve()
+    packing = _Packing(Sources(folder, known))
     if packing.sources.record is not None:
         packing.table()
         packing.exemplars(packing.sources.record)
@@ -144,39 +147,22 @@ class _Packing:
     def table(self) -> None:
         """Pack what is packed as it is."""
         for entry in ENTRIES:
+            if entry.name in SKETCHED and self.sources[SKETCHED[entry.name]] is not None:
+                continue  # measured or pictured, so that there is nothing left to sketch
             source = self.sources[entry.source]
             if source is None or entry.variable not in source:
                 continue
             data = source[entry.variable]
-            place = data.attrs["source"] = f"{entry.source}.zarr/{entry.variable}"
+            place = f"{entry.source}.zarr/{entry.variable}"
+            if entry.source == SKETCH:
+                place = f"ontogeny.measure.sketch(record)/{entry.variable}"
+            data.attrs["source"] = place
             with self.whole_or_none(place):
                 self.add(entry.name, data, entry.blob, entry.dtype, entry.dims)
         measures = self.sources["measures"]
         if measures is not None:
             self.coordinates["onset"] = measures["name"].values.tolist()
             self.coordinates["onset_kind"] = measures["kind"].values.tolist()
-
-    def curve(self) -> None:
-        """Pack the training's own curve, thinned."""
-        try:
-            curve = self.sources.run.curve()
-        except OntogenyError as error:
-            self.sources.missing["the training's curve"] = str(error)
-            return
-        places = np.unique(np.linspace(0, len(curve.step) - 1, CURVE).round().astype(int))
-        if len(curve.step) == 0:
-            return
-        for name, values, units in (
-            ("curve_loss", curve.loss, "nat"), ("curve_accuracy", curve.accuracy, "1"),
-        ):  # fmt: skip
-            words = {
-                "units": units, "source": f"curve.csv/{name.partition('_')[2]}",
-                "long_name": f"{name.partition('_')[2]} on the batch of each training step",
-            }  # fmt: skip
-            if not np.isfinite(values).any():  # a loop of somebody's own did not hand it over
-                continue
-            data = xr.DataArray(values[places], {"curve": curve.step[places]}, "curve", attrs=words)
-            self.add(name, data, "base", "float32", ["curve"])
 
     def exemplars(self, record: xr.Dataset) -> None:
         """Pack the probe's tokens and thumbnails."""
@@ -238,7 +224,7 @@ class _Packing:
                 page = name.replace("coupling_contrast", "contrast")
                 self.add(page, data, "construction", "float32", ["step", "layer"])
         graph = self.sources["graph"]
-        for page, name in edges.LIVES.items():
+        for page, name in EDGE_LIVES.items():
             if graph is not None and name in graph:
                 data = graph[name].isel(edge=chosen)
                 data.attrs["source"] = f"graph.zarr/{name}"

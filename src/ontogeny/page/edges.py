@@ -3,6 +3,8 @@
 May import numpy, xarray and ontogeny.record.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import xarray as xr
 
@@ -17,12 +19,6 @@ PIXEL = 65535
 
 LEVEL = 1
 """Place of the level .99 along the nulls of the record."""
-LIVES = {
-    "edge_birth_after": "born_after", "edge_birth_by": "born_by",
-    "edge_death_after": "died_after", "edge_death": "died_by",
-}  # fmt: skip
-"""Arrays of the page out of graph.zarr."""
-
 RULE = (
     f"each unit's {LAST} strongest sources at the last step, and its {STRONGEST} strongest by "
     f"coupling and its strongest by contrast for each token at any of {LOOKED_AT} steps"
@@ -33,46 +29,54 @@ def chosen_edges(record: xr.Dataset) -> np.ndarray:
     """Return the places of the edges that the page is given, ascending."""
     n_steps = record.sizes["step"]
     looked = np.unique(np.linspace(0, n_steps - 1, LOOKED_AT).round().astype(int))
-    groups = _groups(record)
+    blocks = _blocks(record)
     kept = np.zeros(record.sizes["edge"], dtype=bool)
     for k in looked:
         strength = np.abs(record["coupling"].isel(step=k).values)
-        kept |= _strongest(strength, groups, LAST if k == n_steps - 1 else STRONGEST)
+        kept |= _strongest(strength, blocks, LAST if k == n_steps - 1 else STRONGEST)
         if "coupling_contrast" in record:
             contrast = np.abs(record["coupling_contrast"].isel(step=k).values.astype(np.float32))
-            for c in range(contrast.shape[1]):
-                kept |= _strongest(contrast[:, c], groups, STRONGEST_FOR_TOKEN)
+            for column in np.ascontiguousarray(contrast.T):
+                kept |= _strongest(column, blocks, STRONGEST_FOR_TOKEN)
     return np.flatnonzero(kept)
 
 
-def _groups(record: xr.Dataset) -> list[np.ndarray]:
-    """Return the edges into each target, those with as many sources as one array [target, source].
+def _blocks(record: xr.Dataset) -> list[tuple[slice, int]]:
+    """Return each run of edges whose targets have equally many sources, and how many.
 
-    Edges lie by target.
+    Edges lie by target, and targets by layer: a block is about a layer, a table with a row for
+    each target.
     """
-    target = record["target"].values.astype(str)
-    cuts = np.array([0, *(np.flatnonzero(target[1:] != target[:-1]) + 1).tolist(), len(target)])
-    first, count = cuts[:-1], np.diff(cuts)
-    return [first[count == n][:, None] + np.arange(n) for n in np.unique(count)]
+    target = record["target"].values
+    starts = np.concatenate([[0], np.flatnonzero(target[1:] != target[:-1]) + 1, [len(target)]])
+    sizes = np.diff(starts)
+    cuts = np.concatenate([[0], np.flatnonzero(sizes[1:] != sizes[:-1]) + 1, [len(sizes)]])
+    return [
+        (slice(int(starts[a]), int(starts[b])), int(sizes[a]))
+        for a, b in pairwise(cuts.tolist())
+        if b > a
+    ]
 
 
-def _strongest(strength: np.ndarray, groups: list[np.ndarray], count: int) -> np.ndarray:
-    """Mark the strongest edges into each target; a dead target has none."""
+def _strongest(strength: np.ndarray, blocks: list[tuple[slice, int]], count: int) -> np.ndarray:
+    """Mark the strongest edges into each target; an inactive target has none."""
     marked = np.zeros(len(strength), dtype=bool)
     known = np.where(np.isnan(strength), -1.0, strength)
-    for edges in groups:
-        own, kept = known[edges], min(count, edges.shape[1])
-        best = np.argpartition(own, -kept, axis=1)[:, -kept:]
-        found = np.take_along_axis(edges, best, axis=1)
-        marked[found[np.take_along_axis(own, best, axis=1) > 0]] = True
+    for span, size in blocks:
+        table, rows = known[span].reshape(-1, size), marked[span].reshape(-1, size)
+        if count == 1:
+            best = table.argmax(axis=1)[:, None]
+        else:
+            best = np.argpartition(table, size - min(count, size), axis=1)[:, -min(count, size) :]
+        np.put_along_axis(rows, best, np.take_along_axis(table, best, axis=1) > 0, axis=1)
     return marked
 
 
 def ends(record: xr.Dataset, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the unit index of each chosen edge's source and target."""
     index = {str(name): k for k, name in enumerate(record["unit"].values)}
-    source = record["source"].values.astype(str)[chosen].tolist()
-    target = record["target"].values.astype(str)[chosen].tolist()
+    source = record["source"].values[chosen].astype(str).tolist()
+    target = record["target"].values[chosen].astype(str).tolist()
     return (
         np.array([index[n] if n in index else PIXEL - int(n.rpartition(":")[2]) for n in source]),
         np.array([index[n] for n in target]),

@@ -9,13 +9,16 @@ import gzip
 import hashlib
 import os
 import re
-from importlib import resources
 from pathlib import Path
 
-from ontogeny.errors import RunError
 from ontogeny.files import plain_words, write_atomically
-from ontogeny.page.bundle import Bundle, Where, bundle_run
+from ontogeny.page import Where
+from ontogeny.page.assets import asset
+from ontogeny.page.bundle import Bundle, bundle_run
+from ontogeny.run import RunFolder
 
+PAGE = "page.html"
+"""The page's place in the folder of a run."""
 _SCRIPT = re.compile(r'<script[^>]*\ssrc="([^"]+)"[^>]*></script>')
 _STYLE = re.compile(r'<link[^>]*\srel="stylesheet"[^>]*>')
 _EFFORT = 6
@@ -53,6 +56,23 @@ def export(run: Where, out: str | os.PathLike[str], *, beside: Where | None = No
     return path
 
 
+def leave(run: Where) -> Path | None:
+    """Write the page of a run that was stopped, in the place where its command would have.
+
+    Returns
+    -------
+    Path or None
+        Of the file; None where there is no run yet.
+
+    Raises
+    ------
+    RunError
+        If the run is damaged, the page was not built, or there is no room.
+    """
+    folder = RunFolder(run.path if isinstance(run, RunFolder) else run)
+    return export(folder, folder.path / PAGE) if folder.began else None
+
+
 def one_file(given: Bundle) -> str:
     """Return the page with its script, its style and a bundle inside."""
     html = asset("index.html").decode()
@@ -76,23 +96,6 @@ def policy(scripts: list[str], styles: list[str]) -> str:
         f"default-src 'none'; script-src {script}; style-src {style}; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
-
-
-def asset(name: str) -> bytes:
-    """Return a file of the built page.
-
-    Raises
-    ------
-    RunError
-        If the page was not built.
-    """
-    folder = resources.files("ontogeny.page") / "static"
-    file = folder.joinpath(*Path(name.removeprefix("./").removeprefix("/")).parts)
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        msg = f"expected the built page in {folder}, got no {name}: run `make page` once"
-        raise RunError(msg) from error
 
 
 def _digest(text: str) -> str:

@@ -62,32 +62,48 @@ def pack(values: np.ndarray, dtype: str) -> Packed:
         raw = values.astype(np.float32)
         finite = np.isfinite(values)
         return Packed(raw, 1.0, 0.0, None, _largest(values[finite] - raw[finite]))
-    if np.isinf(values).any():
+    low, high = _ends(values)
+    if np.isinf([low, high]).any():
         msg = f"expected finite values or NaN to pack as {dtype}, got infinity: pack as float32"
         raise InputError(msg)
     limits = np.iinfo(dtype)
     missing = int(limits.min if limits.min < 0 else limits.max)
-    scale, add = _spread(values, limits)
-    with np.errstate(invalid="ignore"):
-        raw = np.rint((values - add) / scale)
-    codes = np.where(np.isnan(values), missing, raw).astype(dtype)
-    packed = Packed(codes, scale, add, missing, 0.0)
-    return Packed(codes, scale, add, missing, _largest(values - packed.values()))
+    scale, add = (1.0, 0.0) if _fits(values, low, high, limits) else _spread(low, high, limits)
+    raw = np.rint((values - add) / scale)
+    error = float(np.fmax.reduce(np.abs(values - (raw * scale + add)), axis=None, initial=0.0))
+    raw[np.isnan(values)] = missing
+    return Packed(raw.astype(dtype), scale, add, missing, error)
 
 
-def _spread(values: np.ndarray, limits: np.iinfo) -> tuple[float, float]:
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    """Return the least and the greatest value; 0 and 0 where none is known."""
+    if values.size == 0:
+        return 0.0, 0.0
+    low, high = (float(f.reduce(values, axis=None)) for f in (np.fmin, np.fmax))
+    return (0.0, 0.0) if np.isnan(low) else (low, high)
+
+
+_GLANCE = 4096
+"""Values looked at first: most arrays that are not whole numbers show it there."""
+
+
+def _fits(values: np.ndarray, low: float, high: float, limits: np.iinfo) -> bool:
+    """Say whether all values are whole numbers that the type holds beside the one for NaN."""
+    top = int(limits.max) if limits.min < 0 else int(limits.max) - 1
+    if high > top or low < (-top if limits.min < 0 else 0):
+        return False
+    return all(_are_whole(some) for some in (values.ravel()[:_GLANCE], values))
+
+
+def _are_whole(values: np.ndarray) -> bool:
+    return bool(((values == np.rint(values)) | np.isnan(values)).all())
+
+
+def _spread(low: float, high: float, limits: np.iinfo) -> tuple[float, float]:
     """Return scale and add."""
-    known = values[~np.isnan(values)]
-    if known.size == 0:
-        return 1.0, 0.0
-    low, high, signed = float(known.min()), float(known.max()), limits.min < 0
-    top = int(limits.max) if signed else int(limits.max) - 1
-    is_whole = bool(np.all(known == np.rint(known)))
-    if is_whole and high <= top and low >= (-top if signed else 0):
-        return 1.0, 0.0
-    if signed:
-        return max(abs(low), abs(high)) / top or 1.0, 0.0
-    return (high - low) / top or 1.0, low
+    if limits.min < 0:
+        return max(abs(low), abs(high)) / int(limits.max) or 1.0, 0.0
+    return (high - low) / (int(limits.max) - 1) or 1.0, low
 
 
 def _largest(distance: np.ndarray) -> float:

@@ -9,15 +9,12 @@ uvicorn, ontogeny.page; ontogeny.features only for what needs the network, when 
 import asyncio
 import io
 import json
-import math
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from http import HTTPStatus
 from importlib import import_module
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,49 +30,29 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from ontogeny.errors import OntogenyError, RunError
-from ontogeny.page.bundle import Bundle, bundle_run
-from ontogeny.page.export import asset
-from ontogeny.run import RunFolder
+from ontogeny.page.address import LOOPBACK, address, is_address, is_loopback, listen
+from ontogeny.page.assets import asset
+from ontogeny.page.live import Live
+from ontogeny.run import BEGINNING, RunFolder
 
-PAUSE = 1.0
-"""Seconds between two looks at a run that grows."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 COOKIE = "ontogeny_key"
+NOTHING_YET = json.dumps({"run": {"name": "", "state": BEGINNING}, "is_live": True})
+"""The manifest of a run that has not begun."""
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".jpg": "image/jpeg"}
 
 
-@dataclass
-class Live:
-    """A run's bundle, made anew when the run has grown."""
+class Questions:
+    """Answers what needs the network, which only a machine with torch can."""
 
-    run: RunFolder
-    beside: RunFolder | None = None
-    _made: tuple[object, Bundle] | None = None
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def stamp(self) -> object:
-        """Return what changes when there is something new to show."""
-        runs = [run for run in (self.run, self.beside) if run is not None]
-        files = sorted(file for run in runs for file in run.path.glob("*.zarr/zarr.json"))
-        return (
-            tuple(run.state for run in runs),
-            tuple((str(file), file.stat().st_mtime_ns) for file in files),
-        )
-
-    async def bundle(self) -> Bundle:
-        """Return the bundle of the run as it is."""
-        async with self._lock:
-            stamp = self.stamp()
-            if self._made is None or self._made[0] != stamp:
-                made = await asyncio.to_thread(bundle_run, self.run, beside=self.beside)
-                self._made = (stamp, made)
-            return self._made[1]
+    def __init__(self, live: Live) -> None:
+        self._live = live
 
     def answer(self, what: str, given: Mapping[str, str]) -> Response:
-        """Answer what needs the network: `map` as JSON, `preferred` as a picture."""
+        """Answer `map` as JSON, `preferred` as a picture."""
         try:
             step, unit = int(given["step"]), given["unit"]
             if what == "map":
@@ -92,34 +69,14 @@ class Live:
     @cached_property
     def network(self) -> Any:
         """What answers questions about the network; it needs torch, which the page does not."""
-        return import_module("ontogeny.features.asked").Asked(self.run)
-
-    async def events(self) -> AsyncIterator[str]:
-        """Tell of a run that trains, until it is complete or failed."""
-        last: object = None
-        while True:
-            stamp = self.stamp()
-            if stamp != last:
-                yield _event("grown", {"steps": len(self.run.steps)})
-                last = stamp
-            yield _event("state", self._progress())
-            if self.run.state in {"complete", "failed"}:
-                return
-            await asyncio.sleep(PAUSE)
-
-    def _progress(self) -> dict[str, Any]:
-        """Say how far the training is."""
-        said: dict[str, Any] = {"state": self.run.state, "step": 0, "loss": None}
-        said["of"] = self.run.description["config"]["steps"]
-        curve = self.run.curve()
-        if len(curve.step):
-            loss = float(curve.loss[-1])
-            said |= {"step": int(curve.step[-1]), "loss": loss if math.isfinite(loss) else None}
-        return said
+        if self._live.run is None:
+            msg = "expected a run, got none yet: ask again when the training has begun"
+            raise RunError(msg)
+        return import_module("ontogeny.features.asked").Asked(self._live.run)
 
 
 def application(
-    run: RunFolder,
+    live: Live | RunFolder,
     *,
     beside: RunFolder | None = None,
     key: str | None = None,
@@ -129,8 +86,8 @@ def application(
 
     Parameters
     ----------
-    run
-        The run's folder.
+    live
+        The run's folder, or what follows it while it grows.
     beside
         The folder of another run that it is compared with; None: no other.
     key
@@ -138,16 +95,19 @@ def application(
     hosts
         Names by which the server may be called, besides those of loopback.
     """
-    live = Live(run, beside)
+    live = live if isinstance(live, Live) else Live(live, beside=beside)
+    questions = Questions(live)
 
     async def manifest(_: Request) -> Response:
-        return Response((await live.bundle()).text(), media_type="application/json")
+        made = await live.bundle()
+        text = NOTHING_YET if made is None else made.text(is_live=live.is_working)
+        return Response(text, media_type="application/json")
 
     async def blob(request: Request) -> Response:
         name = request.path_params["name"]
-        data = (await live.bundle()).blobs.get(name)
+        data = await live.blob(name, request.query_params.get("hash"))
         if data is None:
-            return _refusal(HTTPStatus.NOT_FOUND, f"no blob {name!r} in this run")
+            return _refusal(HTTPStatus.NOT_FOUND, f"no blob {name!r} in this run as it is now")
         return Response(data, media_type=_TYPES.get(Path(name).suffix, "application/octet-stream"))
 
     async def events(_: Request) -> Response:
@@ -155,7 +115,7 @@ def application(
 
     async def asked(request: Request) -> Response:
         return await asyncio.to_thread(
-            live.answer, request.path_params["what"], request.query_params
+            questions.answer, request.path_params["what"], request.query_params
         )
 
     async def static(request: Request) -> Response:
@@ -174,13 +134,6 @@ def application(
     return Starlette(routes=routes, middleware=[guard], exception_handlers={OntogenyError: _told})
 
 
-def address(host: str, port: int) -> tuple[str, str | None]:
-    """Return the URL to open and the key that it holds where the server is not on loopback."""
-    key = None if _is_loopback(host) else secrets.token_urlsafe(18)
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}/" + (f"?key={key}" if key else ""), key
-
-
 Next = Callable[[Request], Awaitable[Response]]
 
 
@@ -189,7 +142,7 @@ def _guard(key: str | None, hosts: set[str]) -> Callable[[Request, Next], Awaita
 
     async def look(request: Request, answer: Next) -> Response:
         host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-        is_known = host in hosts or (_is_address(host) if key else _is_loopback(host))
+        is_known = host in hosts or (is_address(host) if key else is_loopback(host))
         if not is_known:
             return _refusal(HTTPStatus.FORBIDDEN, f"this server is not called {host!r}")
         origin = request.headers.get("origin")
@@ -212,19 +165,6 @@ def _guard(key: str | None, hosts: set[str]) -> Callable[[Request, Next], Awaita
     return look
 
 
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
-
-
-def _is_address(host: str) -> bool:
-    """Say whether this is a plain address, which no foreign name can stand for."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 def _picture(pixels: np.ndarray) -> Response:
     """Return a picture as PNG; nothing where the unit has none."""
     if pixels.size == 0:
@@ -242,16 +182,12 @@ async def _told(_: Request, error: Exception) -> Response:
     return _refusal(HTTPStatus.CONFLICT, str(error))
 
 
-def _event(kind: str, data: dict[str, Any]) -> str:
-    return f"event: {kind}\ndata: {json.dumps(data)}\n\n"
-
-
 def view(
     run: RunFolder,
     *,
     beside: RunFolder | None = None,
-    host: str = "127.0.0.1",
-    port: int = 0,
+    host: str = LOOPBACK,
+    port: int | None = None,
     ready: Callable[[str], object],
 ) -> None:
     """Serve the page of a run until it is interrupted.
@@ -263,7 +199,7 @@ def view(
     beside
         The folder of another run that it is compared with; None: no other.
     host, port
-        Where to listen; port 0: a free one.
+        Where to listen; port 0: a free one; None: the usual one, or a free one if it is taken.
     ready
         Called with the address to open, once the server listens.
 
@@ -273,16 +209,13 @@ def view(
         If the page was not built, or nothing can listen there.
     """
     asset("index.html")
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((host, port))
-            listener.listen()  # whoever opens the address at once waits, and is not refused
-        except OSError as error:
-            msg = f"expected a free address, got {host}:{port} ({error}): choose another --port"
-            raise RunError(msg) from error
+    with listen(host, port) as listener:
         url, key = address(host, listener.getsockname()[1])
         app = application(run, beside=beside, key=key, hosts=(host, socket.gethostname()))
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
         ready(url)
-        uvicorn.Server(config).run(sockets=[listener])
+        server(app).run(sockets=[listener])
+
+
+def server(app: Starlette) -> uvicorn.Server:
+    """Return a quiet server, which does not wait for pages that follow a run."""
+    return uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))

@@ -8,12 +8,14 @@ from functools import cached_property
 import xarray as xr
 
 from ontogeny.errors import OntogenyError, RunError
+from ontogeny.measure import sketch
 from ontogeny.measure.keeping import KINDS, open_kept
+from ontogeny.measure.sofar import Known
 from ontogeny.record import NAME as RECORD
 from ontogeny.record import open_record
 from ontogeny.run import RunFolder
 
-PICTURES = "pictures"
+PICTURES, SKETCH = "pictures", "sketch"
 
 
 class Sources:
@@ -23,10 +25,13 @@ class Sources:
     ----------
     run
         The run's folder, in any state.
+    known
+        What is known of the record's steps, see `ontogeny.measure.sketch`.
     """
 
-    def __init__(self, run: RunFolder) -> None:
+    def __init__(self, run: RunFolder, known: Known | None = None) -> None:
         self.run = run
+        self._known = known
         self.missing: dict[str, str] = {}
 
     @cached_property
@@ -50,12 +55,20 @@ class Sources:
         if name == "record":
             return self.record
         if name not in self._found:
-            self._found[name] = self._kept(name)
+            self._found[name] = self._sketch() if name == SKETCH else self._kept(name)
         return self._found[name]
 
     @cached_property
     def _found(self) -> dict[str, xr.Dataset | None]:
         return {}
+
+    def _sketch(self) -> xr.Dataset | None:
+        """Sketch the record where it has what that needs."""
+        try:
+            return None if self.record is None else sketch(self.record, known=self._known)
+        except OntogenyError as error:
+            self.missing["a sketch of the record"] = str(error)
+            return None
 
     def _kept(self, name: str) -> xr.Dataset | None:
         if name == "graph" and self.record is not None and "coupling" not in self.record:

@@ -40,9 +40,6 @@ ENTRIES: tuple[Entry, ...] = (
         onset_by=by | float32 | onset
         onset_confidence_after=confidence_after | float32 | onset
         onset_confidence_by=confidence_by | float32 | onset
-        layer_token_signal | float32 | step layer
-        layer_threshold | float32 | step layer
-        answer_share | float32 | step token
     """),
     *_entries("base", "structure", """
         phase | float32 | step
@@ -63,16 +60,12 @@ ENTRIES: tuple[Entry, ...] = (
         nc1 | float32 | step layer_all
         nc1_null | float32 | step layer_all
         participation_ratio | float32 | step layer_all
-        two_nn | float32 | step layer_all
     """),
     *_entries("categories", "structure", """
         map | int16 | map_step layer_all exemplar axis
         trustworthiness | float32 | map_step layer_all
-        trustworthiness_pca | float32 | map_step layer_all
-        continuity | float32 | map_step layer_all
         jitter | float32 | map_step layer_all
         crossnobis | float32 | step layer_all token token_b
-        cdnv | float32 | step layer_all token token_b
         apart_after | float32 | layer_all token token_b
         apart_by | float32 | layer_all token token_b
         apart_confidence_after | float32 | layer_all token token_b
@@ -83,6 +76,8 @@ ENTRIES: tuple[Entry, ...] = (
         split_height | float32 | layer_all split_node
         split_after | float32 | layer_all split_node
         split_by | float32 | layer_all split_node
+        split_confidence_after | float32 | layer_all split_node
+        split_confidence_by | float32 | layer_all split_node
         kept_after | float32 | exemplar
         kept_by | float32 | exemplar
         typicality | uint8 | step exemplar
@@ -108,8 +103,6 @@ ENTRIES: tuple[Entry, ...] = (
     """),
     *_entries("detectors", "detectors", """
         token_response=d_prime | int8 | step unit token
-        auroc | uint8 | step unit token
-        score_threshold | float32 | layer
         unit_onset_after=tuned_after | float32 | unit
         unit_onset_by=tuned_by | float32 | unit
         lockin=settled_by | float32 | unit
@@ -123,5 +116,45 @@ ENTRIES: tuple[Entry, ...] = (
     *_entries("construction", "graph", """
         assembly | int16 | step unit
     """),
+    *_entries("categories", "sketch", """
+        sketch_map | int16 | sketch_step sketch_layer exemplar axis
+        sketch_map_share | float32 | sketch_step sketch_layer
+        sketch_distance | float32 | step sketch_layer token token_b
+        sketch_confusion | float32 | step token token_b
+    """),
+    *_entries("detectors", "sketch", """
+        sketch_response | int8 | step unit token
+        sketch_top_exemplar | int16 | unit rank
+    """),
 )  # fmt: skip
-"""Everything that is packed as it is; edges and pictures are chosen by `edges` and `sheets`."""
+"""Everything that is packed as it is."""
+
+PICTURES_PACKED = {
+    "has_preferred": ("has_preferred", "uint8"), "top_exemplar": ("top_place", "int16"),
+    "top_row": ("top_top", "int16"), "top_column": ("top_left", "int16"),
+    "top_size": ("top_side", "int16"),
+}  # fmt: skip
+"""Arrays of the page out of pictures.zarr, with their variable and type."""
+EDGE_LIVES = {
+    "edge_birth_after": "born_after", "edge_birth_by": "born_by",
+    "edge_death_after": "died_after", "edge_death": "died_by",
+}  # fmt: skip
+"""Arrays of the page out of graph.zarr, of the couplings that are chosen."""
+CHOSEN = (
+    "exemplar_token", "exemplar_id", "edge_source", "edge_target", "coupling", "coupling_signal",
+    "contrast", "coupling_null", "contrast_null",
+)  # fmt: skip
+"""Arrays that the bundle makes of the record: names as numbers, and the couplings it chooses."""
+
+
+def packed_names() -> list[str]:
+    """Return the name of every array that a bundle may hold."""
+    return [entry.name for entry in ENTRIES] + [*PICTURES_PACKED, *EDGE_LIVES, *CHOSEN]
+
+
+SKETCHED = {
+    "sketch_map": "structure", "sketch_map_share": "structure", "sketch_distance": "structure",
+    "sketch_confusion": "structure", "sketch_response": "detectors",
+    "sketch_top_exemplar": "pictures",
+}  # fmt: skip
+"""What is packed of the sketch, and the dataset that takes its place."""

@@ -1,6 +1,7 @@
 /** How categories separate over training, one small chart a measure: every layer, one in front. */
 import { useMemo } from "preact/hooks";
 import type { Field } from "../data/field";
+import type { ArrayName } from "../data/names";
 import { linear, show, type Scale } from "../draw/canvas";
 import { band, drawEnds, drawLine, type Chart } from "../draw/curve";
 import type { App } from "../shell/app";
@@ -11,13 +12,13 @@ import { stepAt } from "../state/state";
 import { axis } from "../timeline/axis";
 
 interface Measure {
-  of: string;
+  of: ArrayName;
   title: string;
-  low?: string;
-  high?: string;
+  low?: ArrayName;
+  high?: ArrayName;
   isLog?: boolean;
   /** Upper end of what chance gives. */
-  null?: string;
+  null?: ArrayName;
 }
 
 export const MEASURES: readonly Measure[] = [
@@ -35,7 +36,7 @@ export const MEASURES: readonly Measure[] = [
     null: "readout_control_high",
   },
   { of: "nc1", title: "spread within ÷ between tokens", null: "nc1_null", isLog: true },
-  { of: "participation_ratio", title: "effective dimensions", null: "participation_ratio_null" },
+  { of: "participation_ratio", title: "effective dimensions" },
 ];
 
 export function Charts({ layer }: { layer: number }) {
@@ -88,7 +89,7 @@ function columnOf(field: Field | null, layer: number): readonly number[] {
 }
 
 function interaction(app: App, measure: Measure, layer: number) {
-  const column = (name: string | undefined, k: number): readonly number[] =>
+  const column = (name: ArrayName | undefined, k: number): readonly number[] =>
     columnOf(name === undefined ? null : app.bundle.array(name), k);
   const prepare = (size: Size): Chart & { lines: (readonly number[])[] } => {
     const steps = app.store.steps;

@@ -1,5 +1,6 @@
 /** Real images against Gaussian clones: from when on means and covariances do not explain it. */
 import { useMemo } from "preact/hooks";
+import type { ArrayName } from "../data/names";
 import { FONT, interval, linear, percent } from "../draw/canvas";
 import { band, drawEnds, drawLine } from "../draw/curve";
 import { useApp, type App } from "../shell/app";
@@ -13,7 +14,7 @@ export function Clones() {
   const bundle = app.store.bundle.value;
   const acts = useMemo(() => interaction(app), []);
   const { step } = app.store.still.value;
-  const at = (name: string, k: number, ...rest: number[]) =>
+  const at = (name: ArrayName, k: number, ...rest: number[]) =>
     bundle.array(name)?.at(k, ...rest) ?? Number.NaN;
   const by = bundle.array("clone_gap_by")?.flat(0);
   return (
@@ -49,7 +50,7 @@ function interaction(app: App) {
     const ends: [number, number] = [0, 1];
     return { steps, axis: axis(steps, left, right), y, ends, left, right, top, bottom };
   };
-  const column = (name: string, ...rest: number[]) =>
+  const column = (name: ArrayName, ...rest: number[]) =>
     app.store.steps.map((_, k) => app.bundle.array(name)?.at(k, ...rest) ?? Number.NaN);
   return {
     paint: (pen: CanvasRenderingContext2D, size: Size) => {

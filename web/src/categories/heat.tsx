@@ -1,5 +1,6 @@
 /** A heat map of tokens against tokens: distances, or what is called what. */
 import { useMemo } from "preact/hooks";
+import type { ArrayName } from "../data/names";
 import { css, diverging, viridis } from "../draw/colour";
 import { FONT, show } from "../draw/canvas";
 import { trace } from "../draw/shapes";
@@ -9,7 +10,7 @@ import { Drawing, type Size } from "../shell/drawing";
 import { tipOf } from "../shell/hover";
 
 export interface HeatProps {
-  of: string;
+  of: ArrayName;
   title: string;
   /** Value of two tokens at a recorded step. */
   value(app: App, step: number, a: number, b: number): number;

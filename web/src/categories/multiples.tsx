@@ -1,6 +1,7 @@
 /** One small map for each layer: choose a layer by what it makes of the exemplars. */
 import { useMemo } from "preact/hooks";
-import { show } from "../draw/canvas";
+import type { ArrayName } from "../data/names";
+import { percent, show } from "../draw/canvas";
 import { useApp } from "../shell/app";
 import { Drawing, type Size } from "../shell/drawing";
 import { stepAt } from "../state/state";
@@ -49,6 +50,10 @@ export function trust(app: ReturnType<typeof useApp>, layer: number): string {
   if (!places) return "";
   const step = Math.round(mapPosition(places, stepAt(app.store.still.value.step, app.store.steps)));
   const own = places.layer(layer);
-  const at = (name: string) => show(app.bundle.array(name)?.at(step, own));
+  if (app.bundle.isSketch("map")) {
+    const held = percent(app.bundle.array("sketch_map_share")?.at(step, own) ?? null);
+    return `a plain projection so far: its two axes hold ${held} of the variance`;
+  }
+  const at = (name: ArrayName) => show(app.bundle.array(name)?.at(step, own));
   return `trustworthiness ${at("trustworthiness")}, jitter between maps ${at("jitter")}, maps at ${places.steps.length} steps`;
 }

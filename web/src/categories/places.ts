@@ -1,5 +1,6 @@
 /** Where exemplars lie on the map of a layer, at any position of the film. */
 import type { Bundle } from "../data/bundle";
+import type { ArrayName } from "../data/names";
 import type { Field } from "../data/field";
 import { positionOf } from "../state/state";
 
@@ -12,10 +13,11 @@ export interface Places {
   layer(layer: number): number;
 }
 
-export function placesOf(bundle: Bundle, name = "map"): Places | null {
-  const field = bundle.array(name);
+export function placesOf(bundle: Bundle, name: ArrayName = "map"): Places | null {
+  const field = bundle.shown(name);
   if (!field || field.dims.length !== 4) return null;
-  const own = field.dims[0] === "map_step" ? bundle.coordinate("map_step").map(Number) : [];
+  const [along = ""] = field.dims;
+  const own = along === "step" ? [] : bundle.coordinate(along).map(Number);
   const named = bundle.coordinate(field.dims[1] ?? "").map(String);
   const all = bundle.layersAll();
   return {

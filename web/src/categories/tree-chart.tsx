@@ -1,5 +1,6 @@
 /** The token tree of a layer: which tokens part first, how far, and from which step on. */
 import { useMemo } from "preact/hooks";
+import type { ArrayName } from "../data/names";
 import { FONT, interval, linear, show } from "../draw/canvas";
 import { trace } from "../draw/shapes";
 import { useApp, type App } from "../shell/app";
@@ -66,7 +67,7 @@ function place(app: App, layer: number, { width, height }: Size): Drawn | null {
 }
 
 function interaction(app: App, layer: number) {
-  const at = (name: string, split: number) =>
+  const at = (name: ArrayName, split: number) =>
     app.bundle.array(name)?.at(layer, split) ?? Number.NaN;
   return {
     paint: (pen: CanvasRenderingContext2D, size: Size) => {

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import type { Bundle } from "../data/bundle";
+import type { ArrayName } from "../data/names";
 import { percent } from "../draw/canvas";
 import type { Table } from "../draw/download";
 import { useApp, type App } from "../shell/app";
@@ -33,6 +34,7 @@ export function Categories() {
   return (
     <Frame
       name="categories"
+      soFar={bundle.isSketch("map", "crossnobis", "confusion")}
       title={titleOf(bundle, layer, store.still.value.step)}
       how="Each mark is one image the network never trained on. Images that the chosen layer takes for alike lie close together; axes have no meaning of their own. Apart: centres more than one spread from each other, from here on. Zoom in, or rest on a mark, to see the image."
       table={() => tableOf(app, layer)}
@@ -67,8 +69,8 @@ export function Categories() {
   );
 }
 
-const SHOWN: Record<Panel, { name: string; how: string; needs: string; what: string }> = {
-  apart: { name: "apart", how: "", needs: "", what: "" },
+const SHOWN: Record<Panel, { name: string; how: string; needs: ArrayName | null; what: string }> = {
+  apart: { name: "apart", how: "", needs: null, what: "" },
   tree: {
     name: "tree",
     how: "Tokens that split far to the right are similar in this layer. A split is filled once half of its distance is there; splits inside the grey are within chance.",
@@ -99,7 +101,7 @@ function Beside({ layer }: { layer: number }) {
   const { store } = useApp();
   const { panel } = store.still.value;
   const { how, needs, what } = SHOWN[panel];
-  const isThere = needs === "" || store.bundle.value.array(needs) !== null;
+  const isThere = needs === null || store.bundle.value.array(needs) !== null;
   return (
     <div class="right">
       <div class="picker" role="group" aria-label="Shown beside the map">
@@ -115,7 +117,7 @@ function Beside({ layer }: { layer: number }) {
         ))}
       </div>
       {how !== "" && <p class="how small">{how}</p>}
-      {!isThere && <Missing what={what} names={[needs]} />}
+      {!isThere && needs !== null && <Missing what={what} names={[needs]} />}
       {panel === "apart" && <Heats layer={layer} />}
       {panel === "apart" && <Charts layer={layer} />}
       {isThere && panel === "tree" && <Tree layer={layer} />}
@@ -149,16 +151,15 @@ function Heats({ layer }: { layer: number }) {
   const bundle = store.bundle.value;
   const name = bundle.layersAll()[layer] ?? "";
   const rdm = useMemo(
-    () => (app: App, step: number, a: number, b: number) =>
-      app.bundle.array("crossnobis")?.at(step, layer, a, b) ?? Number.NaN,
+    () => (app: App, step: number, a: number, b: number) => distance(app, layer, step, a, b),
     [layer],
   );
-  const [hasRdm, hasConfusion] = [bundle.array("crossnobis"), bundle.array("confusion")];
+  const [hasRdm, hasConfusion] = [bundle.shown("crossnobis"), bundle.shown("confusion")];
   return (
     <div class="heats">
       {hasRdm && (
         <Heat
-          of="crossnobis"
+          of={bundle.nameOf("crossnobis")}
           title={`how far apart in ${name}`}
           value={rdm}
           most={(app) => farthest(app, layer)}
@@ -168,7 +169,7 @@ function Heats({ layer }: { layer: number }) {
       )}
       {hasConfusion && (
         <Heat
-          of="confusion"
+          of={bundle.nameOf("confusion")}
           title="row is called column"
           value={called}
           most={() => 1}
@@ -181,16 +182,24 @@ function Heats({ layer }: { layer: number }) {
 }
 
 const called = (app: App, step: number, a: number, b: number): number =>
-  app.bundle.array("confusion")?.at(step, a, b) ?? Number.NaN;
+  app.bundle.shown("confusion")?.at(step, a, b) ?? Number.NaN;
+
+/** Distance of two tokens in one of all layers; the sketch knows no distances of pixels. */
+function distance({ bundle }: App, layer: number, step: number, a: number, b: number): number {
+  const own = bundle.shown("crossnobis");
+  const named = bundle.coordinate(own?.dims[1] ?? "").map(String);
+  const place = named.length > 0 ? named.indexOf(bundle.layersAll()[layer] ?? "") : layer;
+  return own?.at(step, place, a, b) ?? Number.NaN;
+}
 
 /** Largest distance of two tokens in a layer over all steps, so that colours mean the same. */
 function farthest(app: App, layer: number): number {
-  const own = app.bundle.array("crossnobis");
   const n = app.bundle.manifest.tokens.length;
   let most = 0;
-  for (let k = 0; own && k < app.store.steps.length; k++) {
+  for (let k = 0; k < app.store.steps.length; k++) {
     for (let a = 0; a < n; a++)
-      for (let b = 0; b < a; b++) most = Math.max(most, Math.abs(own.at(k, layer, a, b)) || 0);
+      for (let b = 0; b < a; b++)
+        most = Math.max(most, Math.abs(distance(app, layer, k, a, b)) || 0);
   }
   return most;
 }

@@ -45,7 +45,7 @@ export function firstDifference(left: Bundle, right: Bundle): number | null {
     return other === undefined ? [] : [[step, k, other] as const];
   });
   const differs = shared.find(([, a, b]) =>
-    ["loss", "accuracy"].some((name) => {
+    (["loss", "accuracy"] as const).some((name) => {
       const [one, two] = [left.array(name)?.at(a, 1), right.array(name)?.at(b, 1)];
       return one !== undefined && two !== undefined && one !== two;
     }),

@@ -5,7 +5,7 @@ import { placesOf } from "../categories/places";
 import { layerOf } from "../categories/view";
 import { Graph, useConstruction } from "../construction/view";
 import { useApp } from "../shell/app";
-import { Missing } from "../shell/frame";
+import { Missing, WideHint } from "../shell/frame";
 
 export interface PictureProps {
   /** Where this side is, for its name. */
@@ -34,5 +34,10 @@ function GraphSide({ which, position }: PictureProps) {
   const own = useConstruction(app, position);
   if (own.made.value === null)
     return <Missing what="couplings" names={["coupling", "edge_source", "edge_target"]} />;
-  return <Graph own={own} label={`Coupling graph, ${which}`} />;
+  return (
+    <>
+      <WideHint />
+      <Graph own={own} label={`Coupling graph, ${which}`} />
+    </>
+  );
 }

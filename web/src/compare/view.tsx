@@ -1,6 +1,7 @@
 /** Compare: the same view at two steps, or of two runs, side by side. */
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
+import type { ArrayName } from "../data/names";
 import { percent } from "../draw/canvas";
 import type { Table } from "../draw/download";
 import { AppProvider, useApp, type App } from "../shell/app";
@@ -245,7 +246,8 @@ function tableOf(app: App, other: App | null): Table {
   return {
     columns: ["run", "step", "loss", "accuracy", ...tokens.map((name) => `accuracy ${name}`)],
     rows: sides.map(([{ bundle }, k]) => {
-      const at = (name: string, ...rest: number[]) => bundle.array(name)?.at(k, 1, ...rest) ?? NaN;
+      const at = (name: ArrayName, ...rest: number[]) =>
+        bundle.array(name)?.at(k, 1, ...rest) ?? NaN;
       const own = tokens.map((name) => at("token_accuracy", bundle.manifest.tokens.indexOf(name)));
       const { run, steps } = bundle.manifest;
       return [run.name, steps[k] ?? 0, at("loss"), at("accuracy"), ...own];

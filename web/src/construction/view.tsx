@@ -6,7 +6,7 @@ import { isBeyond, isDead, preferredToken } from "../data/facts";
 import { pictureOf } from "../data/pictures";
 import { useApp, type App } from "../shell/app";
 import { Drawing, type Size } from "../shell/drawing";
-import { Frame, Missing } from "../shell/frame";
+import { Frame, Missing, WideHint } from "../shell/frame";
 import { TokenPicker } from "../shell/token";
 import { edgeCode, endsOf, type Weights } from "../state/state";
 import { edgeBetween } from "./couplings";
@@ -227,6 +227,7 @@ export function Construction() {
       table={() => tableOf(app, own.made.value)}
       tools={ready && <Tools own={own} />}
     >
+      {ready && <WideHint />}
       {ready ? (
         <Graph own={own} label={`Coupling graph. ${titleOf(app.bundle, made, state.value)}`} />
       ) : (

@@ -2,6 +2,8 @@
 import { signal } from "@preact/signals";
 import { field, type Field } from "./field";
 import type { ArrayEntry, Manifest } from "./manifest";
+import type { ArrayName } from "./names";
+import { SKETCHES } from "./sketch";
 import type { Source } from "./source";
 import { Units } from "./units";
 
@@ -34,7 +36,7 @@ export class Bundle {
   }
 
   /** The array of that name, or null while it is on its way or if there is none. */
-  array(name: string): Field | null {
+  array(name: ArrayName): Field | null {
     const entry = this.manifest.arrays[name];
     if (!entry) return null;
     const kept = this.fields.get(name);
@@ -52,11 +54,28 @@ export class Bundle {
   }
 
   /** Whether the array is here, on its way, or not to be had. */
-  status(name: string): Status {
+  status(name: ArrayName): Status {
     const entry = this.manifest.arrays[name];
     if (!entry) return "missing";
     if (this.array(name)) return "ready";
     return this.failures.has(entry.blob) ? "missing" : "loading";
+  }
+
+  /** The name under which a measure is here: its own, or that of the sketch in its place. */
+  nameOf(name: ArrayName): ArrayName {
+    const sketch = SKETCHES[name];
+    const isSketch = sketch !== undefined && !this.manifest.arrays[name];
+    return isSketch && this.manifest.arrays[sketch] ? sketch : name;
+  }
+
+  /** A measure, or the sketch in its place while the run is not measured. */
+  shown(name: ArrayName): Field | null {
+    return this.array(this.nameOf(name));
+  }
+
+  /** Whether a sketch stands in the place of any of these measures. */
+  isSketch(...names: readonly ArrayName[]): boolean {
+    return names.some((name) => this.nameOf(name) !== name);
   }
 
   sheet(name: string): Sheet | null {
@@ -70,7 +89,7 @@ export class Bundle {
   }
 
   /** What a number means: hovers show it. */
-  definition(name: string): ArrayEntry | null {
+  definition(name: ArrayName): ArrayEntry | null {
     return this.manifest.arrays[name] ?? null;
   }
 
@@ -98,8 +117,13 @@ export class Bundle {
 
   load(blob: string): Promise<void> {
     return this.once(blob, async () => {
-      this.buffers.set(blob, await this.source.blob(blob));
+      this.buffers.set(blob, await this.source.blob(blob, this.manifest.blobs[blob]?.hash));
     });
+  }
+
+  /** Fetch everything, for when there will be no server to ask. */
+  async loadAll(): Promise<void> {
+    await Promise.all(Object.keys(this.manifest.blobs).map((blob) => this.load(blob)));
   }
 
   private loadSheet(name: string): Promise<void> {

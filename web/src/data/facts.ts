@@ -7,8 +7,19 @@ export function preferredToken(bundle: Bundle, unit: number, step: number): numb
   if (last && unit >= last.first && last.kind === "logits") {
     return unit - last.first < bundle.manifest.tokens.length ? unit - last.first : null;
   }
-  const token = bundle.array("preferred_token")?.at(step, unit) ?? Number.NaN;
+  const known = bundle.array("preferred_token");
+  if (!known) return sketchedToken(bundle, unit, step);
+  const token = known.at(step, unit);
   return token >= 0 ? token : null;
+}
+
+/** Token of a unit's largest response in the sketch; null where it responds to none more. */
+function sketchedToken(bundle: Bundle, unit: number, step: number): number | null {
+  const response = bundle.array("sketch_response");
+  if (!response) return null;
+  const values = bundle.manifest.tokens.map((_, token) => response.at(step, unit, token));
+  const most = Math.max(...values);
+  return most > 0 ? values.indexOf(most) : null;
 }
 
 export interface Signal {
@@ -63,3 +74,10 @@ export function onsets(bundle: Bundle): Onset[] {
     high: bundle.array("onset_confidence_by")?.at(k) ?? Number.NaN,
   }));
 }
+
+/** Largest p value at which phases count as found. */
+const SURE = 0.05;
+
+/** Whether the run has phases beyond their null; without a test it has none to speak of. */
+export const hasPhases = (bundle: Bundle): boolean =>
+  (bundle.array("phase_p")?.flat(0) ?? Number.NaN) <= SURE;

@@ -86,7 +86,9 @@ export interface Manifest {
   coordinates: Record<string, (string | number)[]>;
   sheets: Record<string, SheetEntry>;
   blobs: Record<string, { bytes: number; hash: string }>;
-  texts: { answers: string[]; notices: string[] };
+  texts: { answers: string[] };
+  /** Whether a server follows the run, so that there is more to come. */
+  isLive: boolean;
   observations: Observation[];
   missing: { what: string; why: string }[];
   /** Another run that this one is compared with. */
@@ -125,8 +127,8 @@ export function readManifest(given: unknown, isBeside = false): Manifest {
     })),
     texts: {
       answers: list(object(raw["texts"])["answers"]).map((line) => text(line)),
-      notices: list(object(raw["texts"])["notices"]).map((line) => text(line)),
     },
+    isLive: raw["is_live"] === true,
     observations: list(raw["observations"]).map((one) => readObservation(object(one))),
     missing: list(raw["missing"]).map((one) => ({
       what: text(object(one)["what"]),
@@ -146,7 +148,7 @@ function mapped<T>(given: unknown, read: (value: unknown) => T | null): Record<s
 }
 
 function readRun(run: Json): RunInfo {
-  const edges = object(run["edges"] ?? run["edges_hidden"]);
+  const edges = object(run["edges"]);
   const parent = object(run["parent"]);
   return {
     name: text(run["name"], "run"),

@@ -1,5 +1,6 @@
 /** Which picture stands for a unit at a step: the film's, the last preferred image, or a crop. */
 import type { Bundle, Sheet } from "./bundle";
+import type { ArrayName } from "./names";
 
 export interface Picture {
   sheet: Sheet;
@@ -60,16 +61,6 @@ function box(
   }; // prettier-ignore
 }
 
-/** Width and height of a unit's picture in its cell: as large as what the unit sees. */
-function sizeOf(bundle: Bundle, unit: number, sheet: Sheet): [number, number] {
-  const [w, h] = sheet.cell;
-  const place = picturePlace(bundle, unit);
-  const size = place === null ? null : bundle.array("picture_size");
-  if (!size || place === null) return [w, h];
-  const [height, width] = [size.at(place, 0), size.at(place, 1)];
-  return width >= 1 && height >= 1 && width <= w && height <= h ? [width, height] : [w, h];
-}
-
 /** The picture of a unit at a step; null if there is none (yet). */
 export function pictureOf(bundle: Bundle, unit: number, step: number): Picture | null {
   return filmPicture(bundle, unit, step) ?? preferred(bundle, unit) ?? topExemplar(bundle, unit, 0);
@@ -82,7 +73,7 @@ function filmPicture(bundle: Bundle, unit: number, step: number): Picture | null
   const row = placesAlong(bundle, "film_unit", film.count).get(unit);
   if (row === undefined || steps.length === 0) return null;
   const column = nearest(steps, step);
-  const own = box(film, row * steps.length + column, sizeOf(bundle, unit, film), "film");
+  const own = box(film, row * steps.length + column, film.cell, "film");
   return { ...own, step: steps[column] ?? 0 };
 }
 
@@ -97,18 +88,19 @@ function preferred(bundle: Bundle, unit: number): Picture | null {
   const index = sheet && picturePlace(bundle, unit);
   if (sheet === null || index === null || bundle.array("has_preferred")?.at(index) === 0)
     return null;
-  return box(sheet, index, sizeOf(bundle, unit, sheet), "preferred");
+  return box(sheet, index, sheet.cell, "preferred");
 }
 
 /** The part of a top exemplar that the unit answered to, cut from the probe's sheet. */
 export function topExemplar(bundle: Bundle, unit: number, rank: number): Picture | null {
   const sheet = bundle.sheet("probe");
+  if (bundle.isSketch("top_exemplar")) return sketchedExemplar(bundle, unit, rank);
   const index = picturePlace(bundle, unit);
   const exemplar =
     index === null ? Number.NaN : (bundle.array("top_exemplar")?.at(index, rank) ?? NaN);
   if (!sheet || index === null || !(exemplar >= 0 && exemplar < sheet.count)) return null;
   const whole = box(sheet, exemplar, sheet.cell, "exemplar");
-  const at = (name: string) => bundle.array(name)?.at(index, rank) ?? Number.NaN;
+  const at = (name: ArrayName) => bundle.array(name)?.at(index, rank) ?? Number.NaN;
   const [row, column, side] = [at("top_row"), at("top_column"), at("top_size")];
   if (!Number.isFinite(row + column + side) || side < 1) return whole;
   const [w, h] = sheet.cell;
@@ -125,6 +117,12 @@ export function topExemplar(bundle: Bundle, unit: number, rank: number): Picture
     top: top - row,
     side,
   };
+}
+
+/** The whole exemplar that drives a unit most so far: where in it, only the network knows. */
+function sketchedExemplar(bundle: Bundle, unit: number, rank: number): Picture | null {
+  const exemplar = bundle.array("sketch_top_exemplar")?.at(unit, rank) ?? Number.NaN;
+  return exemplar >= 0 ? exemplarPicture(bundle, exemplar) : null;
 }
 
 export function exemplarPicture(bundle: Bundle, exemplar: number): Picture | null {

@@ -4,7 +4,8 @@ import { readManifest, type Manifest } from "./manifest";
 export interface Source {
   readonly isLive: boolean;
   manifest(): Promise<Manifest>;
-  blob(name: string): Promise<ArrayBuffer>;
+  /** A blob; a server that has a newer one of the name still gives the one of this hash. */
+  blob(name: string, hash?: string): Promise<ArrayBuffer>;
   /** Address of something the server offers; null where there is no server. */
   address(path: string): string | null;
 }
@@ -13,7 +14,7 @@ export interface Source {
 export const besideOf = (source: Source): Source => ({
   ...source,
   address: () => null,
-  blob: (name) => source.blob(`beside/${name}`),
+  blob: (name, hash) => source.blob(`beside/${name}`, hash),
 });
 
 /** The bundle written into this document, or else the one the server has. */
@@ -53,7 +54,10 @@ function fetched(location: Location): Source {
     isLive: true,
     address,
     manifest: async () => readManifest(await (await get("data/manifest.json")).json()),
-    blob: async (name) => (await get(`data/${encodeURIComponent(name)}`)).arrayBuffer(),
+    blob: async (name, hash) => {
+      const which = hash ? `?hash=${encodeURIComponent(hash)}` : "";
+      return (await get(`data/${encodeURIComponent(name)}${which}`)).arrayBuffer();
+    },
   };
 }
 

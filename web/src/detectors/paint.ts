@@ -79,7 +79,7 @@ function paintTuning(
   { bundle, palette, unit, position }: Card,
   top: number,
 ): void {
-  const response = bundle.array("token_response");
+  const response = bundle.shown("token_response");
   if (!response) return;
   const n = bundle.manifest.tokens.length;
   const width = (size.width - 2 * PAD) / n;
@@ -116,7 +116,7 @@ function lifeOf(bundle: Bundle, unit: number) {
 function lifeTop(bundle: Bundle, unit: number): number {
   const hasPicture = pictureOf(bundle, unit, bundle.manifest.steps[0] ?? 0) !== null;
   const top = hasPicture ? HEAD + PICTURE + 6 : HEAD;
-  return top + (bundle.array("token_response") ? 42 : 6);
+  return top + (bundle.shown("token_response") ? 42 : 6);
 }
 
 /** The step now, on the life line. */

@@ -32,6 +32,7 @@ export function Detectors() {
   return (
     <Frame
       name="detectors"
+      soFar={bundle.isSketch("token_response", "top_exemplar")}
       title={titleOf(bundle, layer, step)}
       how="Each card is one detector: what excites it most, how it answers to each token (bars up: more than to the others), and its life: token signal over training with its null in grey; ▲ onset, ■ locked in, ✚ died."
       table={() => tableOf(app, units)}
@@ -102,8 +103,8 @@ function Grid({ units }: { units: readonly number[] }) {
   const { width, height, scroll } = room.value;
   const hasPictures =
     store.bundle.value.sheet("preferred") !== null ||
-    store.bundle.value.array("top_exemplar") !== null;
-  const hasTuning = store.bundle.value.array("token_response") !== null;
+    store.bundle.value.shown("top_exemplar") !== null;
+  const hasTuning = store.bundle.value.shown("token_response") !== null;
   const tall = 82 + (hasPictures ? 74 : 0) + (hasTuning ? 40 : 0);
   const columns = Math.max(1, Math.floor((width + CARD.gap) / (CARD.width + CARD.gap)));
   const wide = (width - CARD.gap * (columns - 1)) / columns;
@@ -182,7 +183,7 @@ function titleOf(bundle: Bundle, layer: number, step: number): string {
 function tableOf({ bundle, store }: App, units: readonly number[]): Table {
   const { step } = store.still.value;
   const { tokens, steps } = bundle.manifest;
-  const response = bundle.array("token_response");
+  const response = bundle.shown("token_response");
   return {
     columns: ["step", "unit", "preferred_token", "token_signal", "token_signal_null", "unit_mean", ...tokens.map((t) => `response ${t}`)],
     rows: units.map((unit) => {

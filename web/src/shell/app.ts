@@ -3,6 +3,7 @@ import { computed, signal, type ReadonlySignal, type Signal } from "@preact/sign
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Bundle } from "../data/bundle";
+import type { Progress } from "../data/live";
 import type { Source } from "../data/source";
 import { palette, type Palette } from "../draw/colour";
 import type { Look } from "../state/store";
@@ -19,8 +20,10 @@ export class App {
   readonly tip: Signal<{ x: number; y: number; tip: Tip } | null>;
   /** The run that this one is compared with, looked at in step with it. */
   readonly beside = signal<App | null>(null);
-  /** What the run is doing, while it is watched live. */
-  readonly live = signal<{ state: string; step: number; of: number } | null>(null);
+  /** What the run's command is doing, while it is followed. */
+  readonly live = signal<Progress | null>(null);
+  /** What a reader of the page should know of the page itself. */
+  readonly notice = signal("");
   private readonly systemDark = signal(false);
 
   constructor(

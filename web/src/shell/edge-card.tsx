@@ -2,7 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { couplingsOf, edgeBetween, type Couplings } from "../construction/couplings";
 import { pictureOf } from "../data/pictures";
-import { interval, linear, show } from "../draw/canvas";
+import { interval, linear } from "../draw/canvas";
 import { band, drawEnds, drawLine } from "../draw/curve";
 import { endsOf, stepAt } from "../state/state";
 import { axis } from "../timeline/axis";
@@ -116,9 +116,13 @@ function Life({ edge }: { edge: number }) {
       </div>
       {Number.isFinite(death) && (
         <div>
-          <dt>gone by</dt>
+          <dt>below its null again</dt>
           <dd>
-            <Num of="edge_death" value={death} as={(v) => `step ${show(v, 0)}`} />
+            <Num
+              of="edge_death"
+              value={death}
+              as={(v) => interval(bundle.array("edge_death_after")?.at(edge) ?? Number.NaN, v)}
+            />
           </dd>
         </div>
       )}

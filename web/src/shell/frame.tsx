@@ -1,6 +1,7 @@
 /** A view's frame: a title that says what is seen, how to read it, and its files. */
 import { useRef } from "preact/hooks";
 import type { ComponentChildren } from "preact";
+import type { ArrayName } from "../data/names";
 import { saveTable, type Table } from "../draw/download";
 import { savePng, saveSvg } from "../draw/figure";
 import { useApp } from "./app";
@@ -11,12 +12,23 @@ export interface FrameProps {
   name: string;
   table?: () => Table;
   tools?: ComponentChildren;
+  /** Whether what is shown is a sketch, until the run is measured. */
+  soFar?: boolean;
   /** False where there is nothing painted to be saved. */
   hasPicture?: boolean;
   children: ComponentChildren;
 }
 
-export function Frame({ title, how, name, table, tools, hasPicture = true, children }: FrameProps) {
+export function Frame({
+  title,
+  how,
+  name,
+  table,
+  tools,
+  hasPicture = true,
+  soFar = false,
+  children,
+}: FrameProps) {
   const app = useApp();
   const figure = useRef<HTMLDivElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
@@ -40,16 +52,15 @@ export function Frame({ title, how, name, table, tools, hasPicture = true, child
   return (
     <section class="frame" aria-label={`${name} view`}>
       <header>
-        <div class="said">
-          <h2
-            ref={heading}
-            class={isLong ? "two" : ""}
-            title={typeof title === "string" ? title : ""}
-          >
-            {title}
-          </h2>
-          <p class="how">{how}</p>
-        </div>
+        <h2 ref={heading} class={isLong ? "two" : ""}>
+          {title}
+        </h2>
+        <p class="how">{how}</p>
+        {soFar && (
+          <p class="so-far" role="note">
+            So far: a first look, without null or interval until the run is measured.
+          </p>
+        )}
         <div class="files">
           {hasPicture && (
             <>
@@ -88,8 +99,13 @@ export function Frame({ title, how, name, table, tools, hasPicture = true, child
   );
 }
 
+/** Said on screens that are narrower than a graph of many layers. */
+export const WideHint = () => (
+  <p class="wide-hint">← The graph is wider than this screen: scroll it sideways. →</p>
+);
+
 /** What is not there, and why, in the place where it would be. */
-export function Missing({ what, names }: { what: string; names: readonly string[] }) {
+export function Missing({ what, names }: { what: string; names: readonly ArrayName[] }) {
   const { store } = useApp();
   const bundle = store.bundle.value;
   const waits = names.some((name) => bundle.status(name) === "loading");

@@ -1,6 +1,7 @@
 /** The hover: what is under the pointer, what the number means and where it comes from. */
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { ComponentChildren } from "preact";
+import type { ArrayName } from "../data/names";
 import { show } from "../draw/canvas";
 import { useApp, type App, type Tip } from "./app";
 
@@ -40,7 +41,7 @@ export function Hover() {
 }
 
 /** What is said of one value of an array of the bundle. */
-export function tipOf(app: App, name: string, value: number, title = name): Tip {
+export function tipOf(app: App, name: ArrayName, value: number, title: string = name): Tip {
   const said = app.bundle.definition(name);
   const error = said && said.error > 0 ? ` ± ${said.error.toPrecision(1)} (packing)` : "";
   return {
@@ -54,7 +55,7 @@ export function tipOf(app: App, name: string, value: number, title = name): Tip 
 }
 
 export interface NumProps {
-  of: string;
+  of: ArrayName;
   value: number | null;
   as?: (value: number) => string;
   children?: ComponentChildren;

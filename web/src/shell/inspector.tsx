@@ -27,19 +27,17 @@ export function Inspector() {
 }
 
 function RunCard() {
-  const { store } = useApp();
+  const { store, notice } = useApp();
   const { manifest } = store.bundle.value;
   const { run, texts, missing } = manifest;
   return (
     <>
-      {(run.state === "failed" || texts.notices.length > 0) && (
+      {(run.state === "failed" || notice.value !== "") && (
         <section class="notices" role="note">
           {run.state === "failed" && (
             <p>This training failed; what was recorded until then is shown.</p>
           )}
-          {texts.notices.map((line) => (
-            <p key={line}>{line}</p>
-          ))}
+          {notice.value !== "" && <p>{notice.value}</p>}
         </section>
       )}
       <PairCard />

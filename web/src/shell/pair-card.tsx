@@ -46,7 +46,9 @@ export function PairCard() {
             <>
               <p>
                 First in <b>{first.layer}</b>,{" "}
-                <Num of="apart_by" value={first.by} as={() => interval(first.after, first.by)} />.
+                <Num of="apart_by" value={first.by} as={() => interval(first.after, first.by)} />
+                {first.confidence && <span class="quiet"> (95 % interval {first.confidence})</span>}
+                .
               </p>
               <ul class="rows">
                 {layers.map(({ layer, by, after }) => (
@@ -98,7 +100,7 @@ export function PairCard() {
                   <TokenMark token={difference > 0 ? a : b} />
                   <span class="value">
                     <Num
-                      of="token_response"
+                      of={bundle.nameOf("token_response")}
                       value={Math.abs(difference)}
                       as={(v) => `${show(v, 1)} sd`}
                     />
@@ -151,7 +153,7 @@ function Choice({ label, value, set }: { label: string; value: number; set(token
 function Confused({ a, b }: { a: number; b: number }) {
   const { store } = useApp();
   const bundle = store.bundle.value;
-  const confusion = bundle.array("confusion");
+  const confusion = bundle.shown("confusion");
   const { step } = store.still.value;
   const { tokens } = bundle.manifest;
   if (!confusion) return null;
@@ -163,8 +165,8 @@ function Confused({ a, b }: { a: number; b: number }) {
         [b, a],
       ].map(([x = 0, y = 0]) => (
         <p key={x}>
-          <Num of="confusion" value={confusion.at(step, x, y)} as={percent} /> of {tokens[x]} are
-          called {tokens[y]}
+          <Num of={bundle.nameOf("confusion")} value={confusion.at(step, x, y)} as={percent} /> of{" "}
+          {tokens[x]} are called {tokens[y]}
         </p>
       ))}
     </>

@@ -36,7 +36,7 @@ export function Search() {
         type="text"
         role="combobox"
         list={undefined}
-        placeholder="unit, token, step  ( / )"
+        placeholder="search  ( / )"
         aria-label="Search a unit, token, layer or step"
         aria-expanded={isOpen}
         aria-controls="found"

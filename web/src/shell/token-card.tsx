@@ -19,7 +19,7 @@ export function TokenCard({ token }: { token: number }) {
     ? [...own.values().keys()].filter((k) => own.flat(k) === token).slice(0, SHOWN)
     : [];
   const onset = onsets(bundle).find((one) => one.name === name);
-  const confusion = bundle.array("confusion");
+  const confusion = bundle.shown("confusion");
   return (
     <section>
       <h2>
@@ -95,7 +95,11 @@ export function TokenCard({ token }: { token: number }) {
                   />
                 </svg>
                 <span class="value">
-                  <Num of="confusion" value={confusion.at(step, token, other)} as={percent} />
+                  <Num
+                    of={bundle.nameOf("confusion")}
+                    value={confusion.at(step, token, other)}
+                    as={percent}
+                  />
                 </span>
               </li>
             ))}

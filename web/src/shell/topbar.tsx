@@ -1,4 +1,5 @@
 /** The bar at the top: which run, how good it is now, which view, search, theme, help. */
+import { inWords } from "../data/live";
 import { percent } from "../draw/canvas";
 import { VIEWS, type View } from "../state/state";
 import { useApp } from "./app";
@@ -36,7 +37,7 @@ export function TopBar({ help }: { help(): void }) {
         </span>
         {live.value && (
           <span class="live" role="status">
-            {live.value.state} · step {live.value.step} of {live.value.of}
+            {inWords(live.value)}
           </span>
         )}
       </p>
@@ -55,18 +56,20 @@ export function TopBar({ help }: { help(): void }) {
         ))}
       </nav>
       <Search />
-      <button
-        type="button"
-        class="icon"
-        aria-label={isDark ? "Light colours" : "Dark colours"}
-        title={isDark ? "Light colours" : "Dark colours"}
-        onClick={() => store.set({ theme: isDark ? "light" : "dark" })}
-      >
-        {isDark ? "☀" : "☾"}
-      </button>
-      <button type="button" class="icon" aria-label="Help" title="Help (?)" onClick={help}>
-        ?
-      </button>
+      <div class="icons">
+        <button
+          type="button"
+          class="icon"
+          aria-label={isDark ? "Light colours" : "Dark colours"}
+          title={isDark ? "Light colours" : "Dark colours"}
+          onClick={() => store.set({ theme: isDark ? "light" : "dark" })}
+        >
+          {isDark ? "☀" : "☾"}
+        </button>
+        <button type="button" class="icon" aria-label="Help" title="Help (?)" onClick={help}>
+          ?
+        </button>
+      </div>
     </header>
   );
 }

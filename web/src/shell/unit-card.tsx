@@ -4,6 +4,7 @@ import { neighbours } from "../construction/say";
 import { preferredToken, tokenSignal } from "../data/facts";
 import { assemblyAt, describe } from "../construction/groups";
 import { pictureOf, topExemplar } from "../data/pictures";
+import type { ArrayName } from "../data/names";
 import { interval, show } from "../draw/canvas";
 import { useApp } from "./app";
 import { Asked } from "./asked";
@@ -148,7 +149,7 @@ function Life({ unit }: { unit: number }) {
 function Tuning({ unit }: { unit: number }) {
   const app = useApp();
   const bundle = app.store.bundle.value;
-  const response = bundle.array("token_response");
+  const response = bundle.shown("token_response");
   const { step } = app.store.still.value;
   if (!response) return null;
   const values = bundle.manifest.tokens.map((_, token) => response.at(step, unit, token));
@@ -166,7 +167,7 @@ function Tuning({ unit }: { unit: number }) {
               (app.tip.value = {
                 x: event.clientX,
                 y: event.clientY,
-                tip: tipOf(app, "token_response", value),
+                tip: tipOf(app, bundle.nameOf("token_response"), value),
               })
             }
             onPointerLeave={() => (app.tip.value = null)}
@@ -199,7 +200,8 @@ function Together({ unit }: { unit: number }) {
   const { step } = store.still.value;
   const size = bundle.array("interaction");
   const below = bundle.manifest.layers[bundle.units.layer(unit) - 1];
-  const at = (name: string, pair: number) => bundle.array(name)?.at(step, unit, pair) ?? Number.NaN;
+  const at = (name: ArrayName, pair: number) =>
+    bundle.array(name)?.at(step, unit, pair) ?? Number.NaN;
   const pairs = Array.from({ length: size?.size("pair") ?? 0 }, (_, pair) => pair).filter(
     (pair) => Number.isFinite(at("interaction", pair)) && at("interaction_first", pair) >= 0,
   );

@@ -1,4 +1,5 @@
 /** A made-up run in the form of a bundle: for tests, and for looking at the page without Python. */
+import type { ArrayName } from "../data/names";
 import type { ArrayEntry, DType, Layer } from "../data/manifest";
 import { pictureSheet } from "./bitmap";
 
@@ -52,13 +53,13 @@ class Packing {
   private readonly sizes = new Map<string, number>();
 
   add(
-    name: string,
+    name: ArrayName,
     blob: string,
     dtype: DType,
     dims: string[],
     shape: number[],
     values: ArrayLike<number>,
-    definition = name,
+    definition: string = name,
     scale = 1,
   ) {
     const missing = dtype.startsWith("int")
@@ -172,7 +173,7 @@ export function sample({
     },
     sheets,
     blobs: Object.fromEntries([...blobs].map(([name, data]) => [name, { bytes: data.length, hash: `${name}-${data.length}` }])),
-    texts: { answers: curves, notices: [] },
+    texts: { answers: curves },
     observations: observations(),
     missing: [{ what: "assemblies", why: "the sample makes none up" }],
   }; // prettier-ignore
@@ -261,22 +262,9 @@ function base({ draw, steps, logs, layers, pack, nExemplars }: World): string[] 
     [by.length],
     by.map((s) => s * 1.25),
   );
-  pack.add(
-    "agreeing_p",
-    "base",
-    "float32",
-    ["step"],
-    [steps.length],
-    steps.map((_, k) => (k === 18 || k === 33 ? 0.01 : 0.6)),
-  );
-  pack.add(
-    "agreeing",
-    "base",
-    "float32",
-    ["step"],
-    [steps.length],
-    steps.map((_, k) => (k === 18 || k === 33 ? 4 : 1)),
-  );
+  const phases = steps.map((_, k) => (k === 18 || k === 33 ? 1 : 0));
+  pack.add("phase", "base", "float32", ["step"], [steps.length], phases);
+  pack.add("phase_p", "base", "float32", [], [], [0.01]);
   const all = ["pixels", ...layers];
   const curve = (f: (log: number, layer: number) => number) =>
     logs.flatMap((log) => all.map((_, k) => f(log, k)));

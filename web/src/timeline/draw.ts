@@ -1,6 +1,7 @@
 /** The timeline's static picture: accuracies over chance, losses, the onset raster, the axis. */
 import type { Bundle } from "../data/bundle";
 import type { Palette } from "../draw/colour";
+import { hasPhases } from "../data/facts";
 import { FONT, linear } from "../draw/canvas";
 import { trace } from "../draw/shapes";
 import type { Size } from "../shell/drawing";
@@ -181,14 +182,13 @@ function drawAccuracies(pen: CanvasRenderingContext2D, size: Size, shown: Shown)
 
 /** Beginnings of phases, in which several measures change course together. */
 function drawChanges(pen: CanvasRenderingContext2D, { bundle, palette, axis, parts }: Shown): void {
-  const [phase, p] = [bundle.array("phase"), bundle.array("agreeing_p")];
+  const phase = bundle.array("phase");
+  if (!phase || !hasPhases(bundle)) return;
   const [first, last] = [bundle.array("phase_first"), bundle.array("phase_last")];
   const y = parts.curves.top - 1;
-  const chance = bundle.array("phase_p")?.flat(0);
-  if (chance !== undefined && !(chance <= 0.05)) return;
-  pen.fillStyle = phase && chance === undefined ? palette.quiet : palette.ink;
+  pen.fillStyle = palette.ink;
   bundle.manifest.steps.forEach((step, k) => {
-    if (phase ? phase.at(k) !== 1 : !((p?.at(k) ?? 1) <= 0.05)) return;
+    if (phase.at(k) !== 1) return;
     const x = axis.x(step);
     const [from, to] = [axis.x(first?.at(k) ?? step), axis.x(last?.at(k) ?? step)];
     if (Number.isFinite(from + to)) pen.fillRect(from, y - 4, to - from, 1.5);

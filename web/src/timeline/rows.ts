@@ -1,5 +1,6 @@
 /** The rows of the onset raster: when each layer and each token was first there. */
 import type { Bundle } from "../data/bundle";
+import type { ArrayName } from "../data/names";
 import { onsets } from "../data/facts";
 import { interval, show } from "../draw/canvas";
 import type { Tip } from "../shell/app";
@@ -13,7 +14,7 @@ export interface Row {
   low: number;
   high: number;
   what: string;
-  of: string;
+  of: ArrayName;
 }
 
 export function rows(bundle: Bundle): Row[] {

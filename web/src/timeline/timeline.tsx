@@ -2,6 +2,8 @@
 import { batch, effect, signal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Bundle } from "../data/bundle";
+import { hasPhases } from "../data/facts";
+import type { ArrayName } from "../data/names";
 import { percent, show } from "../draw/canvas";
 import { saveSvg } from "../draw/figure";
 import { saveTable } from "../draw/download";
@@ -15,7 +17,7 @@ import { rows, rowTip, type Row } from "./rows";
 export function Timeline() {
   const app = useApp();
   const { store } = app;
-  const open = useMemo(() => signal(innerHeight >= 1000), []);
+  const open = useMemo(() => signal(innerHeight >= 1000 && innerWidth > 960), []);
   const bundle = store.bundle.value;
   const shown = rowsOf(bundle, open.value);
   const isPlaying = store.playing.value;
@@ -204,9 +206,9 @@ function tipAt(app: App, x: number, y: number, size: Size, shown: readonly Row[]
   const row = shown[Math.floor((y - place.raster.top) / place.raster.row)];
   if (row) return rowTip(row, bundle.definition(row.of)?.definition ?? "");
   const step = Math.round(axisOf(bundle, size).position(x));
-  const at = (name: string, ...rest: number[]) =>
+  const at = (name: ArrayName, ...rest: number[]) =>
     bundle.array(name)?.at(step, ...rest) ?? Number.NaN;
-  const isPhase = at("phase") === 1 || at("agreeing_p") <= 0.05;
+  const isPhase = hasPhases(bundle) && at("phase") === 1;
   return {
     title: `step ${steps[step] ?? 0}`,
     rows: [
@@ -226,7 +228,7 @@ function tipAt(app: App, x: number, y: number, size: Size, shown: readonly Row[]
 
 function curves(bundle: Bundle) {
   const { steps, tokens } = bundle.manifest;
-  const [loss, accuracy, own] = ["loss", "accuracy", "token_accuracy"].map((name) =>
+  const [loss, accuracy, own] = (["loss", "accuracy", "token_accuracy"] as const).map((name) =>
     bundle.array(name),
   );
   const held = bundle.array("holdout_accuracy");

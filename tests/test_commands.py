@@ -287,3 +287,9 @@ def test_a_shell_completes_commands_and_options(tmp_path):
 def test_the_version_is_printed_on_standard_output():
     done = typed("--version")
     assert done.stdout == f"ontogeny {version('ontogeny')}\n"
+
+
+def test_a_caller_keeps_its_own_way_to_be_ended(capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["doctor"]) == 0
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     options = parser(chosen(given)).parse_args(given)
-    signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, _interrupt)
     warnings.formatwarning = _in_one_line
     try:
         import_module("ontogeny.cli.commands").perform(options)
@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         page = _left_page(options)
         print(f"ontogeny: stopped{page}{_way_on(options.command)}", file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 0
 
 

@@ -86,9 +86,12 @@ class Bar(contextlib.AbstractContextManager["Bar"]):
 
     def __init__(self, title: str, *, quiet: bool, page: Any = None) -> None:
         self._title, self._page = title, page
-        self._bar = tqdm(total=1.0, desc=title, disable=quiet, leave=True, bar_format=_LAYOUT)
         self._begun: tuple[float, float] | None = None
-        self._show(0.0, "")
+        self._bar = tqdm(
+            total=1.0, desc=title, disable=quiet, bar_format=_LAYOUT, postfix="? left"
+        )  # fmt: skip
+        if page is not None:
+            page.tell(title)
 
     def __call__(self, what: str, done: float = 0.0, total: float = 0.0) -> None:
         """Show how far the stage is; without a total, only what is being done."""

@@ -64,12 +64,12 @@ def test_branches_pass_their_bound_only_with_token_structure(data):
 def test_measures_of_structure_are_kept_until_stale(tmp_path, monkeypatch):
     run = make_run(tmp_path / "run", make_record())
     said = []
-    first = structure_run(run, chance=FEW, progress=said.append)
+    first = structure_run(run, chance=FEW, progress=lambda what, *_: said.append(what))
     assert "category structure, fc1" in said
     said.clear()
-    xr.testing.assert_identical(structure_run(run.path, chance=FEW, progress=said.append), first)
+    xr.testing.assert_identical(structure_run(run.path, chance=FEW, progress=lambda what, *_: said.append(what)), first)
     assert said == ["structure: fresh"]
     said.clear()
     monkeypatch.setattr(measure_store, "_source", lambda: "another version")
-    structure_run(run, chance=FEW, progress=said.append)
+    structure_run(run, chance=FEW, progress=lambda what, *_: said.append(what))
     assert said[0] == "structure: stale, measured again"

@@ -86,7 +86,7 @@ def test_measures_and_pictures_come_in_and_the_page_outlives_its_server(chromium
                 put(run, growing, name)
             page.wait_for_function("() => !document.querySelector('.so-far')")
             page.wait_for_function(
-                "() => document.querySelector('.trust').innerText.includes('trustworthiness')"
+                "() => document.querySelector('.trust')?.innerText.includes('trustworthiness')"
             )
             page.click("nav button:has-text('Detectors')")
             page.wait_for_selector(".frame .so-far")

@@ -67,7 +67,9 @@ def test_measures_of_structure_are_kept_until_stale(tmp_path, monkeypatch):
     first = structure_run(run, chance=FEW, progress=lambda what, *_: said.append(what))
     assert "category structure, fc1" in said
     said.clear()
-    xr.testing.assert_identical(structure_run(run.path, chance=FEW, progress=lambda what, *_: said.append(what)), first)
+    xr.testing.assert_identical(
+        structure_run(run.path, chance=FEW, progress=lambda what, *_: said.append(what)), first
+    )
     assert said == ["structure: fresh"]
     said.clear()
     monkeypatch.setattr(measure_store, "_source", lambda: "another version")

@@ -123,7 +123,8 @@ def report(run: RunFolder | str | os.PathLike[str], *, progress: Progress | None
     head = Head(
         _title(folder, measures), _lead(folder), said, picture, facts, _notices(folder, measures)
     )  # fmt: skip
-    lines = observed.lines(found, [section.key for section, _ in flat])
+    keys = [section.key for section, _ in flat]
+    lines = None if unfound else observed.lines(found, keys)
     html = page(head, observed=lines, chapters=drawn, missing=missing)
     write_atomically(folder.path / "report.html", html.encode())
     return folder.path / "report.html"

@@ -73,7 +73,7 @@ class Head:
 def page(
     head: Head,
     *,
-    observed: list[Line],
+    observed: list[Line] | None,
     chapters: dict[str, list[tuple[Section, bytes]]],
     missing: list[str],
 ) -> str:
@@ -118,8 +118,14 @@ def _header(head: Head, links: str) -> str:
     )
 
 
-def observations(found: list[Line]) -> str:
-    """Return observations by subject as HTML, each subject folded; they unfold without a script."""
+def observations(found: list[Line] | None) -> str:
+    """Return observations by subject as HTML, each subject folded; they unfold without a script.
+
+    None where they could not be found; the reason stands with all that is not shown.
+    """
+    if found is None:
+        title = "What was observed"
+        return f'<h2 id="{_anchor(title)}">{title}</h2><p>Not shown: the reason stands below.</p>'
     folded = "".join(
         f"<details><summary>{escape(subject)}: {_number(len(lines))}</summary>{_list(lines)}"
         "</details>"

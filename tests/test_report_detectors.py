@@ -58,7 +58,7 @@ def words_of(figure):
 def test_each_token_has_its_ancestry_with_pictures_and_text(material):
     section = detectors.carriers(material)
     assert [ax.get_title(loc="left") for ax in section.figure.axes] == ["ada", "bo", "cy"]
-    assert all(f"{token}: what" in section.seen for token in material.tokens)
+    assert all(f"{token}: the evidence at its logit" in section.seen for token in material.tokens)
     assert any(word.endswith(" eyes") for word in words_of(section.figure))
     assert section.title.endswith("are among the strongest of one token only")
 
@@ -86,5 +86,5 @@ def test_without_pictures_a_section_says_how_to_make_them(tmp_path):
     with open_record(run.path) as record:
         bare = Material(run, record, measure_record(record))
         for draw in detectors.SECTIONS.values():
-            with pytest.raises(RunError, match="got none: run `ontogeny pictures`"):
+            with pytest.raises(RunError, match="got none yet: run `ontogeny pictures"):
                 draw(bare)

@@ -1,10 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from ontogeny.measure import Chance, neural_collapse, phases, readout, structure, structure_run
-from ontogeny.measure import store as measure_store
+from ontogeny.measure import (
+    Chance,
+    keeping,
+    neural_collapse,
+    phases,
+    readout,
+    structure,
+    structure_run,
+)
 from records import make_record, make_run
 
 FEW = Chance(n_shuffles=19, n_resamples=10)
@@ -65,13 +74,14 @@ def test_measures_of_structure_are_kept_until_stale(tmp_path, monkeypatch):
     run = make_run(tmp_path / "run", make_record())
     said = []
     first = structure_run(run, chance=FEW, progress=lambda what, *_: said.append(what))
-    assert "category structure, fc1" in said
+    assert "category structure of fc1" in said
     said.clear()
     xr.testing.assert_identical(
         structure_run(run.path, chance=FEW, progress=lambda what, *_: said.append(what)), first
     )
     assert said == ["structure: fresh"]
     said.clear()
-    monkeypatch.setattr(measure_store, "_source", lambda: "another version")
+    another = replace(keeping.KINDS["structure"], version=1000)
+    monkeypatch.setitem(keeping.KINDS, "structure", another)
     structure_run(run, chance=FEW, progress=lambda what, *_: said.append(what))
     assert said[0] == "structure: stale, measured again"

@@ -135,7 +135,8 @@ def test_all_units_by_default_and_the_network_untouched(model, images):
 
 
 def test_impossible_arguments_are_refused_together(model, images):
-    with pytest.raises(InputError, match="got top 0, quantile 2, 3 groups for 30 exemplars: change"):
+    words = r"got top 0, quantile 2, 3 groups for 30 exemplars: change"
+    with pytest.raises(InputError, match=words):
         top_exemplars(model, images, top=0, quantiles=[2], groups=np.zeros(3))
 
 

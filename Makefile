@@ -22,6 +22,8 @@ CORE_TESTS := tests/stats tests/measure tests/plot tests/test_record.py tests/te
 STATIC := src/ontogeny/page/static/index.html
 WEB    := $(shell find web/src web/*.html web/*.json web/*.ts -type f 2>/dev/null)
 NPM    := PATH="$$PATH:$(abspath $(BIN))" npm --prefix web
+# Files of tests side by side, one process a core: each test runs on one thread (tests/conftest.py).
+SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist loadfile
 
 .PHONY: run page test test-slow test-core test-peers test-page lint check bench docs clean
 
@@ -31,7 +33,7 @@ run: $(VENV)/.run $(STATIC)
 page: $(STATIC)
 
 test: $(VENV)/.dev $(STATIC)
-	$(BIN)/python -m pytest -m "not slow and not peers and not browser" -q
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not peers and not browser" -q
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow -q
@@ -46,7 +48,7 @@ test-peers: $(VENV)/.peers
 
 test-core: $(CORE)/.core $(STATIC)
 	$(CORE)/bin/python -c "import importlib.util as u; assert u.find_spec('torch') is None"
-	$(CORE)/bin/python -m pytest -m "not slow and not peers and not torch" -q $(CORE_TESTS)
+	$(CORE)/bin/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not peers and not torch" -q $(CORE_TESTS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

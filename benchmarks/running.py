@@ -21,7 +21,8 @@ from ontogeny.model import vgg
 from ontogeny.tasks import load_task
 from ontogeny.train import Training
 task = load_task("faces")
-training = Training(vgg(task), task, Config())
+config = Config().settled(mirrors=task.mirrors, n_train=len(task.train))
+training = Training(vgg(task), task, config)
 began = time.perf_counter()
 while training.step < training.config.steps:
     training.advance()

@@ -39,6 +39,13 @@ def test_events_come_in_order_and_end():
         assert list(companion.events()) == [{"k": 0}, {"k": 1}, {"k": 2}]
 
 
+def test_its_end_is_silent(capfd):
+    with Companion(f"{HERE}:counts", "1") as companion:
+        companion.wait()
+        companion._process.wait()
+    assert capfd.readouterr().err == "to standard error\n"
+
+
 def test_a_users_mistake_is_raised_as_it_is():
     with (
         Companion(f"{HERE}:refuses") as companion,

@@ -64,9 +64,14 @@ def pictures_of(record):
             "width": ("unit", np.full(n_units, 6)),
             "top_exemplar": (("unit", "rank"), exemplar),
             **{f"top_{name}": (("unit", "rank"), values) for name, values in place.items()},
+            "film_picture": (("film_step", "film_unit", "y", "x", "channel"),
+                             np.zeros((1, 1, 6, 6, 3), np.uint8)),
+            "film_height": (("film_step", "film_unit"), np.full((1, 1), 6)),
+            "film_width": (("film_step", "film_unit"), np.full((1, 1), 6)),
         },
-        {"unit": record["unit"], "layer": record["layer"]},
-    )
+        {"unit": record["unit"], "layer": record["layer"], "film_step": record["step"].values[-1:],
+         "film_unit": record["unit"].values[-1:]},
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,7 @@ from ontogeny.measure.layers import over_layers  # noqa: E402
 from ontogeny.measure.readout import READOUT, readout_of  # noqa: E402
 from ontogeny.measure.structure import BOUNDS, phases, split_bound_of  # noqa: E402
 from ontogeny.model import prepare, vgg  # noqa: E402
+from ontogeny.observations import claims  # noqa: E402
 from ontogeny.report import answers  # noqa: E402
 from ontogeny.tasks import load_task  # noqa: E402
 
@@ -120,9 +121,9 @@ def said(record):
     data = over_layers(record, [(collapse_of, COLLAPSE), (readout_of, READOUT)], chance=chance)
     top = record.isel(unit=record["layer"].isin(["fc1", "logits"]).values)
     tree = over_layers(top, [(distances_of, RDM), (split_bound_of, BOUNDS)], chance=chance)
-    if any(o.is_found or o.from_start for o in answers.things(data)):
+    if any(o.is_found or o.from_start for o in claims.separating_layers(data)):
         made.add("things")
-    if any(o.is_found or o.from_start for o in answers.pairs(data, "fc1")):
+    if any(o.is_found or o.from_start for o in claims.separated_pairs(data, "fc1")):
         made.add("pairs apart")
     if answers.splits(tree, "fc1"):
         made.add("branches of the tree")

@@ -24,7 +24,7 @@ FOUND = {
 
 @pytest.fixture
 def pair(tmp_path, monkeypatch):
-    monkeypatch.setattr(several, "observations_run", lambda run: FOUND[run.path.name])
+    monkeypatch.setattr(several, "observations_run", lambda run, progress: FOUND[run.path.name])
     return [make_run(tmp_path / name, make_record(seed=seed)).path
             for seed, name in enumerate(FOUND)]  # fmt: skip
 

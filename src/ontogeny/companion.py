@@ -206,7 +206,11 @@ def _own_output() -> TextIO:
 
 
 def _end_with_parent() -> None:
-    """End the process, whatever it is doing, when its standard input closes."""
-    while sys.stdin.buffer.read(1024):
+    """End the process, whatever it is doing, when its standard input closes.
+
+    The descriptor itself is read: a thread that waits within `sys.stdin` holds a lock that the
+    interpreter wants when it ends, and its end would be told as a fatal error.
+    """
+    while os.read(0, 1024):
         pass
     os._exit(1)

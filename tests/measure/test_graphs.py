@@ -38,10 +38,8 @@ def test_a_hub_and_its_reuse_stand_out():
 def test_all_measures_come_together_and_tell_where_they_are():
     said = []
     found = graphs(quiet_record(), chance=CHANCE, progress=lambda what, *_: said.append(what))
-    names = {"flow", "edge_births", "contrast_edge_births", "assembly", "path_strength", "likeness"}
-    assert names <= set(found.data_vars)
-    assert said[0] == "nodes"
-    assert len(set(said)) == 6
+    assert {"flow", "edge_births", "assembly"} <= set(found.data_vars)
+    assert list(dict.fromkeys(said)) == ["nodes", "births and deaths of edges", "assemblies"]
     assert all(v.attrs.get("long_name") for n, v in found.data_vars.items()
                if not str(n).startswith("event"))  # fmt: skip
 

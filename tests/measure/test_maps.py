@@ -35,6 +35,9 @@ def test_maps_beside_are_those_of_the_kernels_and_the_same_when_asked_for():
     for kind, same in asked.items():
         for name in ("map", "trustworthiness", "continuity", "jitter"):
             assert_allclose(data[f"{name}_{kind}"].values, same[name].values, rtol=1e-6)
+    alone = maps(record, frames=2, beside=(), chance=FEW)
+    assert_allclose(alone["map"], data["map"])
+    assert not [name for name in alone if str(name).endswith(("_mds", "_pca"))]
     x = record["activation"].sel(unit=record["layer"] == "fc1").values[[0, -1]]
     half = held_out(record).position
     desired = map_quality(x[:, half], mds_map(x[:, half]))
@@ -67,3 +70,5 @@ def test_too_few_exemplars_have_no_map_and_strange_kinds_are_refused():
     assert "too few exemplars" in data["map"].attrs["missing"]
     with pytest.raises(InputError, match=r"expected a map of kind neighbour, mds, pca .* got umap"):
         maps(make_record(), kind="umap")
+    with pytest.raises(InputError, match=r"beside it mds or pca, got neighbour, 2 and umap"):
+        maps(make_record(), frames=2, beside=("umap",))

@@ -32,7 +32,7 @@ def test_one_pass_gives_what_each_measure_gives(data):
 
 
 def test_every_measure_has_units_a_definition_and_a_reason_for_nan(data):
-    assert {"crossnobis", "cka", "layer_cka", "map", "kept_by", "phase", "two_nn"} <= set(data)
+    assert {"crossnobis", "cka", "map", "kept_by", "phase", "two_nn"} <= set(data)
     assert {"mode_strength", "split_bound", "clone_gap"} <= set(data)
     for name in data.data_vars:
         attributes = data[name].attrs

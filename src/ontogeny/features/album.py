@@ -5,6 +5,7 @@ May import numpy, xarray, ontogeny.measure.keeping, ontogeny.run and ontogeny.er
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -45,8 +46,8 @@ class Album:
 
     def preferred(self, unit: str) -> np.ndarray:
         """Return the preferred image of a unit at the last snapshot."""
-        one = self._one(unit)
-        return _cut(one["picture"], one["height"], one["width"])
+        k = self._place(unit)
+        return _cut(*(self.pictures[name].values[k] for name in ("picture", "height", "width")))
 
     def strip(self, unit: str) -> list[np.ndarray]:
         """Return a unit's preferred images at the film's snapshots."""
@@ -54,29 +55,34 @@ class Album:
             some = ", ".join(self.filmed[:_NAMED])
             msg = f"expected a unit with a film, got {unit}: there are {some}, ..."
             raise InputError(msg)
-        one = self.pictures.sel(film_unit=unit)
-        frames = zip(one["film_picture"], one["film_height"], one["film_width"], strict=True)
+        k, names = self.filmed.index(unit), ("film_picture", "film_height", "film_width")
+        frames = zip(*(self.pictures[name].values[:, k] for name in names), strict=True)
         return [_cut(*frame) for frame in frames]
 
     def best(self, unit: str) -> list[np.ndarray]:
         """Return the crops of a unit's top exemplars at the last snapshot, best first."""
-        return self._crops(self._one(unit), "top_")
+        return self._crops(self._place(unit), "top_")
 
     def spectrum(self, unit: str) -> list[np.ndarray]:
         """Return crops of exemplars between a unit's largest and least response."""
-        return self._crops(self._one(unit), "quantile_")
+        return self._crops(self._place(unit), "quantile_")
 
-    def _one(self, unit: str) -> xr.Dataset:
-        if unit not in self.pictures["unit"].values:
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {str(unit): k for k, unit in enumerate(self.pictures["unit"].values)}
+
+    def _place(self, unit: str) -> int:
+        """Return where a unit lies among all."""
+        if unit not in self._places:
             layers = ", ".join(dict.fromkeys(self.pictures["layer"].values.astype(str).tolist()))
             msg = f"expected a unit with pictures, got {unit}: units are of {layers}, as layer:0"
             raise InputError(msg)
-        return self.pictures.sel(unit=unit)
+        return self._places[unit]
 
-    def _crops(self, one: xr.Dataset, prefix: str) -> list[np.ndarray]:
+    def _crops(self, unit: int, prefix: str) -> list[np.ndarray]:
         places = {name: k for k, name in enumerate(self.exemplars.tolist())}
         names = ("exemplar", "top", "left", "height", "width")
-        rows = np.stack([one[prefix + name].values for name in names], axis=1).tolist()
+        rows = np.stack([self.pictures[prefix + name].values[unit] for name in names], 1).tolist()
         return [crop(self.images[places[row[0]]], *row[1:]) for row in rows if row[0] in places]
 
 
@@ -118,5 +124,5 @@ def crop(image: np.ndarray, top: int, left: int, height: int, width: int) -> np.
     return result
 
 
-def _cut(picture: xr.DataArray, height: xr.DataArray, width: xr.DataArray) -> np.ndarray:
-    return picture.values[: int(height), : int(width)]
+def _cut(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    return picture[: int(height), : int(width)]

@@ -11,10 +11,8 @@ import xarray as xr
 
 from ontogeny.measure.assemblies import assemblies
 from ontogeny.measure.categories import Chance
-from ontogeny.measure.edges import edge_lives, token_edge_lives
+from ontogeny.measure.edges import edge_lives
 from ontogeny.measure.graph import strength, token_flow
-from ontogeny.measure.noise import noise_likeness
-from ontogeny.measure.paths import token_paths
 from ontogeny.measure.probe import require
 from ontogeny.measure.store import kept
 from ontogeny.measure.wiring import COUPLING_NULL, LEVEL, Wiring, null_bound, per_edge, wiring_of
@@ -90,13 +88,13 @@ def graphs(
 ) -> xr.Dataset:
     """Measure the coupling graph over all steps.
 
-    The union of `graph_nodes`, `edge_lives`, `token_edge_lives`, `assemblies`, `token_paths` and
-    `noise_likeness`.
+    The union of `graph_nodes`, `edge_lives` and `assemblies`. What nothing shows is left to calls
+    of their own: `token_edge_lives`, `token_paths`, `noise_likeness`.
 
     Parameters
     ----------
     record
-        With couplings, contrasts, their nulls, activations and logits.
+        With couplings, contrasts and the couplings' null.
     chance
         How nulls and intervals are drawn.
     progress
@@ -109,8 +107,7 @@ def graphs(
     """
     kinds = {
         "nodes": (graph_nodes, 7), "births and deaths of edges": (edge_lives, 2),
-        "edges of tokens": (token_edge_lives, 9), "assemblies": (assemblies, 45),
-        "paths": (token_paths, 35), "correlations within tokens": (noise_likeness, 10),
+        "assemblies": (assemblies, 12),
     }  # fmt: skip
     parts = Parts(progress, {words: seconds for words, (_, seconds) in kinds.items()})
     found: list[xr.Dataset] = []

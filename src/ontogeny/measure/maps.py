@@ -3,6 +3,8 @@
 May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below only.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 
@@ -69,15 +71,29 @@ def maps(
     *,
     kind: str = "neighbour",
     frames: int = FRAMES,
+    beside: Sequence[str] = tuple(BESIDE),
     chance: Chance | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
     """Map the held-out exemplars of every layer at a few steps, so that frames can be compared.
 
+    Parameters
+    ----------
+    record
+        A record with activations and logits.
+    kind
+        Of `map`: neighbour, mds or pca.
+    frames
+        Snapshots that are mapped.
+    beside
+        Maps that are drawn beside it: mds (metric scaling) and pca (the linear floor).
+    chance, progress
+        Seed; told what is being done and how far it is.
+
     Returns
     -------
     xr.Dataset
-        `map` of that kind, `map_mds` (metric scaling) and `map_pca` (the linear floor), each
+        `map` of that kind, and `map_mds` and `map_pca` as asked for, each
         (map_step, layer, exemplar, axis); over (map_step, layer), what each keeps and adds:
         `trustworthiness`, `continuity` and `jitter`, the same with `_mds` and `_pca`; and
         `own_neighbours`, how many of an exemplar's nearest in the layer are of its token.
@@ -87,22 +103,25 @@ def maps(
     Raises
     ------
     InputError
-        If `kind` is not neighbour, mds or pca, fewer than 1 frame is asked for, or the record
-        lacks activations, logits or held-out exemplars of two tokens.
+        If `kind` is not neighbour, mds or pca, `beside` names another map than mds and pca, fewer
+        than 1 frame is asked for, or the record lacks activations, logits or held-out exemplars of
+        two tokens.
     """
-    if kind not in KINDS or frames < 1:
+    if kind not in KINDS or frames < 1 or not set(beside) <= set(BESIDE):
         msg = (
-            f"expected a map of kind {', '.join(KINDS)} and at least 1 frame, "
-            f"got {kind} and {frames}"
+            f"expected a map of kind {', '.join(KINDS)}, at least 1 frame and beside it "
+            f"{' or '.join(BESIDE)}, got {kind}, {frames} and {', '.join(beside) or 'none'}"
         )
         raise InputError(msg)
     n_steps = record.sizes["step"]
     places = np.unique(np.linspace(0, n_steps - 1, min(frames, n_steps)).round().astype(int))
     few = record.isel(step=places)
-    data = over_layers(few, [(lambda layer: _mapped(layer, kind), MAPS)],
+    left_out = tuple(f"_{each}" for each in BESIDE if each not in beside)
+    wanted = {name: words for name, words in MAPS.items() if not name.endswith(left_out or (" ",))}
+    data = over_layers(few, [(lambda layer: _mapped(layer, kind, beside), wanted)],
                        chance=chance, progress=progress)  # fmt: skip
     data = data.drop_vars(["step_b", "token", "token_b"]).rename(step="map_step")
-    for name, shown in (("map", kind), ("map_mds", "mds"), ("map_pca", "pca")):
+    for name, shown in (("map", kind), *((f"map_{each}", each) for each in beside)):
         data[name].attrs["long_name"] = f"map of the held-out exemplars: {_WORDS[shown]}"
     return data
 
@@ -120,16 +139,17 @@ def _own(layer: Layer) -> np.ndarray:
     return share
 
 
-def _mapped(layer: Layer, kind: str) -> dict[str, np.ndarray]:
+def _mapped(layer: Layer, kind: str, beside: Sequence[str]) -> dict[str, np.ndarray]:
     """Return one layer's maps and their quality."""
     x = layer.patterns
     n = x.shape[1]
     if n < 12:
-        return dict.fromkeys(("map", "map_mds", "map_pca"), np.full((len(x), n, 2), np.nan))
+        names = ("map", *(f"map_{each}" for each in beside))
+        return dict.fromkeys(names, np.full((len(x), n, 2), np.nan))
     found = {"own_neighbours": _own(layer)}
     in_data = data_motion(x)
-    drawn = {each: _drawn(x, each, in_data) for each in {kind, *BESIDE}}
-    for suffix, each in (("", kind), *((f"_{each}", each) for each in BESIDE)):
+    drawn = {each: _drawn(x, each, in_data) for each in {kind, *beside}}
+    for suffix, each in (("", kind), *((f"_{each}", each) for each in beside)):
         found |= {name + suffix: values for name, values in drawn[each].items()}
     if layer.is_pixels:
         return {name: values for name, values in found.items() if not name.startswith("jitter")}

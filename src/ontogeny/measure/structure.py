@@ -26,7 +26,7 @@ from ontogeny.measure.readout import (
     label_factors,
     readout_of,
 )
-from ontogeny.measure.similarity import CKA, layer_similarity, similarity_of
+from ontogeny.measure.similarity import CKA, similarity_of
 from ontogeny.measure.store import kept
 from ontogeny.progress import Parts, Progress
 from ontogeny.run import RunFolder
@@ -57,9 +57,11 @@ def structure(
     """Measure category structure: when and where tokens come apart, how compact, how certain.
 
     The union of `neural_collapse`, `rdm`, `model_comparison`, `differentiation`, `modes`,
-    `readout`, `dimension`, `dimension_scales`, `cka`, `lives`, `maps`, `phases` and, where the
-    record has clones, `clones`, each layer being read once; and `split_bound` (layer), beyond
-    which a branch of the token tree is more than chance.
+    `readout`, `dimension`, `dimension_scales`, `cka` (of each layer over steps), `lives`, `maps`
+    (of neighbours, and the linear floor), `phases` and, where the record has clones, `clones`,
+    each layer being read once; and `split_bound` (layer), beyond which a branch of the token tree
+    is more than chance. What nothing shows is left to a call of its own: layers compared with each
+    other (`cka`), maps by distances (`maps`).
 
     Parameters
     ----------
@@ -91,8 +93,8 @@ def structure(
     rest = stages.of("maps")
     rest("maps and lives of exemplars", 0, 1)
     parts = [
-        data, collapse_extras(record, data, run=run), layer_similarity(record, chance=chance),
-        lives(record), maps(record, chance=chance), phases(record, data),
+        data, collapse_extras(record, data, run=run),
+        lives(record), maps(record, beside=("pca",), chance=chance), phases(record, data),
         comparison.result(), dimension_scales(record, chance=chance),
     ]  # fmt: skip
     if "clone_accuracy" in record:

@@ -62,15 +62,17 @@ def measure_all(
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
     kinds = kinds_of(folder)
-    parts = Parts(progress, {"measures": 1, **dict.fromkeys(kinds, 4)})
-    measure_run(folder, progress=parts.of("measures"))
+    parts = Parts(progress, {"measures": 1, **dict.fromkeys(kinds, 3)})
     stale = [kind for kind in kinds if not _is_fresh(folder, kind)]
     for kind in set(kinds) - set(stale):
         parts.of(kind)(f"{kind}: fresh", 1, 1)
     heard: Heard = SimpleQueue()
-    waiting = iter(stale)
+    waiting, at_a_time = iter(stale), workers or min(len(APART), cores())
     with ExitStack() as running:
-        for kind in islice(waiting, workers or min(len(APART), cores())):
+        for kind in islice(waiting, max(1, at_a_time - 1)):  # this process is at work, too
+            _start(kind, folder.path, heard, running)
+        measure_run(folder, progress=parts.of("measures"))
+        for kind in islice(waiting, 1 if at_a_time > 1 else 0):
             _start(kind, folder.path, heard, running)
         for _ in stale:
             _await_one(folder.path, heard, parts)

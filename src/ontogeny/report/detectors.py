@@ -118,11 +118,15 @@ SECTIONS: dict[str, Callable[[Material], Section]] = {
 
 
 def _album(material: Material) -> Album:
-    return open_album(material.run, material.record)
+    return material.once("album", lambda: open_album(material.run, material.record))
 
 
 def _tree(material: Material, album: Album, name: str) -> xr.Dataset:
     """Return a construction with the parts that its units mark, where these are known."""
+    return material.once(f"tree of {name}", lambda: _with_parts(material, album, name))
+
+
+def _with_parts(material: Material, album: Album, name: str) -> xr.Dataset:
     tree = construction(
         material.record, name, int(album.pictures["film_step"][-1]), breadth=_BREADTH,
         measures=material.measures,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -15,6 +16,8 @@ from ontogeny.measure.probe import require
 from ontogeny.observations.onsets import onsets_of
 from ontogeny.report import words
 from ontogeny.run import RunFolder
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,16 @@ class Material:
     def graph(self) -> xr.Dataset:
         """The coupling graph over steps, measured first if stale."""
         return graph_run(self.run).load()
+
+    def once(self, name: str, make: Callable[[], Kept]) -> Kept:
+        """Return what several figures are made of, made for the first of them."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
+
+    @cached_property
+    def _kept(self) -> dict[str, Any]:
+        return {}
 
     @property
     def tokens(self) -> list[str]:

@@ -7,11 +7,15 @@ from html import escape as _escape
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from ontogeny.plot.style import legible
 from ontogeny.report.figures import Section
 from ontogeny.report.observed import Line, by_subject
+
+POINTS = 72
+"""Dots per inch of SVG."""
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#222;--faint:#6b6b6b;--paper:#fbfbf9;--line:#e3e3df}
@@ -174,8 +178,23 @@ def svg(figure: Figure) -> bytes:
         "image.composite_image": False,
     }
     with mpl.rc_context(settings):
-        legible(figure).savefig(buffer, format="svg", metadata={"Date": None}, transparent=False)
+        laid_out(legible(figure)).savefig(
+            buffer, format="svg", metadata={"Date": None}, transparent=False
+        )
     return buffer.getvalue()
+
+
+def laid_out(figure: Figure) -> Figure:
+    """Lay a figure out for SVG, once: to save it would draw it whole to find its layout."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        FigureCanvasSVG(figure)
+        dpi = figure.dpi
+        figure.dpi = POINTS
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+        figure.dpi = dpi
+    return figure
 
 
 def section_html(section: Section, drawn: bytes) -> str:

@@ -82,13 +82,11 @@ class _Flow:
         leave[0][:] = 0
         came = [np.full(n, -1) for n in self.sizes]
         returned = [np.full(n, -1) for n in self.sizes]
-        shorter = True
-        while shorter:
-            self._forward(enter, leave, came, returned)
-            shorter = any([
-                self._back(layer, enter, leave, came, returned)
-                for layer in range(len(self.sizes) - 2, 0, -1)
-            ])  # fmt: skip
+        open_to = [np.ones(n, dtype=bool) for n in self.sizes[:-1]]
+        while any(nodes.any() for nodes in open_to):
+            self._forward(enter, leave, came, returned, open_to)
+            for layer in range(len(self.sizes) - 2, 0, -1):
+                self._back(layer, enter, leave, came, returned, open_to)
         if not np.isfinite(enter[-1][self.top]):
             return False
         self._apply(came, returned)
@@ -106,40 +104,43 @@ class _Flow:
         return found
 
     def _forward(
-        self, enter: list[Array], leave: list[Array], came: list[Array], returned: list[Array]
-    ) -> None:
-        """Relax all edges upwards, layer by layer."""
+        self, enter: list[Array], leave: list[Array], came: list[Array], returned: list[Array],
+        open_to: list[Array],
+    ) -> None:  # fmt: skip
+        """Relax upwards, layer by layer, the edges of nodes that have become nearer."""
         last = len(self.sizes) - 1
         for layer in range(1, last + 1):
-            total = self.costs[layer - 1] + leave[layer - 1]
-            for node, sources in self.before[layer].items():
-                total[node, sources] = np.inf
+            sources = np.flatnonzero(open_to[layer - 1])
+            open_to[layer - 1][:] = False
+            if not len(sources):
+                continue
+            total = self.costs[layer - 1][:, sources] + leave[layer - 1][sources]
+            for node, used in self.before[layer].items():
+                total[node, np.isin(sources, used)] = np.inf
             best = total.argmin(axis=1)
             value = total[np.arange(len(best)), best]
             better = value < enter[layer] - _SLACK
-            enter[layer][better], came[layer][better] = value[better], best[better]
+            enter[layer][better], came[layer][better] = value[better], sources[best[better]]
             if layer < last:
                 free = np.ones(self.sizes[layer], dtype=bool)
                 free[list(self.before[layer])] = False
                 shorter = free & (enter[layer] < leave[layer] - _SLACK)
                 leave[layer][shorter] = enter[layer][shorter]
                 returned[layer][shorter] = -1
+                open_to[layer] |= shorter
 
     def _back(
         self, layer: int, enter: list[Array], leave: list[Array], came: list[Array],
-        returned: list[Array],
-    ) -> bool:  # fmt: skip
+        returned: list[Array], open_to: list[Array],
+    ) -> None:  # fmt: skip
         """Relax the used nodes of a layer and the used edges below them, backwards."""
-        changed = False
         for node, (source, *_) in self.before[layer].items():
             if leave[layer][node] < enter[layer][node] - _SLACK:
                 enter[layer][node], came[layer][node] = leave[layer][node], -2
-                changed = True
             value = enter[layer][node] - self.costs[layer - 1][node, source]
             if layer > 1 and value < leave[layer - 1][source] - _SLACK:
                 leave[layer - 1][source], returned[layer - 1][source] = value, node
-                changed = True
-        return changed
+                open_to[layer - 1][source] = True
 
     def _apply(self, came: list[Array], returned: list[Array]) -> None:
         """Walk the shortest path back from the top: add its edges, take back those it returns."""

@@ -14,7 +14,7 @@ from torch import nn
 from benchmarks.timing import Row, at_least, missing, release, seconds
 from ontogeny.config import Config
 from ontogeny.hooks import Probe, observe_network
-from ontogeny.stats.embedding import gaussian_twin, mds_map, neighbour_map, pca_map
+from ontogeny.stats.embedding import mds_map, neighbour_map, pca_map
 from ontogeny.stats.mapquality import data_motion, map_motion, map_quality
 from ontogeny.tasks import load_task
 from ontogeny.train import train
@@ -109,6 +109,30 @@ def beside_peer(layers: dict[str, np.ndarray]) -> list[Row]:
         ours.append(summary(x, frames[0], neighbour_map(gaussian_twin(x))))
         theirs.append(summary(x, frames[1], align(umap, gaussian_twin(x))))
     return compared(np.median(times, axis=0), np.mean(ours, axis=0), np.mean(theirs, axis=0))
+
+
+def gaussian_twin(patterns: np.ndarray) -> np.ndarray:
+    """Return patterns without groups, with the same mean, covariance and motion at every step.
+
+    Every twin is a random orthogonal mixture of all exemplars, z_i(t) = mean(t) +
+    sum_j r_ij (x_j(t) - mean(t)), the same r at every step, with R R' the identity on patterns of
+    mean 0. So means, covariances within a step and between steps, and thereby the (root mean
+    square) motion of the data are exactly those of the patterns, while mixing hundreds of
+    exemplars leaves no groups: the twin is close to one Gaussian cloud that moves as the data does.
+    A map of the twin shows what the mapping makes out of nothing.
+    """
+    mean = patterns.mean(axis=1, keepdims=True, dtype=np.float64)
+    random = np.random.default_rng(0)
+    n = patterns.shape[1]
+    mixture = centred_basis(n, random) @ centred_basis(n, random).T
+    return mean + mixture @ (patterns - mean)
+
+
+def centred_basis(n: int, random: np.random.Generator) -> np.ndarray:
+    """Return n - 1 random orthonormal columns of mean 0."""
+    columns = random.standard_normal((n, n))
+    columns[:, 0] = 1
+    return np.linalg.qr(columns)[0][:, 1:]
 
 
 def align(umap: ModuleType, x: np.ndarray) -> np.ndarray:

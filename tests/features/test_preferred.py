@@ -8,7 +8,7 @@ from ontogeny.features.canvas import Canvas, Palette
 from ontogeny.features.climb import Climb, Recipe
 from ontogeny.features.cone import Cone
 from ontogeny.features.fields import columns
-from ontogeny.features.preferred import PreferredImages, cut, preferred_film, preferred_images
+from ontogeny.features.preferred import PreferredImages, cut, preferred_images
 from ontogeny.features.responses import best_responses
 from ontogeny.model import prepare, vgg
 
@@ -259,31 +259,3 @@ def test_half_precision_climbs_as_high():
     # different roundings lead to different pictures of the same worth
     np.testing.assert_allclose(half.achieved, full.achieved, rtol=0.3)
     assert half.attrs["precision"] == "bfloat16"
-
-
-class FakeRun:
-    """What a film reads of a run."""
-
-    def __init__(self):
-        self.steps, self.asked = (0, 4, 9), []
-        images = exemplars()
-        self.task = type("Task", (), {"images": images, "probe": np.arange(len(images))})
-
-    def network(self, step):
-        self.asked.append(step)
-        return network(seed=step)
-
-
-def test_film_has_one_frame_a_snapshot_in_order():
-    run = FakeRun()
-    film = preferred_film(run, ["conv2:1", "fc1:0"], steps=[9, 0], recipe=QUICK)
-    assert run.asked == [0, 9]
-    assert film.step.values.tolist() == [0, 9]
-    assert film.picture.dims == ("step", "unit", "y", "x", "channel")
-    cold = preferred_images(network(seed=9), run.task.images, ["conv2:1", "fc1:0"], recipe=QUICK)
-    assert (film.picture.sel(step=9) != cold.picture).any()
-
-
-def test_film_of_a_step_without_snapshot_is_refused():
-    with pytest.raises(InputError, match="got 5; this run has 0, 4, 9"):
-        preferred_film(FakeRun(), ["conv2:1"], steps=[0, 5])

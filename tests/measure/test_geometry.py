@@ -11,7 +11,6 @@ from ontogeny.stats.rdm import crossnobis_rdm, fold_means, noise_precision
 from records import STEPS, make_record
 
 FEW = Chance(n_shuffles=19, n_resamples=30)
-PAIRED = {"ada": 0, "bo": 1, "cy": 2}
 
 
 def planted(exemplars=20):

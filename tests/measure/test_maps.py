@@ -68,7 +68,7 @@ def test_too_few_exemplars_have_no_map_and_strange_kinds_are_refused():
     data = maps(make_record(exemplars=3), frames=2, chance=FEW)
     assert np.isnan(data["map"]).all()
     assert "too few exemplars" in data["map"].attrs["missing"]
-    with pytest.raises(InputError, match=r"expected a map of kind neighbour, mds, pca .* got umap"):
+    with pytest.raises(InputError, match=r"expected a map of kind neighbour, .* got umap"):
         maps(make_record(), kind="umap")
     with pytest.raises(InputError, match=r"beside it mds or pca, got neighbour, 2 and umap"):
         maps(make_record(), frames=2, beside=("umap",))

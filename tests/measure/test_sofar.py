@@ -9,8 +9,6 @@ from ontogeny.measure import sketch
 from ontogeny.measure.sofar import MAPS, SO_FAR, TOP
 from records import STEPS, make_record
 
-NAMES = ("ada", "bo", "cy")
-
 
 @pytest.fixture(scope="module")
 def record():

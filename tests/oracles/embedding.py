@@ -24,17 +24,6 @@ def naive_trustworthiness(data, frame, k):
     return 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * fault
 
 
-def naive_stress(data, frame, scale):
-    """Kruskal's stress-1 of a map blown up by `scale`."""
-    fault = size = 0.0
-    for i in range(len(data)):
-        for j in range(i):
-            d = scale * np.linalg.norm(frame[i] - frame[j])
-            fault += (d - np.linalg.norm(data[i] - data[j])) ** 2
-            size += d**2
-    return np.sqrt(fault / size)
-
-
 def naive_unit_radius(x):
     """Centre one step and divide it by its root mean square distance from the centre."""
     centred = x - x.mean(axis=0)

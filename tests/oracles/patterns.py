@@ -35,17 +35,6 @@ def naive_correlation_distance(patterns):
     return rdm
 
 
-def naive_mahalanobis(patterns, precision):
-    """(x_a - x_b)' P (x_a - x_b) / n_units."""
-    n, units = patterns.shape
-    rdm = np.zeros((n, n))
-    for a in range(n):
-        for b in range(n):
-            difference = patterns[a] - patterns[b]
-            rdm[a, b] = difference @ precision @ difference / units
-    return rdm
-
-
 def naive_shrunk_covariance(patterns, token):
     """Schäfer & Strimmer 2005, target D (diagonal, unequal variances), on token residuals."""
     residuals = patterns - np.stack([patterns[token == c].mean(axis=0) for c in token])

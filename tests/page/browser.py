@@ -28,7 +28,6 @@ ARGUMENTS = (
     "--disable-background-networking", "--disable-component-update",
 )  # fmt: skip
 LOCAL = ("file:", "blob:", "data:", "about:")
-DRAWN = ".frame :is(canvas, svg, .observations)"
 ACCESS = """async () => (await axe.run()).violations
   .filter(({impact}) => impact === "serious" || impact === "critical")
   .map(({id, nodes}) => `${id}: ${nodes.slice(0, 3).map((node) => node.html.slice(0, 160))}`)"""

@@ -39,15 +39,13 @@ def skdim():
 
 
 def test_distances_agree_with_rsatoolbox(rsatoolbox) -> None:
-    x, raw = patterns_of(0, 12, 6) + 2, patterns_of(1, 6, 6)
-    precision = raw @ raw.T
+    x = patterns_of(0, 12, 6) + 2
     data = rsatoolbox.data.Dataset(x)
-    for actual, options in (
-        (rdm.squared_euclidean_rdm(x), {"method": "euclidean"}),
-        (rdm.correlation_rdm(x), {"method": "correlation"}),
-        (rdm.mahalanobis_rdm(x, precision), {"method": "mahalanobis", "noise": precision}),
+    for actual, method in (
+        (rdm.squared_euclidean_rdm(x), "euclidean"),
+        (rdm.correlation_rdm(x), "correlation"),
     ):
-        peer = rsatoolbox.rdm.calc_rdm(data, **options)
+        peer = rsatoolbox.rdm.calc_rdm(data, method=method)
         assert_allclose(rdm.upper_triangle(actual), peer.get_vectors()[0], rtol=1e-9)
 
 

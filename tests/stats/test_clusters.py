@@ -95,31 +95,3 @@ def test_a_map_without_any_cluster_is_empty() -> None:
 def test_too_few_permutations_are_refused() -> None:
     with pytest.raises(InputError, match="at least 19 permutations, got 5"):
         clusters.cluster_permutation(np.zeros((2, 2)), np.zeros((5, 2, 2)))
-
-
-def test_sign_flips_give_t_values() -> None:
-    rng = np.random.default_rng(6)
-    maps = rng.normal(size=(8, 3, 5)) + 0.5
-    observed, null = clusters.sign_flip_null(maps, n_permutations=50, rng=rng)
-    desired = maps.mean(axis=0) / (maps.std(axis=0, ddof=1) / np.sqrt(8))
-    assert_allclose(observed, desired, rtol=1e-10)
-    assert null.shape == (50, 3, 5)
-    assert abs(null.mean()) < 0.3
-    maps[2, 0, 0] = np.nan
-    maps[:, 1, 1] = 0
-    observed, null = clusters.sign_flip_null(maps, n_permutations=50, rng=rng)
-    assert np.isnan(observed[0, 0])
-    assert np.isnan(observed[1, 1])
-    assert np.isnan(null[:, 0, 0]).all()
-    with pytest.raises(InputError, match="at least 2 seeds, got 1"):
-        clusters.sign_flip_null(maps[:1], n_permutations=5, rng=rng)
-
-
-def test_an_effect_in_every_seed_is_found_by_flipping_signs() -> None:
-    rng = np.random.default_rng(7)
-    maps = rng.normal(size=(10, 4, 15))
-    maps[:, 1:3, 5:12] += 1.5
-    observed, null = clusters.sign_flip_null(maps, n_permutations=400, rng=rng)
-    found = clusters.cluster_permutation(observed, null)
-    assert found.p[0] < 0.02
-    assert np.mean(found.label[1:3, 5:12] == 1) > 0.7

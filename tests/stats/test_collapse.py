@@ -88,21 +88,16 @@ def test_nc1_is_invariant_to_invertible_maps_and_cdnv_to_similarity(seed: int) -
     )
 
 
-@pytest.mark.parametrize(("n_units", "in_measures"), [(32, 77), (128, 15), (512, 4.0)])
-def test_null_of_nc1_depends_on_width_and_that_of_cdnv_does_not(
-    n_units: int, in_measures: float
-) -> None:
+@pytest.mark.parametrize("n_units", [32, 128, 512])
+def test_null_of_nc1_depends_on_width_and_that_of_cdnv_does_not(n_units: int) -> None:
     token = tokens_of(5, 500)
     x = patterns_of(n_units, 2500, n_units)
     rng = np.random.default_rng(0)
     shuffles = shuffled_tokens(token, np.arange(2500), n_shuffles=12, rng=rng)
-    null = collapse.shuffled_collapse(collapse.variability_collapse, x, shuffles, 5)
-    assert null.shape == (12,)
-    expected = collapse.variability_collapse_null(500, 5, n_units)
+    null = [collapse.variability_collapse(x, shuffled, 5) for shuffled in shuffles]
     # looser: a mean of 12 heavy-tailed draws
-    assert_allclose(null.mean(), expected, rtol=0.25)
-    assert_allclose(expected, in_measures, rtol=0.1)
-    pairs = collapse.shuffled_collapse(collapse.cdnv, x, shuffles, 5)
+    assert_allclose(np.mean(null), 499 * 4 / (n_units - 5), rtol=0.25)
+    pairs = [collapse.cdnv(x, shuffled, 5) for shuffled in shuffles]
     desired = collapse.cdnv_null(np.full(5, 500))[0, 1]
     assert desired == pytest.approx(499 / 2)
     assert_allclose(np.nanmedian(pairs), desired, rtol=0.1)
@@ -161,7 +156,6 @@ def test_what_cannot_be_known_is_nan() -> None:
         assert np.isnan(measure(np.zeros((3, 4))))
     assert np.isnan(collapse.self_duality(np.zeros((3, 4)), patterns_of(8, 3, 4)))
     assert np.isnan(collapse.cdnv_null(np.array([1, 5]))).all()
-    assert np.isnan(collapse.variability_collapse_null(100, 5, 5))
 
 
 def test_fewer_units_than_directions_is_still_defined() -> None:

@@ -81,15 +81,6 @@ def test_split_steps_are_intervals_between_snapshots() -> None:
     assert_allclose(one[:4], np.zeros((4, 2)))
 
 
-def test_order_of_overlapping_intervals_is_not_claimed() -> None:
-    order = diff.split_order(np.array([[0.0, 10], [10, 20], [15, 20], [0, 0], [np.nan, np.nan]]))
-    desired = np.array([[0, -1, -1, 1], [1, 0, 0, 1], [1, 0, 0, 1], [-1, -1, -1, 0]])
-    assert_allclose(order[:4, :4], desired)
-    assert_allclose(diff.split_order(np.array([[0.0, 10], [5, 20]])), np.zeros((2, 2)))
-    assert np.isnan(order[4]).all()
-    assert np.isnan(order[:, 4]).all()
-
-
 def test_cross_covariance_equals_its_naive_twin() -> None:
     x, token = patterns_of(3, 2, 11, 4) + 5, np.array([0, 1, 2] * 3 + [0, 0])
     actual = diff.cross_covariance(x, token, 3)
@@ -100,14 +91,12 @@ def test_cross_covariance_equals_its_naive_twin() -> None:
 
 
 @given(seed=st.integers(0, 10_000))
-def test_modes_rebuild_the_covariance_and_measure_themselves(seed: int) -> None:
+def test_modes_rebuild_the_covariance(seed: int) -> None:
     cross = diff.cross_covariance(patterns_of(seed, 2, 20, 6), np.arange(20) % 4, 4)
     modes = diff.covariance_modes(cross)
     rebuilt = np.einsum("bm,bmt,bmu->btu", modes.strength, modes.token, modes.unit)
     assert_allclose(rebuilt, cross, atol=1e-12)
     assert np.all(modes.strength[:, 3] < 1e-12)
-    own = diff.mode_strength(cross, modes.token[0], modes.unit[0])[0]
-    assert_allclose(own, modes.strength[0], atol=1e-12)
     peak = np.take_along_axis(modes.token, np.abs(modes.token).argmax(-1)[..., None], -1)
     assert np.all(peak > 0)
 

@@ -301,43 +301,6 @@ def test_options_out_of_range_are_refused() -> None:
         embedding.neighbour_map(x, neighbours=1)
 
 
-# --- the twin without groups ------------------------------------------------------------------
-
-
-def test_the_twin_has_the_moments_and_the_motion_of_the_patterns() -> None:
-    x, _ = growing_groups(steps=3)
-    twin = embedding.gaussian_twin(x)
-    assert_allclose(twin.mean(axis=1), x.mean(axis=1), atol=1e-12)
-    for t in range(3):
-        assert_allclose(np.cov(twin[t].T), np.cov(x[t].T), rtol=1e-9, atol=1e-12)
-    for t in range(2):
-        assert_allclose(
-            oracles.naive_least_motion(twin[t], twin[t + 1]),
-            oracles.naive_least_motion(x[t], x[t + 1]),
-            rtol=1e-7,
-        )
-    assert not np.allclose(twin, embedding.gaussian_twin(x, seed=1))
-
-
-def test_the_twins_map_has_no_groups() -> None:
-    x, token = growing_groups()
-    twin = embedding.gaussian_twin(x)
-    shares = [
-        share_of_own_token(embedding.neighbour_map(patterns, neighbours=8)[-1], token)
-        for patterns in (x, twin)
-    ]
-    assert shares[0] > 0.95
-    assert shares[1] < 0.5
-
-
-@given(seed=SEEDS)
-def test_the_twin_of_a_gap_is_a_gap(seed: int) -> None:
-    x = normal(seed, 3, 8, 4)
-    x[1, 0, 0] = np.nan
-    twin = embedding.gaussian_twin(x)
-    assert np.isnan(twin).any(axis=(1, 2)).tolist() == [False, True, False]
-
-
 # --- memory -----------------------------------------------------------------------------------
 
 

@@ -164,21 +164,6 @@ def crop(images: np.ndarray, exemplar: int, window: Window) -> np.ndarray:
     return album.crop(images[exemplar], window.top, window.left, window.height, window.width)
 
 
-def crops(
-    images: np.ndarray, exemplars: xr.Dataset, unit: str, *, spectrum: bool = False
-) -> np.ndarray:
-    """Return one unit's crops, uint8 [rank or quantile, y, x, channel], from `top_exemplars`."""
-    prefix = "spectrum_" if spectrum else ""
-    one = exemplars.sel(unit=unit)
-    names = ("exemplar", "top", "left", "height", "width")
-    values = np.stack([one[prefix + name].values for name in names])
-    found = [
-        crop(images, exemplar, Window(top, top + height, left, left + width))
-        for exemplar, top, left, height, width in values[:, values[0] >= 0].T
-    ]
-    return np.stack(found) if found else np.zeros((0, 0, 0, images.shape[3]), images.dtype)
-
-
 def _distinct(
     peaks: Peaks,
     unit: tuple[str, int],

@@ -4,7 +4,7 @@ Erhan et al.'s activation maximisation, made so that pictures of many units over
 development are affordable and comparable: an image is only as large as the unit's receptive field
 plus jitter, only what the unit depends on is computed, all units meet the same seed, the same
 jitter and the same number of steps, and each snapshot starts from the picture of the one before.
-May import torch and `ontogeny.features`, `hooks`, `model`, `train`.
+May import torch and `ontogeny.features`, `hooks`, `model`.
 
 References
 ----------
@@ -19,7 +19,6 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from ontogeny.errors import InputError
 from ontogeny.features.canvas import Palette
 from ontogeny.features.climb import Climb, Recipe
 from ontogeny.features.cone import Cone
@@ -28,9 +27,8 @@ from ontogeny.features.responses import Best, best_responses
 from ontogeny.features.side import side_by_side
 from ontogeny.model import prepare
 from ontogeny.progress import Progress
-from ontogeny.train import Run
 
-__all__ = ["PreferredImages", "Recipe", "cut", "preferred_film", "preferred_images"]
+__all__ = ["PreferredImages", "Recipe", "cut", "preferred_images"]
 
 
 class PreferredImages:
@@ -255,51 +253,6 @@ def preferred_images(
         Told what is being done and how far it is (`ontogeny.progress`).
     """
     return PreferredImages(images, units, recipe=recipe)(model, progress=progress)
-
-
-def preferred_film(
-    run: Run,
-    units: Sequence[str],
-    *,
-    steps: Iterable[int] | None = None,
-    recipe: Recipe | None = None,
-    progress: Progress | None = None,
-) -> xr.Dataset:
-    """Return the preferred images of units at a run's snapshots, each begun from the one before.
-
-    Parameters
-    ----------
-    run
-        The run; its probe gives the colours and the best exemplar.
-    units
-        Names "layer:channel".
-    steps
-        Snapshots, taken in ascending order; None: all.
-    recipe
-        How the pictures are made.
-    progress
-        Told what is being done and how far it is (`ontogeny.progress`).
-
-    Raises
-    ------
-    InputError
-        If a step has no snapshot or a unit does not exist.
-    """
-    chosen = sorted(run.steps if steps is None else set(steps))
-    missing = [str(step) for step in chosen if step not in run.steps]
-    if missing or not chosen:
-        msg = (
-            f"expected steps with a snapshot, got {', '.join(missing) or 'none'}; "
-            f"this run has {', '.join(map(str, run.steps))}"
-        )
-        raise InputError(msg)
-    picture = PreferredImages(run.task.images[run.task.probe], units, recipe=recipe)
-    frames: list[xr.Dataset] = []
-    for done, step in enumerate(chosen, start=1):
-        frames.append(picture(run.network(step)))
-        if progress is not None:
-            progress("snapshots of the film", done, len(chosen))
-    return xr.concat(frames, xr.DataArray(chosen, dims="step", name="step"))
 
 
 def cut(pictures: xr.Dataset, unit: str) -> np.ndarray:

@@ -7,7 +7,6 @@ from typing import Any
 
 CLEAR = 2.0
 """Effect over bound from which an observation is as clear as any."""
-VIEWS = ("timeline", "categories", "detectors", "construction")
 
 
 @dataclass(frozen=True)
@@ -15,7 +14,7 @@ class Where:
     """Where an observation can be seen."""
 
     view: str
-    """One of `VIEWS`."""
+    """A view of the page: "timeline", "categories", "detectors" or "construction"."""
     step: int | None = None
     layer: str | None = None
     unit: str | None = None

@@ -15,7 +15,6 @@ import numpy as np
 from jaxtyping import Float, Int, Real
 
 from ontogeny.stats.checks import require_same_exemplars, require_tokens, rounding
-from ontogeny.stats.tokens import token_means
 
 _BLOCK_BYTES = 2**25
 
@@ -156,49 +155,6 @@ def within_token_cka(
         own = [x[token == c] for x in scaled]
         hsic += _hsic([x - x.mean(axis=0) for x in own], debiased=True)
     return _alignment(hsic)
-
-
-def between_token_cka(
-    representations: Sequence[Real[np.ndarray, "exemplar _"]],
-    token: Int[np.ndarray, " exemplar"],
-    n_tokens: int,
-    *,
-    debiased: bool = True,
-) -> Float[np.ndarray, "representation representation"]:
-    """CKA of the arrangement of the token means.
-
-    Linear CKA with token means in place of exemplars: the tokens are the sample. Debiased, the
-    expectation over independent arrangements is 0, but five tokens leave a wide spread around it;
-    biased, independent arrangements in wide layers score near 1 (five points are close to a
-    simplex anyhow). Tokens at the corners of a simplex (neural collapse) have no debiased value:
-    nothing distinguishes their arrangement from another. Noise in the means is not removed.
-
-    Parameters
-    ----------
-    representations
-        One array (exemplar, unit) each; widths may differ.
-    token
-        Index of each exemplar's token.
-    n_tokens
-        How many tokens there are.
-    debiased
-        As for :func:`cka_matrix`.
-
-    Returns
-    -------
-        A symmetric matrix with 1 on its diagonal; NaN as for :func:`cka_matrix`, and all NaN with
-        fewer than 4 tokens or an absent token.
-
-    Raises
-    ------
-    InputError
-        When the representations differ in their number of exemplars, or a token index is out of
-        range.
-    """
-    require_tokens(token, n_tokens, n_exemplars=require_same_exemplars(representations))
-    with np.errstate(invalid="ignore"):
-        means = [token_means(x, token, n_tokens) for x in representations]
-    return cka_matrix(means, debiased=debiased)
 
 
 def procrustes_distance(

@@ -2,7 +2,7 @@
 
 Every token weighs the same, whatever its number of exemplars; means are centred on the mean of
 the token means. All values depend on the number of units and exemplars even where there is no
-token structure: set each beside :func:`shuffled_collapse`. May import numpy only.
+token structure: set each beside its values for shuffled tokens. May import numpy only.
 
 References
 ----------
@@ -11,7 +11,6 @@ Galanti, György & Hutter 2022, ICLR, arXiv:2112.15121 (CDNV).
 He & Su 2023, PNAS 120(36):e2221704120 (the law of separation over layers).
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -121,7 +120,9 @@ def variability_collapse(
     """NC1: within-token over between-token variability, tr(S_W S_B^+) / n_tokens.
 
     At least 0; 0 in complete collapse. Without token structure its value falls with the number of
-    units (:func:`variability_collapse_null`): a wide layer looks collapsed when it is not.
+    units: a wide layer looks collapsed when it is not. Of independent Gaussian units, n exemplars
+    of each token, it is expected to be (n - 1)(n_tokens - 1) / (n_units - n_tokens), from the mean
+    of an inverse Wishart matrix; correlated units count as fewer.
 
     Parameters
     ----------
@@ -137,31 +138,6 @@ def variability_collapse(
         NC1; NaN as for :func:`separation_fuzziness`.
     """
     return np.asarray(separation_fuzziness(patterns, token, n_tokens) / n_tokens)
-
-
-def variability_collapse_null(n_exemplars: int, n_tokens: int, n_units: int) -> float:
-    """Expect this NC1 of independent Gaussian units without token structure.
-
-    (n_exemplars - 1)(n_tokens - 1) / (n_units - n_tokens), from the mean of an inverse Wishart
-    matrix: 74, 16 and 3.9 at 500 exemplars of 5 tokens and 32, 128 and 512 units. Correlated
-    units count as fewer: use :func:`shuffled_collapse` for the null of a given layer.
-
-    Parameters
-    ----------
-    n_exemplars
-        Exemplars of each token.
-    n_tokens
-        How many tokens there are.
-    n_units
-        How many units the layer has.
-
-    Returns
-    -------
-        The expectation; NaN where it does not exist (units not more than tokens).
-    """
-    if n_units <= n_tokens or n_tokens < 2 or n_exemplars < 2:
-        return float("nan")
-    return (n_exemplars - 1) * (n_tokens - 1) / (n_units - n_tokens)
 
 
 @np.errstate(invalid="ignore")  # infinity minus infinity: NaN, as promised
@@ -367,32 +343,3 @@ def separation_law(fuzziness: Float[np.ndarray, "*batch layer"]) -> SeparationLa
         np.asarray(np.where(known, intercept, np.nan)),
         np.asarray(correlation),
     )
-
-
-def shuffled_collapse(
-    measure: Callable[[np.ndarray, np.ndarray, int], np.ndarray],
-    patterns: Real[np.ndarray, "*batch exemplar unit"],
-    shuffles: Int[np.ndarray, "shuffle exemplar"],
-    n_tokens: int,
-) -> Float[np.ndarray, "shuffle ..."]:
-    """Compute a measure of this module with the tokens shuffled over exemplars.
-
-    Keeps the layer's width, its correlations and the counts of the tokens: the null beside which
-    the measure is read.
-
-    Parameters
-    ----------
-    measure
-        :func:`variability_collapse`, :func:`separation_fuzziness` or :func:`cdnv`.
-    patterns
-        Responses; leading axes are a batch.
-    shuffles
-        Tokens shuffled, from :func:`ontogeny.stats.permutation.shuffled_tokens`.
-    n_tokens
-        How many tokens there are.
-
-    Returns
-    -------
-        The measure for each shuffle, on a new first axis.
-    """
-    return np.stack([measure(patterns, token, n_tokens) for token in shuffles])

@@ -168,27 +168,6 @@ def split_steps(
     return interval
 
 
-def split_order(intervals: Float[np.ndarray, "split 2"]) -> Float[np.ndarray, "split split"]:
-    """Which splits certainly come before which, given the intervals between snapshots.
-
-    Parameters
-    ----------
-    intervals
-        From :func:`split_steps`.
-
-    Returns
-    -------
-        -1 where the row's split is over before the column's begins, 1 the other way round, 0
-        where the intervals overlap and the order is not known; NaN where an interval is.
-    """
-    after, by = intervals[:, 0], intervals[:, 1]
-    before = (by[:, None] <= after) & (by[:, None] < by)
-    order = before.T.astype(np.float64) - before
-    order[np.isnan(by)] = np.nan
-    order[:, np.isnan(by)] = np.nan
-    return order
-
-
 def cross_covariance(
     patterns: Real[np.ndarray, "*batch exemplar unit"],
     token: Int[np.ndarray, " exemplar"],
@@ -241,27 +220,6 @@ def covariance_modes(cross: Float[np.ndarray, "*batch token unit"]) -> Modes:
     peak = np.take_along_axis(token, np.abs(token).argmax(axis=-1)[..., None], axis=-1)
     sign = np.where(bad[..., None, None], np.nan, np.where(peak < 0, -1.0, 1.0))
     return Modes(np.where(bad[..., None], np.nan, strength), token * sign, vt * sign)
-
-
-def mode_strength(
-    cross: Float[np.ndarray, "*batch token unit"],
-    token: Float[np.ndarray, "mode token"],
-    unit: Float[np.ndarray, "mode unit"],
-) -> Float[np.ndarray, "*batch mode"]:
-    """Strength of fixed modes in a covariance: token_s' C unit_s, signed.
-
-    Parameters
-    ----------
-    cross
-        Covariances of tokens with units, e.g. of the network's outputs with pixels at every step.
-    token, unit
-        Modes to follow, e.g. those of the true tokens with the pixels.
-
-    Returns
-    -------
-        Strengths in the unit of the covariance; NaN where this is.
-    """
-    return np.asarray(np.einsum("mt,...tu,mu->...m", token, cross, unit, optimize=True))
 
 
 def deep_linear_mode(

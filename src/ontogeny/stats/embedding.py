@@ -17,8 +17,7 @@ data stays put and are let go where it moves; no exemplar has to pay for a step'
 
 How to read a neighbour map: closeness means neighbourhood; distances between groups, their sizes
 and densities mean little, curves are often straight lines bent to fit, and a neighbour map of pure
-noise has clumps of two to five exemplars. Draw the map of :func:`gaussian_twin` beside it: what is
-seen there as well is the method's doing. Print :func:`ontogeny.stats.mapquality.map_quality` and
+noise has clumps of two to five exemplars. Print :func:`ontogeny.stats.mapquality.map_quality` and
 the jitter with every map.
 
 Memory: the tether moves the frames of all steps in every iteration, so that the work holds one
@@ -203,33 +202,6 @@ def align_frames(
             frame[:] = frame @ (u @ v)
         successor = frame
     return aligned
-
-
-def gaussian_twin(
-    patterns: Real[np.ndarray, "step exemplar unit"], *, seed: int = 0
-) -> Float[np.ndarray, "step exemplar unit"]:
-    """Return patterns without groups, with the same mean, covariance and motion at every step.
-
-    Every twin is a random orthogonal mixture of all exemplars, z_i(t) = mean(t) +
-    sum_j r_ij (x_j(t) - mean(t)), the same r at every step, with R R' the identity on patterns of
-    mean 0. So means, covariances within a step and between steps, and thereby the (root mean
-    square) motion of the data are exactly those of the patterns, while mixing hundreds of
-    exemplars leaves no groups: the twin is close to one Gaussian cloud that moves as the data does.
-    A map of the twin shows what the mapping makes out of nothing.
-    """
-    mean = patterns.mean(axis=1, keepdims=True, dtype=np.float64)
-    random = np.random.default_rng(seed)
-    mixture = (
-        _centred_basis(patterns.shape[1], random) @ _centred_basis(patterns.shape[1], random).T
-    )
-    return mean + mixture @ (patterns - mean)
-
-
-def _centred_basis(n: int, random: np.random.Generator) -> np.ndarray:
-    """Return n - 1 random orthonormal columns of mean 0."""
-    columns = random.standard_normal((n, n))
-    columns[:, 0] = 1
-    return np.linalg.qr(columns)[0][:, 1:]
 
 
 def affinities(

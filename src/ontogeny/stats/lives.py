@@ -18,24 +18,6 @@ UNKNOWN = -1
 """Prediction of a snapshot whose logits are NaN or infinite."""
 
 
-def predicted_token(
-    logits: Real[np.ndarray, "*batch exemplar token"],
-) -> Int[np.ndarray, "*batch exemplar"]:
-    """Index of the token with the highest logit.
-
-    Parameters
-    ----------
-    logits
-        The network's outputs.
-
-    Returns
-    -------
-        Indices, the first of equal ones; -1 where a logit is NaN or infinite.
-    """
-    bad = ~np.isfinite(logits).all(axis=-1)
-    return np.where(bad, UNKNOWN, logits.argmax(axis=-1))
-
-
 def _correct(predicted: np.ndarray, token: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Whether each snapshot names each exemplar rightly, and which exemplars have a gap."""
     return predicted == token, (predicted == UNKNOWN).any(axis=-2)

@@ -6,7 +6,6 @@ print it beside the map. May import numpy, `ontogeny.errors` and `ontogeny.stats
 References
 ----------
 Venna & Kaski 2001, ICANN, Lecture Notes in Computer Science 2130:485-491.
-Kruskal 1964, Psychometrika 29:1-27.
 Gower 1975, Psychometrika 40:33-51 (least motion by rotation).
 """
 
@@ -20,14 +19,12 @@ from ontogeny.stats.rdm import squared_euclidean_rdm
 
 
 class MapQuality(NamedTuple):
-    """What a map keeps of the neighbourhoods and distances of its patterns, for every step."""
+    """What a map keeps of the neighbourhoods of its patterns, for every step."""
 
     trustworthiness: np.ndarray
     """Are neighbours on the map neighbours in truth? 1: all; about 0.5: a random map."""
     continuity: np.ndarray
     """Are neighbours in truth neighbours on the map? 1: all; about 0.5: a random map."""
-    stress: np.ndarray
-    """Kruskal's stress-1 under the best common scale, 0 (distances kept) ... 1."""
 
 
 class MapMotion(NamedTuple):
@@ -132,14 +129,11 @@ def map_quality(
     *,
     neighbours: int = 10,
 ) -> MapQuality:
-    """Trustworthiness, continuity and stress of every step of a map.
+    """Trustworthiness and continuity of every step of a map.
 
     T(k) = 1 - 2 / (n k (2n - 3k - 1)) sum_i sum_(j in U_k(i)) (r(i, j) - k), where U_k(i) are the
     exemplars among the k nearest of i on the map but not in the data, and r(i, j) is the rank of j
     among the neighbours of i in the data. Continuity exchanges map and data.
-    Stress-1 = sqrt(sum (b d - delta)^2 / sum (b d)^2), d and delta the distances on the map and in
-    the data, b the scale that makes it least; then it is sqrt(1 - (sum d delta)^2 / (sum d^2 sum
-    delta^2)).
 
     Equal distances share the better rank, so that a tie is no fault (scikit-learn's
     `trustworthiness` breaks ties by sorting; without ties the two agree).
@@ -167,7 +161,7 @@ def map_quality(
             "ask for fewer neighbours or map more exemplars"
         )
         raise InputError(msg)
-    rows = np.full((n_steps, 3), np.nan)
+    rows = np.full((n_steps, 2), np.nan)
     for data, frame, row in zip(patterns, frames, rows, strict=True):
         if _has_map(data) and _has_map(frame):
             row[:] = _frame_quality(data, frame, neighbours)
@@ -178,18 +172,12 @@ def _has_map(frame: np.ndarray) -> bool:
     return bool(np.isfinite(frame).all() and np.isfinite(unit_radius(frame)).all())
 
 
-def _frame_quality(data: np.ndarray, frame: np.ndarray, k: int) -> tuple[float, float, float]:
+def _frame_quality(data: np.ndarray, frame: np.ndarray, k: int) -> tuple[float, float]:
     far, near = squared_euclidean_rdm(data), squared_euclidean_rdm(frame)
-    delta, d = np.sqrt(far).ravel(), np.sqrt(near).ravel()
-    fit = np.square(d @ delta) / ((d @ d) * (delta @ delta))
     n = len(far)
     worst = n * k * (2 * n - 3 * k - 1) / 2
     shown, truth = _Neighbours(near, k), _Neighbours(far, k)
-    return (
-        1 - shown.intrusion(truth) / worst,
-        1 - truth.intrusion(shown) / worst,
-        float(np.sqrt(max(1 - fit, 0.0))),
-    )
+    return 1 - shown.intrusion(truth) / worst, 1 - truth.intrusion(shown) / worst
 
 
 class _Neighbours:

@@ -28,9 +28,7 @@ from ontogeny.stats.rsa import (  # passed on: one place to import RDMs from
     identity_rdm,
     noise_ceiling,
     partial_rank_correlation,
-    permutation_test,
     rank_correlation,
-    sharing_rdm,
     upper_triangle,
 )
 from ontogeny.stats.tokens import token_means, token_residuals
@@ -41,13 +39,10 @@ __all__ = [
     "difference_rdm",
     "fold_means",
     "identity_rdm",
-    "mahalanobis_rdm",
     "noise_ceiling",
     "noise_precision",
     "partial_rank_correlation",
-    "permutation_test",
     "rank_correlation",
-    "sharing_rdm",
     "squared_euclidean_rdm",
     "upper_triangle",
 ]
@@ -295,35 +290,6 @@ def _covariance(residuals: np.ndarray, dof: int, *, shrinkage: bool) -> np.ndarr
     noise = n / (n - 1) ** 3 * np.sum(spread[off])
     shrink = min(1.0, noise / strength) if strength > 0 else 1.0
     return covariance * np.where(off, 1 - shrink, 1.0)
-
-
-def mahalanobis_rdm(
-    patterns: Real[np.ndarray, "*batch exemplar unit"],
-    precision: Float[np.ndarray, "*#batch unit unit"],
-) -> Float[np.ndarray, "*batch exemplar exemplar"]:
-    """Squared Mahalanobis distance per unit between every two patterns.
-
-    d(a, b) = (x_a - x_b)' P (x_a - x_b) / n_units, at least 0, no unit.
-
-    Parameters
-    ----------
-    patterns
-        Responses or token means; leading axes are a batch.
-    precision
-        P, symmetric positive semi-definite, from :func:`noise_precision`.
-
-    Returns
-    -------
-        Symmetric matrices with a zero diagonal; all NaN where the precision is NaN.
-    """
-    n_units = patterns.shape[-1]
-    precision = np.broadcast_to(precision, (*patterns.shape[:-2], n_units, n_units))
-    rdm = np.empty((*patterns.shape[:-1], patterns.shape[-2]))
-    for index in np.ndindex(*patterns.shape[:-2]):
-        x = _rowwise(patterns[index])
-        rdm[index] = x @ precision[index] @ x.T * (2 / n_units)
-        _distances_from_gram(rdm[index])
-    return rdm
 
 
 @np.errstate(invalid="ignore")  # infinity minus infinity: NaN, as promised

@@ -1,8 +1,7 @@
 """Models of representational dissimilarity, and how well they account for what was measured.
 
 Distances themselves come from :mod:`ontogeny.stats.rdm`; here are the distances that a model
-predicts, the rank correlations of the two, the ceiling that noise sets, and a permutation test.
-May import numpy only.
+predicts, the rank correlations of the two, and the ceiling that noise sets. May import numpy only.
 
 References
 ----------
@@ -10,26 +9,14 @@ Nili et al. 2014, PLoS Computational Biology 10:e1003553.
 Schütt et al. 2023, eLife 12:e82566 (rho-a).
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int, Real, Shaped
+from jaxtyping import Float, Real, Shaped
 
-from ontogeny.errors import InputError
 from ontogeny.stats.modelfit import centred_ranks
 
 Comparison = Literal["spearman", "rho_a"]
-
-_BLOCK = 16
-"""Permutations compared at a time."""
-
-
-class PermutationTest(NamedTuple):
-    """A statistic, its values under permutation and the share of those that reach it."""
-
-    statistic: np.ndarray
-    null: np.ndarray
-    p: np.ndarray
 
 
 def identity_rdm(label: Shaped[np.ndarray, " item"]) -> Float[np.ndarray, "item item"]:
@@ -61,28 +48,6 @@ def difference_rdm(value: Real[np.ndarray, " item"]) -> Float[np.ndarray, "item 
     """
     value = value.astype(np.float64)
     return np.abs(value[:, None] - value)
-
-
-def sharing_rdm(has_part: Shaped[np.ndarray, "item part"]) -> Float[np.ndarray, "item item"]:
-    """Model distances: share of parts that two items do not have in common (Jaccard).
-
-    d(a, b) = 1 - |parts of a and b| / |parts of a or b|, from 0 to 1.
-
-    Parameters
-    ----------
-    has_part
-        Whether each item has each part (bool or 0/1).
-
-    Returns
-    -------
-        A symmetric matrix; NaN between two items without any part.
-    """
-    part = has_part.astype(np.float64)
-    both = part @ part.T
-    count = part.sum(axis=1)
-    either = count[:, None] + count - both
-    with np.errstate(invalid="ignore"):
-        return np.where(either > 0, 1 - both / np.where(either > 0, either, 1), np.nan)
 
 
 def upper_triangle(
@@ -218,57 +183,3 @@ def noise_ceiling(
         again = _scale(centred_ranks(np.round(pooled, 6)), comparison)
         bounds.append(np.asarray(np.einsum("...p,...p->...", own, again).mean(axis=-1)))
     return bounds[0], bounds[1]
-
-
-def permutation_test(
-    rdms: Float[np.ndarray, "*batch item item"],
-    model: Float[np.ndarray, "item item"],
-    permutations: Int[np.ndarray, "permutation item"],
-    *,
-    comparison: Comparison = "spearman",
-) -> PermutationTest:
-    """Test the correlation of RDMs with a model by exchanging items (whole groups of them).
-
-    The model's rows and columns are permuted together; p = (1 + number of permuted correlations
-    that are at least the observed one) / (1 + number of permutations): one-sided.
-    Pairs of items are not independent, hence items and not pairs are exchanged.
-
-    Parameters
-    ----------
-    rdms
-        Symmetric matrices of distances.
-    model
-        Predicted distances.
-    permutations
-        From :func:`ontogeny.stats.groups.group_permutations`.
-    comparison
-        "spearman" or "rho_a".
-
-    Returns
-    -------
-        statistic (batch), null (permutation, batch) and p (batch); p is NaN where the statistic
-        is.
-
-    Raises
-    ------
-    InputError
-        Without permutations.
-    """
-    if not len(permutations):
-        message = "expected at least one permutation, got none; draw 1,000 or more"
-        raise InputError(message)
-    left = _scale(centred_ranks(upper_triangle(rdms)), comparison)
-    right = _scale(centred_ranks(upper_triangle(model)), comparison)
-    n_items = model.shape[-1]
-    one, other = np.triu_indices(n_items, k=1)
-    square = np.zeros((n_items, n_items))
-    square[one, other] = square[other, one] = right
-    statistic = left @ right
-    null = np.empty((len(permutations), *statistic.shape))
-    for start in range(0, len(permutations), _BLOCK):
-        block = permutations[start : start + _BLOCK]
-        moved = np.take(square, block[:, one] * n_items + block[:, other])
-        null[start : start + _BLOCK] = np.moveaxis(left @ moved.T, -1, 0)
-    reached = np.sum(null >= statistic - 1e-12, axis=0)
-    p = (1 + reached) / (1 + len(permutations))
-    return PermutationTest(np.asarray(statistic), null, np.where(np.isnan(statistic), np.nan, p))

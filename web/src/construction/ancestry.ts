@@ -2,12 +2,6 @@
 import type { Units } from "../data/units";
 import { edgesOf, type Couplings } from "./couplings";
 
-export interface Branch {
-  edge: number;
-  /** Share of the chosen unit that comes through this edge: sizes multiplied along the path. */
-  path: number;
-}
-
 export interface Ancestry {
   units: Map<number, number>;
   edges: Map<number, number>;

@@ -1,5 +1,5 @@
 /** What is drawn at a position of the film: edges with their width and strength of colour. */
-import { PIXEL, type Units } from "../data/units";
+import type { Units } from "../data/units";
 import type { Field } from "../data/field";
 import { weightAt, type Couplings, type Reading } from "./couplings";
 import type { Layout } from "./layout";
@@ -125,5 +125,3 @@ export function counted(scene: Scene, step: number): { drawn: number; above: num
   });
   return { drawn, above };
 }
-
-export const isPixel = (unit: number): boolean => unit > PIXEL - 16 && unit <= PIXEL;

@@ -1,7 +1,4 @@
-/** Short words for counts and lists. */
-
-export const count = (n: number, one: string, many = `${one}s`): string =>
-  `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+/** Short words for lists. */
 
 export function listed(names: readonly string[]): string {
   if (names.length < 2) return names[0] ?? "";

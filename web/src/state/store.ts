@@ -87,12 +87,6 @@ export class Store implements Look {
     this.set({ unit, token, exemplar, edge });
   }
 
-  /** The names that an address is written with, once the exemplars' are there. */
-  refresh(): void {
-    this.names = namesOf(this.bundle.value);
-    this.read();
-  }
-
   private read(): void {
     if (location.hash === formatState(this.state.value, this.names)) return;
     const state = parseState(location.hash, this.names);

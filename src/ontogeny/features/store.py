@@ -59,7 +59,7 @@ class Choice:
             raise InputError(msg)
 
 
-QUICK = Choice(frames=4, filmed=24, pictured=6)
+QUICK = Choice(frames=3, filmed=16, pictured=4)
 """What is pictured of a quick run."""
 
 

@@ -1,4 +1,4 @@
-"""All of a run's detectors: tuning, lives, complexity and directions, kept with its measures.
+"""All of a run's detectors: tuning, lives and directions, kept with its measures.
 
 May import numpy, xarray, ontogeny.stats, ontogeny.measure, ontogeny.record, ontogeny.run only.
 """
@@ -8,7 +8,6 @@ import os
 import xarray as xr
 
 from ontogeny.measure.categories import Chance
-from ontogeny.measure.complexity import complexity
 from ontogeny.measure.directions import directions
 from ontogeny.measure.store import kept
 from ontogeny.measure.tuning import CHANCE, label_tuning, tunings
@@ -22,7 +21,9 @@ FILE = "detectors.zarr"
 def detectors(
     record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
 ) -> xr.Dataset:
-    """Measure detectors: the union of `tuning`, `unit_lives`, `complexity` and `directions`.
+    """Measure detectors: the union of `tuning`, `unit_lives` and `directions`.
+
+    Nothing shows `complexity`; it is a call of its own.
 
     Raises
     ------
@@ -30,11 +31,10 @@ def detectors(
         If the record lacks activations, or held-out exemplars of two tokens.
     """
     chance = chance or CHANCE
-    stages = Parts(progress, {"tuning": 1, "complexity": 1, "directions": 1})
+    stages = Parts(progress, {"tuning": 1, "directions": 1})
     found = tunings(record, chance, stages.of("tuning"))
     parts = [
         label_tuning(record, found, chance), label_lives(record, found, chance),
-        complexity(record, chance=chance, progress=stages.of("complexity")),
         directions(record, chance=chance, progress=stages.of("directions")),
     ]  # fmt: skip
     return xr.merge(parts, compat="override", join="exact", combine_attrs="drop_conflicts")

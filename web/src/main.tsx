@@ -32,8 +32,8 @@ function wait(root: HTMLElement, source: Source): void {
     grown: async () => {
       const manifest = await source.manifest();
       if (manifest.steps.length === 0) return;
-      stop();
       await open(root, source, manifest);
+      stop();
     },
     ended: async () => tell(root, "The command ended before anything was recorded"),
     lost: () => tell(root, "The server does not answer any more"),
@@ -67,20 +67,16 @@ async function open(root: HTMLElement, source: Source, manifest: Manifest): Prom
 /** Take newer bundles as they come, and all of the last one: then there is no server to ask. */
 function grow(app: App, store: Store, source: Source): void {
   const again = async () => {
-    try {
-      const bundle = new Bundle(await source.manifest(), source, store.bundle.value);
-      await bundle.load("base");
-      store.replace(bundle);
-    } catch {
-      // The server is busy or gone: what is shown stays, and the next event tries again.
-    }
+    const bundle = new Bundle(await source.manifest(), source, store.bundle.value);
+    await bundle.load("base");
+    store.replace(bundle);
   };
   const { name } = store.bundle.value.manifest.run;
   follow(source, {
     said: (progress) => (app.live.value = progress),
     grown: again,
     ended: async () => {
-      await again();
+      await again().catch(() => undefined);
       await store.bundle.value.loadAll();
       app.live.value = null;
     },

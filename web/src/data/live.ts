@@ -43,7 +43,11 @@ export function follow(source: Source, listener: Listener): () => void {
     isFetching = true;
     do {
       isMore = false;
-      await listener.grown();
+      try {
+        await listener.grown();
+      } catch {
+        // The server is busy or gone: what is shown stays, and the next event tries again.
+      }
     } while (isMore);
     isFetching = false;
   };

@@ -31,6 +31,8 @@ TOP = 6
 QUANTILES = (0.9, 0.5, 0.1)
 BREADTH = 2
 """Units of each layer that are followed from a token, or from all, to choose those with a film."""
+IN_TREES = 3
+"""Units of each layer that the trees of tokens show: none of them may lack its picture."""
 _UNPICTURED = {"picture": 0, "height": 0, "width": 0, "row": -1, "column": -1,
                "achieved": np.nan, "best_exemplar": np.nan, "has_picture": False,
                "pictured": False}  # fmt: skip
@@ -48,8 +50,9 @@ class Choice:
     filmed: int = 80
     """At most so many units have a film: the strongest ancestors of each token in each layer."""
     pictured: int | None = 32
-    """Units of each layer that have a preferred image at the last step, beside the filmed ones:
-    those through which most of what distinguishes a token passes. None: all units."""
+    """Units of each layer that have a preferred image at the last step, beside the filmed ones
+    and those in trees of tokens: those through which most of what distinguishes a token passes.
+    None: all units."""
 
     def __post_init__(self) -> None:
         counts = {n: getattr(self, n) for n in ("frames", "filmed", "pictured")}
@@ -240,9 +243,10 @@ def _pictured(record: xr.Dataset, limit: int | None) -> list[str]:
     """Return the units that have a preferred image at the last step."""
     if limit is None:
         return record["unit"].values.astype(str).tolist()
-    if _is_wired(record):
-        return serving_units(record, limit=limit)
-    return discriminating_units(record, limit=limit)
+    if not _is_wired(record):
+        return discriminating_units(record, limit=limit)
+    of_trees = shown_units(record, breadth=IN_TREES, limit=record.sizes["unit"])
+    return list(dict.fromkeys([*serving_units(record, limit=limit), *of_trees]))
 
 
 def _is_wired(record: xr.Dataset) -> bool:

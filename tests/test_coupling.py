@@ -236,7 +236,7 @@ def test_large_mean_and_small_variance_of_images_lose_no_digits():
     assert_allclose(coupling.share, shares, rtol=1e-8, atol=1e-10)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     scale=st.floats(0.01, 100), offset=st.floats(-10, 10), seed=st.integers(0, 99),
     case=st.sampled_from(sorted(LAYERS)), chunk=st.integers(1, N),
@@ -253,7 +253,7 @@ def test_shares_are_invariant_to_scale_bias_and_chunks(scale, offset, seed, case
         assert_allclose(getattr(after, name), getattr(before, name), rtol=1e-7, atol=1e-9)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(offset=st.floats(-1e6, 1e6), chunk=st.integers(1, N), seed=st.integers(0, 99))
 def test_spread_merges_exactly(offset, chunk, seed):
     values = np.random.default_rng(seed).normal(offset, 1, (N, 4, 3, 2))

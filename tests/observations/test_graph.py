@@ -196,7 +196,7 @@ def naive_finds(values, null):
     return np.array(q).reshape(values.shape)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000))
 def test_chance_finds_equal_their_definition(seed):
     rng = np.random.default_rng(seed)

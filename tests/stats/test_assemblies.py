@@ -77,7 +77,7 @@ def test_nodes_without_edges_are_in_no_community():
 
 
 @given(seed=SEEDS, resolution=st.sampled_from([0.5, 1.0, 2.0]))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_modularity_equals_its_twin(seed, resolution):
     rng = np.random.default_rng(seed)
     graph, _ = planted(rng, blocks=2, size=8)
@@ -89,7 +89,7 @@ def test_modularity_equals_its_twin(seed, resolution):
 
 
 @given(seed=SEEDS)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_agreement_of_partitions_equals_its_twins(seed):
     rng = np.random.default_rng(seed)
     a, b = rng.integers(0, 4, 20), rng.integers(0, 3, 20)

@@ -28,7 +28,7 @@ def test_columns_of_categories_numbers_and_constants():
     assert_allclose(factor_columns(rng.standard_normal(50)).mean(axis=0), 0, atol=1e-12)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10_000))
 def test_errors_equal_the_twin(seed):
     rng, _, columns, fold = design(seed)

@@ -194,7 +194,7 @@ def test_twice_the_iterations_gain_little() -> None:
         assert trust[1] - trust[0] < 0.01
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=SEEDS)
 def test_maps_do_not_depend_on_the_order_of_exemplars(seed: int) -> None:
     x, order = normal(seed, 2, 14, 5), np.random.default_rng(seed).permutation(14)

@@ -24,7 +24,7 @@ SEEDS = st.integers(0, 10_000)
 
 
 @given(seed=SEEDS, hold=st.integers(1, 4), rate=st.floats(0.1, 0.9))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_births_and_deaths_equal_a_walk_along_each_edge(seed, hold, rate):
     present = np.random.default_rng(seed).random((12, 9)) < rate
     born, died = transitions(present, hold=hold)
@@ -88,7 +88,7 @@ def test_score_correlation_is_that_of_ranks_and_ignores_tails():
 
 
 @given(seed=SEEDS)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_concentration_equals_its_twin_and_counts_even_edges(seed):
     rng = np.random.default_rng(seed)
     weight, owner = rng.standard_normal(30), rng.integers(0, 5, 30)
@@ -102,7 +102,7 @@ def test_concentration_equals_its_twin_and_counts_even_edges(seed):
 
 
 @given(seed=SEEDS)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_sharing_equals_its_twin_and_lies_within_its_range(seed):
     amount = np.random.default_rng(seed).random((7, 4))
     found = sharing(amount)
@@ -132,7 +132,7 @@ def layered(rng, sizes=(3, 4, 5, 2)):
 
 
 @given(seed=SEEDS)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_flow_equals_its_twin_and_is_kept_in_each_layer(seed):
     rng = np.random.default_rng(seed)
     source, target, blocks, n = layered(rng)
@@ -188,7 +188,7 @@ def test_hub_of_equal_weights_is_not_defined():
 
 
 @given(seed=SEEDS)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_reuse_by_chance_equals_its_twin(seed):
     rng = np.random.default_rng(seed)
     source, target, _, n = layered(rng, (4, 6))

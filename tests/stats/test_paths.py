@@ -11,7 +11,7 @@ from oracles import graph as oracles
 
 
 @given(seed=st.integers(0, 100_000), k=st.integers(1, 3))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_paths_cost_as_little_as_the_best_of_all_sets(seed, k):
     rng = np.random.default_rng(seed)
     sizes = (2, 4, 3, 4, 2)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -85,7 +85,6 @@ def test_rare_firing_is_variance():
     assert np.isfinite(eta_squared(activation, token)[0])
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_shuffles_equal_the_kernel_under_each_labelling(seed):
     activation, token = sample(seed)

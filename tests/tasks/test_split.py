@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ontogeny.errors import InputError
@@ -46,7 +46,6 @@ def test_groups_may_be_text():
     assert join_groups(images, np.array(["ann", "bob", "ann"])).tolist() == [0, 1, 0]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 25)), min_size=24, max_size=40),
     st.integers(1, 3),

@@ -7,7 +7,8 @@ from ontogeny.errors import InputError
 from ontogeny.measure.categories import Chance
 from ontogeny.measure.complexity import complexity, thinned, token_orders
 from ontogeny.measure.detectors import FILE, detectors, detectors_run
-from ontogeny.measure.tuning import is_dormant, tuning
+from ontogeny.measure.probe import held_out
+from ontogeny.measure.tuning import is_dormant, tuning, tuning_draws
 from ontogeny.measure.unitlives import unit_lives
 from records import RISES, STEPS, described, make_record, make_run
 
@@ -96,6 +97,24 @@ def test_halves_of_the_record_are_used_and_groups_stay_whole():
     whole = record["activation"].values[0, :, 4:6].reshape(3, -1, 2).mean(axis=1).argmax(axis=0)
     assert (best != whole).any()  # noise: the halves disagree
     assert_array_equal(tuning(record, chance=CHANCE)["preferred"][0, 4:6], best)
+
+
+def test_halves_that_divide_a_group_are_made_anew_and_none_is_empty():
+    """Two sectors of a turn for every token: the record's halves take turns within each."""
+    record = planted(seed=0)
+    each = record.sizes["exemplar"] // len(TOKENS)
+    sector = np.tile(np.arange(each) // (each // 2), len(TOKENS)).clip(0, 1)
+    half = np.tile([0, 1], record.sizes["exemplar"] // 2).astype(np.int8)
+    record = record.assign_coords(exemplar_half=("exemplar", half), group=("exemplar", sector))
+    of = {side.at.tobytes(): side for side in tuning_draws(record, CHANCE).halves}
+    assert len(of) == 2
+    token = held_out(record).token
+    for side in of.values():
+        for c in range(len(TOKENS)):
+            mine = sector[side.at][side.token == c]
+            assert len(mine) == each // 2 and len(set(mine.tolist())) == 1
+    assert sorted(np.concatenate([side.at for side in of.values()])) == list(range(len(token)))
+    assert np.isfinite(tuning(record, chance=CHANCE)["score"]).any()
 
 
 def test_lives_are_found_where_they_were_planted():

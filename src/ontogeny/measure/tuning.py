@@ -17,7 +17,12 @@ from ontogeny.measure.categories import Chance
 from ontogeny.measure.probe import Probe, held_out, layer_names, require, units_of_layers
 from ontogeny.progress import Progress
 from ontogeny.stats.groups import grouped_folds
-from ontogeny.stats.permutation import group_resamples, shuffled_tokens, upper_quantile
+from ontogeny.stats.permutation import (
+    group_blocks,
+    group_resamples,
+    shuffled_tokens,
+    upper_quantile,
+)
 from ontogeny.stats.selectivity import CONSTANT
 from ontogeny.stats.tokens import token_means
 from ontogeny.stats.tuning import (
@@ -189,11 +194,17 @@ def _weights(
 
 
 def _halves(record: xr.Dataset, probe: Probe, rng: np.random.Generator) -> np.ndarray:
-    """Return 0 or 1 per exemplar; a group lies in the half of its first exemplar."""
-    _, first, code = np.unique(probe.group, return_index=True, return_inverse=True)
+    """Return 0 or 1 per exemplar: the record's halves, or others where these divide a group.
+
+    Exemplars of one group and token are one block (`group_blocks`) and lie in one half.
+    """
+    block, _ = group_blocks(probe.token, probe.group)
+    _, first, code = np.unique(block, return_index=True, return_inverse=True)
     if "exemplar_half" in record.coords:
-        return record["exemplar_half"].values[probe.position][first][code]
-    return grouped_folds(probe.token, code, n_folds=2, rng=rng)
+        half = record["exemplar_half"].values[probe.position]
+        if np.array_equal(half[first][code], half):
+            return half
+    return grouped_folds(probe.token, block, n_folds=2, rng=rng)
 
 
 def _one_step(response: np.ndarray, draws: TuningDraws) -> tuple:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -123,6 +124,10 @@ def test_the_page_is_served_by_the_command_without_torch(measured):
         url = line.split(" at ")[1].split()[0]
         with urlopen(f"{url}data/manifest.json", timeout=120) as answer:
             assert json.load(answer)
+        with pytest.raises(HTTPError) as refused:
+            urlopen(f"{url}ask/map?step=0&unit=conv1:0&exemplar=0", timeout=120)
+        assert refused.value.code == 400
+        assert 'pip install "ontogeny[train]"' in refused.value.read().decode()
     finally:
         os.kill(server.pid, signal.SIGTERM)
         server.communicate(timeout=60)

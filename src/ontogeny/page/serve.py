@@ -30,6 +30,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from ontogeny.errors import OntogenyError, RunError
+from ontogeny.extras import require
 from ontogeny.page.address import LOOPBACK, address, is_address, is_loopback, listen
 from ontogeny.page.assets import asset
 from ontogeny.page.live import Live
@@ -72,6 +73,7 @@ class Questions:
         if self._live.run is None:
             msg = "expected a run, got none yet: ask again when the training has begun"
             raise RunError(msg)
+        require("what is asked of the network", ["train"])
         return import_module("ontogeny.features.asked").Asked(self._live.run)
 
 

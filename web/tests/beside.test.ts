@@ -5,7 +5,7 @@ import { readManifest, type RunInfo } from "../src/data/manifest";
 import { besideOf, type Source } from "../src/data/source";
 import { areKin, partedAt, translate, type Selection } from "../src/state/mirror";
 import { edgeCode, type Names } from "../src/state/state";
-import { made } from "./helpers";
+import { lastStep, real } from "./helpers";
 
 const run = (change: Partial<RunInfo>): RunInfo => ({
   ...readManifest({}).run,
@@ -59,17 +59,20 @@ describe("a selection in another run", () => {
 
 describe("what two runs differ in", () => {
   it("is nothing between a run and itself", async () => {
-    const one = await made();
+    const one = await real();
     expect(firstDifference(one, one)).toBeNull();
     expect(kinship(one, one)).toContain("nothing recorded differs");
     expect(namesOfBoth(one, one)[1]).toContain("(beside)");
   });
   it("is said token by token, each run at its own step", async () => {
-    const one = await made();
-    const [row] = tokenRows(one, one, 0, 11);
+    const one = await real();
+    const last = lastStep(one);
+    const [row] = tokenRows(one, one, 0, last);
     const accuracy = one.array("token_accuracy");
     expect(row?.left).toBe(accuracy?.at(0, 1, 0));
-    expect(row?.right).toBe(accuracy?.at(11, 1, 0));
+    expect(row?.right).toBe(accuracy?.at(last, 1, 0));
+    expect(row?.right).toBeGreaterThan(row?.left ?? 1);
+    expect(row?.rightOnset).toMatch(/^between steps \d+ and \d+$/);
   });
 });
 

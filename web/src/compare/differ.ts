@@ -13,7 +13,7 @@ export interface TokenRow {
 }
 
 const onsetOf = (bundle: Bundle, name: string): string => {
-  const own = onsets(bundle).find((one) => one.name === name && one.kind !== "layer");
+  const own = onsets(bundle).find((one) => one.name === name && one.kind === "token");
   return own ? interval(own.after, own.by) : "–";
 };
 

@@ -1,6 +1,6 @@
 /** Two runs, or a run and its twin, side by side. */
 import { describe, expect, it } from "vitest";
-import { firstDifference, kinship, namesOfBoth, tokenRows } from "../src/compare/differ";
+import { firstDifference, kinship, namesOfBoth, tokenRows } from "../src/views/compare/differ";
 import { readManifest, type RunInfo } from "../src/data/manifest";
 import { besideOf, type Source } from "../src/data/source";
 import { areKin, partedAt, translate, type Selection } from "../src/state/mirror";
@@ -37,6 +37,7 @@ describe("twins", () => {
 
 describe("a selection in another run", () => {
   const names = (tokens: string[], shift: number): Names => ({
+    views: ["compare"],
     steps: [0, 1],
     layers: ["pixels", "conv1"],
     tokens,

@@ -1,17 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { follow, lineage } from "../src/construction/ancestry";
-import {
-  couplingsOf,
-  edgesOf,
-  listEdges,
-  weightAt,
-  type Couplings,
-} from "../src/construction/couplings";
-import { nodeAt } from "../src/construction/hit";
-import { layout, order } from "../src/construction/layout";
-import { model } from "../src/construction/model";
-import { presence, weightIn } from "../src/construction/scene";
-import { chooseUnits, flows } from "../src/construction/shown";
+import { follow, lineage } from "../src/views/construction/ancestry";
+import { couplingsOf, edgesOf, listEdges, weightAt, type Couplings } from "../src/data/couplings";
+import { nodeAt } from "../src/views/construction/hit";
+import { layout, order } from "../src/views/construction/layout";
+import { model } from "../src/views/construction/model";
+import { presence, weightIn } from "../src/views/construction/scene";
+import { chooseUnits, flows } from "../src/views/construction/shown";
 import { PIXEL } from "../src/data/units";
 import { lastStep, real, unitOf } from "./helpers";
 

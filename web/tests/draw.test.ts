@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ends, mapPosition, placesOf, spots } from "../src/categories/places";
-import { inSight, ordered } from "../src/detectors/order";
+import { ends, mapPosition, placesOf, spots } from "../src/views/categories/places";
+import { inSight, ordered } from "../src/views/detectors/order";
 import { interval, percent, show } from "../src/draw/canvas";
 import { diverging, palette, tokenColours, viridis } from "../src/draw/colour";
 import { csv } from "../src/draw/download";

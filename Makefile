@@ -25,12 +25,16 @@ NPM    := PATH="$$PATH:$(abspath $(BIN))" npm --prefix web
 # Files of tests side by side, one process a core: each test runs on one thread (tests/conftest.py).
 SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist loadfile
 
-.PHONY: run page test test-slow test-core test-peers test-page lint check bench docs clean
+.PHONY: run page contract test test-slow test-core test-peers test-page lint check bench docs clean
 
 run: $(VENV)/.run $(STATIC)
 	$(BIN)/ontogeny run $(TASK) --out $(RUN) --resume
 
 page: $(STATIC)
+
+# Files written from the table of the page's arrays; a test says when they are stale.
+contract: $(VENV)/.dev
+	$(BIN)/python -m ontogeny.page.contract
 
 test: $(VENV)/.dev $(STATIC)
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not peers and not browser" -q

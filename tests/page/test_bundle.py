@@ -17,7 +17,7 @@ from ontogeny.page.bundle import bundle_run
 from ontogeny.page.pictures import CELL, GROUND, fitted
 from ontogeny.page.sheets import sheet
 from ontogeny.page.sources import Sources
-from ontogeny.page.table import packed_names
+from ontogeny.page.table import ARRAYS
 from ontogeny.run import RunFolder
 from records import TOKENS, make_record, make_run
 
@@ -63,7 +63,7 @@ def test_every_array_says_what_it_is_and_where_it_comes_from(measured):
             assert where.endswith(".zarr") or where == "ontogeny.measure.sketch(record)", name
             assert array["shape"][0] == len(manifest["steps"]), name
     assert {"map", "crossnobis", "separation_worst", "onset_by"} <= set(manifest["arrays"])
-    assert set(manifest["arrays"]) <= set(packed_names())
+    assert set(manifest["arrays"]) <= set(ARRAYS)
     assert manifest["coordinates"]["layer_all"][0] == "pixels"
 
 

@@ -1,5 +1,6 @@
 /** Start: find the bundle, open it, draw the page; and follow a run that is still being made. */
 import { render } from "preact";
+import "./style.css";
 import { Bundle } from "./data/bundle";
 import { FORMAT, type Manifest } from "./data/manifest";
 import { besideOf, findSource, type Source } from "./data/source";
@@ -9,7 +10,7 @@ import { Shell } from "./shell/shell";
 import { player } from "./state/play";
 import { Mirror } from "./state/mirror";
 import { Store } from "./state/store";
-import "./style.css";
+import { VIEWS } from "./views";
 
 async function start(root: HTMLElement): Promise<void> {
   const source = findSource(document, location);
@@ -43,11 +44,14 @@ function wait(root: HTMLElement, source: Source): void {
 async function open(root: HTMLElement, source: Source, manifest: Manifest): Promise<void> {
   const bundle = new Bundle(manifest, source);
   await bundle.load("base");
-  const store = new Store(bundle);
-  const app = new App(store, source);
+  const store = new Store(
+    bundle,
+    VIEWS.map(({ key }) => key),
+  );
+  const app = new App(store, VIEWS, source);
   if (manifest.beside) {
     const other = new Bundle(manifest.beside, besideOf(source));
-    app.beside.value = new App(new Mirror(store, other), null, app);
+    app.beside.value = new App(new Mirror(store, other), VIEWS, null, app);
     void other.load("base");
   }
   document.title = `${manifest.run.name} · Ontogeny`;

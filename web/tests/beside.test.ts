@@ -1,11 +1,11 @@
 /** Two runs, or a run and its twin, side by side. */
 import { describe, expect, it } from "vitest";
-import { firstDifference, kinship, namesOfBoth, tokenRows } from "../src/compare/differ";
+import { firstDifference, kinship, namesOfBoth, tokenRows } from "../src/views/compare/differ";
 import { readManifest, type RunInfo } from "../src/data/manifest";
 import { besideOf, type Source } from "../src/data/source";
 import { areKin, partedAt, translate, type Selection } from "../src/state/mirror";
 import { edgeCode, type Names } from "../src/state/state";
-import { made } from "./helpers";
+import { lastStep, real } from "./helpers";
 
 const run = (change: Partial<RunInfo>): RunInfo => ({
   ...readManifest({}).run,
@@ -37,6 +37,7 @@ describe("twins", () => {
 
 describe("a selection in another run", () => {
   const names = (tokens: string[], shift: number): Names => ({
+    views: ["compare"],
     steps: [0, 1],
     layers: ["pixels", "conv1"],
     tokens,
@@ -59,17 +60,20 @@ describe("a selection in another run", () => {
 
 describe("what two runs differ in", () => {
   it("is nothing between a run and itself", async () => {
-    const one = await made();
+    const one = await real();
     expect(firstDifference(one, one)).toBeNull();
     expect(kinship(one, one)).toContain("nothing recorded differs");
     expect(namesOfBoth(one, one)[1]).toContain("(beside)");
   });
   it("is said token by token, each run at its own step", async () => {
-    const one = await made();
-    const [row] = tokenRows(one, one, 0, 11);
+    const one = await real();
+    const last = lastStep(one);
+    const [row] = tokenRows(one, one, 0, last);
     const accuracy = one.array("token_accuracy");
     expect(row?.left).toBe(accuracy?.at(0, 1, 0));
-    expect(row?.right).toBe(accuracy?.at(11, 1, 0));
+    expect(row?.right).toBe(accuracy?.at(last, 1, 0));
+    expect(row?.right).toBeGreaterThan(row?.left ?? 1);
+    expect(row?.rightOnset).toMatch(/^between steps \d+ and \d+$/);
   });
 });
 

@@ -8,7 +8,7 @@ import { nearest } from "../src/data/pictures";
 import { findSource, fromBase64, gunzip } from "../src/data/source";
 import { PIXEL, Units } from "../src/data/units";
 import { find } from "../src/state/find";
-import { made } from "./helpers";
+import { lastStep, override, real, unitOf, unmeasured } from "./helpers";
 
 describe("a bundle", () => {
   it("fetches a blob once, when first asked, and then has its arrays", async () => {
@@ -64,7 +64,7 @@ describe("a bundle", () => {
   });
 
   it("says why something is missing: what was said of it, else all that was said", async () => {
-    const bundle = await made();
+    const bundle = await real();
     bundle.manifest.missing = [
       { what: "Pictures", why: "none made" },
       { what: "couplings", why: "none kept" },
@@ -73,6 +73,16 @@ describe("a bundle", () => {
     expect(bundle.why("graph")).toBe("Pictures: none made; couplings: none kept");
     bundle.manifest.missing = [];
     expect(bundle.why("graph")).toBe("this run holds none");
+  });
+
+  it("shows a sketch where nothing is measured yet, and only there", async () => {
+    const [before, after] = [await unmeasured(), await real()];
+    expect(before.nameOf("map")).toBe("sketch_map");
+    expect(before.shown("crossnobis")?.name).toBe("sketch_distance");
+    expect(before.isSketch("map")).toBe(true);
+    expect(before.why("pictures")).toContain("pictures of detectors: expected");
+    expect(after.shown("crossnobis")?.name).toBe("crossnobis");
+    expect(after.isSketch("map", "confusion")).toBe(false);
   });
 
   it("survives any manifest", () => {
@@ -161,12 +171,24 @@ describe("units", () => {
 
 describe("facts", () => {
   it("know a unit's token, null and onset", async () => {
-    const bundle = await made();
-    const last = bundle.manifest.steps.length - 1;
-    expect(preferredToken(bundle, 1216 + 2, 0)).toBe(2);
-    expect(preferredToken(bundle, 0, 0)).toBeNull();
-    expect(isBeyond(bundle, 1000, last)).toBe(true);
-    expect(onsets(bundle).find((one) => one.name === "roses")?.kind).toBe("token");
+    const bundle = await real();
+    const [unit, last] = [unitOf(bundle, "conv5:3"), lastStep(bundle)];
+    expect(preferredToken(bundle, unitOf(bundle, "logits:2"), 0)).toBe(2);
+    expect(preferredToken(bundle, unit, last)).toBe(
+      bundle.array("preferred_token")?.at(last, unit),
+    );
+    override(bundle, "preferred_token", () => -1);
+    expect(preferredToken(bundle, unit, last)).toBeNull();
+    expect(onsets(bundle).find((one) => one.name === "cleo")?.kind).toBe("token");
+  });
+  it("hold a unit's token signal against its own null, and are silent where there is none", async () => {
+    const bundle = await real();
+    const [unit, last] = [unitOf(bundle, "fc1:0"), lastStep(bundle)];
+    override(bundle, "token_signal_upper", () => 0.1);
+    override(bundle, "token_signal", ([step]) => (step === last ? 0.2 : 0.05));
+    expect([0, last].map((step) => isBeyond(bundle, unit, step))).toEqual([false, true]);
+    override(bundle, "token_signal_upper", () => Number.NaN);
+    expect(isBeyond(bundle, unit, last)).toBeNull();
   });
   it("take the film's step that is nearest on the log scale", () => {
     expect(nearest([0, 10, 100], 40)).toBe(2);
@@ -180,7 +202,9 @@ describe("facts", () => {
   });
   it("say what a command does, in a few words", () => {
     const words = (said: object) => inWords(readProgress(JSON.stringify(said))!);
-    expect(words({ state: "training", step: 1007, of: 1200 })).toBe("training, step 1,007 of 1,200");
+    expect(words({ state: "training", step: 1007, of: 1200 })).toBe(
+      "training, step 1,007 of 1,200",
+    );
     const loading = { stage: "load exemplars", what: "images", done: 3, total: 3000 };
     expect(words({ state: "beginning", ...loading })).toBe("load exemplars: 3 of 3,000 images");
     expect(words({ state: "complete", stage: "measure", step: 40, of: 40 })).toBe("measure");
@@ -190,11 +214,11 @@ describe("facts", () => {
 
 describe("search", () => {
   it("finds units, tokens, steps and layers", async () => {
-    const bundle = await made();
-    expect(find("conv5:17", bundle)[0]?.change).toEqual({ unit: 209 });
-    expect(find("conv5 17", bundle)[0]?.name).toBe("conv5:17");
-    expect(find("tul", bundle)[0]?.change.token).toBe(4);
-    expect(find("1200", bundle)[0]?.kind).toBe("step");
+    const bundle = await real();
+    expect(find("conv5:7", bundle)[0]?.change).toEqual({ unit: unitOf(bundle, "conv5:7") });
+    expect(find("conv5 7", bundle)[0]?.name).toBe("conv5:7");
+    expect(find("cle", bundle)[0]?.change.token).toBe(2);
+    expect(find("120", bundle)[0]?.kind).toBe("step");
     expect(find("fc1", bundle).some((one) => one.kind === "layer")).toBe(true);
     expect(find("zzz", bundle)).toEqual([]);
   });

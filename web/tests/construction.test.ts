@@ -1,22 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { follow, lineage } from "../src/construction/ancestry";
-import { couplingsOf, edgesOf, listEdges, weightAt } from "../src/construction/couplings";
-import { nodeAt } from "../src/construction/hit";
-import { layout, order } from "../src/construction/layout";
-import { model } from "../src/construction/model";
-import { presence, weightIn } from "../src/construction/scene";
-import { chooseUnits, flows } from "../src/construction/shown";
+import { follow, lineage } from "../src/views/construction/ancestry";
+import { couplingsOf, edgesOf, listEdges, weightAt, type Couplings } from "../src/data/couplings";
+import { nodeAt } from "../src/views/construction/hit";
+import { layout, order } from "../src/views/construction/layout";
+import { model } from "../src/views/construction/model";
+import { presence, weightIn } from "../src/views/construction/scene";
+import { chooseUnits, flows } from "../src/views/construction/shown";
 import { PIXEL } from "../src/data/units";
-import { made } from "./helpers";
+import { lastStep, real, unitOf } from "./helpers";
 
 const ROOM = { width: 1000, height: 500 };
-const AMOUNT = { perLayer: 12, perGap: 26 };
+const AMOUNT = { perLayer: 4, perGap: 9 };
 const ASKED = { unit: null, token: null, weights: "total" as const };
 
 async function parts() {
-  const bundle = await made();
+  const bundle = await real();
   const couplings = couplingsOf(bundle);
-  if (!couplings) throw new Error("the sample has couplings");
+  if (!couplings) throw new Error("the run has couplings");
   return { bundle, couplings };
 }
 
@@ -28,11 +28,12 @@ describe("edges", () => {
   });
 
   it("weigh by the token's contrast where there is a token", async () => {
-    const { couplings } = await parts();
-    const total = weightAt(couplings, 40, 11, { weights: "total", token: null });
-    expect(total).toBe(couplings.fields.total.at(11, 40));
-    expect(weightAt(couplings, 40, 11, { weights: "total", token: 3 })).toBe(
-      couplings.fields.contrast?.at(11, 40, 3),
+    const { bundle, couplings } = await parts();
+    const last = lastStep(bundle);
+    const total = weightAt(couplings, 40, last, { weights: "total", token: null });
+    expect(total).toBe(couplings.fields.total.at(last, 40));
+    expect(weightAt(couplings, 40, last, { weights: "total", token: 3 })).toBe(
+      couplings.fields.contrast?.at(last, 40, 3),
     );
   });
 });
@@ -40,13 +41,14 @@ describe("edges", () => {
 describe("who is shown", () => {
   it("is at most so many a layer, all of a small layer, and some for every token", async () => {
     const { bundle, couplings } = await parts();
-    const all = flows(couplings, bundle.units, 5);
-    const shown = chooseUnits(all, bundle.units, 12);
-    expect(shown.map((layer) => layer.length)).toEqual([12, 12, 12, 12, 12, 12, 12, 12, 12, 5]);
-    const fc1 = shown[8] ?? [];
-    for (const flow of all.slice(0, 5)) {
+    const all = flows(couplings, bundle.units, 4);
+    const shown = chooseUnits(all, bundle.units, 5);
+    expect(shown.map((layer) => layer.length)).toEqual([4, 4, 5, 5, 5, 5, 5, 4]);
+    const layer = bundle.manifest.layers.findIndex(({ name }) => name === "fc1");
+    const fc1 = shown[layer] ?? [];
+    for (const flow of all.slice(0, 4)) {
       const best = [...flow.keys()]
-        .filter((u) => u >= 960 && u < 1216)
+        .filter((unit) => bundle.units.layer(unit) === layer)
         .sort((a, b) => (flow[b] ?? 0) - (flow[a] ?? 0))[0];
       expect(fc1).toContain(best);
     }
@@ -56,12 +58,13 @@ describe("who is shown", () => {
 describe("the choice of units", () => {
   it("takes from each flow in turn, and all of a layer that is small", async () => {
     const { bundle } = await parts();
-    const [a, b] = [new Float64Array(1221), new Float64Array(1221)];
-    for (let k = 0; k < 32; k++) [a[k], b[k]] = [k + 1, 100 - k];
-    const shown = chooseUnits([a, b], bundle.units, 6);
-    expect(shown[0]).toEqual([0, 1, 2, 29, 30, 31]);
-    expect(shown[1]).toEqual([]);
-    expect(shown[9]).toEqual([1216, 1217, 1218, 1219, 1220]);
+    const { first = 0, count = 0 } = bundle.manifest.layers[4] ?? {};
+    const [a, b] = [new Float64Array(bundle.units.count), new Float64Array(bundle.units.count)];
+    for (let k = 0; k < count; k++) [a[first + k], b[first + k]] = [k + 1, 100 - k];
+    const shown = chooseUnits([a, b], bundle.units, 4);
+    expect(shown[4]).toEqual([0, 1, count - 2, count - 1].map((k) => first + k));
+    expect(shown[5]).toEqual([]);
+    expect(shown[0]).toEqual([0, 1, 2, 3]);
   });
 });
 
@@ -78,14 +81,13 @@ describe("the layout", () => {
       expect(a.y).toBeGreaterThan(0);
       expect(a.y).toBeLessThan(ROOM.height);
     }
-    expect(nodes.filter((n) => n.column === 10).map((n) => n.unit)).toEqual([
-      1216, 1217, 1218, 1219, 1220,
-    ]);
+    const logits = [0, 1, 2, 3].map((k) => unitOf(bundle, `logits:${k}`));
+    expect(nodes.filter((n) => n.column === 8).map((n) => n.unit)).toEqual(logits);
   });
 
   it("does not depend on the step, and is the same each time", async () => {
     const { bundle } = await parts();
-    const again = await made();
+    const again = await real();
     const place = (b: typeof bundle) =>
       model(b, ASKED, AMOUNT, ROOM)?.layout.nodes.map((n) => [n.unit, n.x, n.y]);
     expect(place(bundle)).toEqual(place(again));
@@ -100,7 +102,7 @@ describe("the layout", () => {
         .filter((n) => n.column === column && !n.isGuest)
         .sort((a, b) => a.y - b.y)
         .map((n) => n.unit);
-    for (let column = 0; column <= 10; column++)
+    for (let column = 0; column <= 8; column++)
       expect(rows(after, column)).toEqual(rows(before, column));
     for (const guest of after?.nodes.filter((n) => n.isGuest) ?? []) {
       expect(guest.y).toBeGreaterThan(after?.guestsFrom ?? Infinity);
@@ -112,7 +114,7 @@ describe("the layout", () => {
     const { couplings } = await parts();
     const shown = [
       [0, 1, 2, 3],
-      [32, 33, 34, 35],
+      [4, 5, 6, 7],
     ];
     const sorted = order(couplings, shown);
     expect(sorted.map((column) => [...column].sort((a, b) => a - b))).toEqual(shown);
@@ -129,25 +131,28 @@ describe("the layout", () => {
 });
 
 describe("ancestry", () => {
-  const size = (couplings: NonNullable<ReturnType<typeof couplingsOf>>) => (edge: number) =>
-    Math.abs(weightAt(couplings, edge, 11, { weights: "total", token: null }));
+  const size = (couplings: Couplings) => (edge: number) =>
+    Math.abs(weightAt(couplings, edge, 10, { weights: "total", token: null }));
 
   it("leads down to the pixels and up to the tokens, never sideways", async () => {
     const { bundle, couplings } = await parts();
-    const found = lineage(couplings, bundle.units, 209, size(couplings));
+    const unit = unitOf(bundle, "conv5:3");
+    const found = lineage(couplings, bundle.units, unit, size(couplings));
     const layers = new Set([...found.units.keys()].map((unit) => bundle.units.layer(unit)));
-    expect([...layers].sort((a, b) => a - b)).toEqual([-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    expect([...found.units.keys()].filter((unit) => bundle.units.layer(unit) === 4)).toEqual([209]);
+    expect([...layers].sort((a, b) => a - b)).toEqual([-1, 0, 1, 2, 3, 4, 5, 6, 7]);
+    expect([...found.units.keys()].filter((unit) => bundle.units.layer(unit) === 4)).toEqual([
+      unit,
+    ]);
   });
 
   it("follows the strongest edges, so many from each and so many a layer", async () => {
     const { bundle, couplings } = await parts();
-    const weigh = size(couplings);
-    const found = follow(couplings, bundle.units, 209, "down", weigh, { each: 2, layer: 3 });
-    const own = [...edgesOf(couplings.into, 209)].sort((a, b) => weigh(b) - weigh(a));
-    expect([...found.edges.keys()].filter((edge) => couplings.target[edge] === 209).sort()).toEqual(
-      own.slice(0, 2).sort(),
-    );
+    const [unit, weigh] = [unitOf(bundle, "conv5:3"), size(couplings)];
+    const found = follow(couplings, bundle.units, unit, "down", weigh, { each: 2, layer: 3 });
+    const own = [...edgesOf(couplings.into, unit)].sort((a, b) => weigh(b) - weigh(a));
+    expect(
+      [...found.edges.keys()].filter((edge) => couplings.target[edge] === unit).sort(),
+    ).toEqual(own.slice(0, 2).sort());
     for (let layer = 0; layer < 4; layer++) {
       expect(
         [...found.units.keys()].filter((u) => bundle.units.layer(u) === layer).length,
@@ -157,7 +162,8 @@ describe("ancestry", () => {
 
   it("multiplies sizes along a path", async () => {
     const { bundle, couplings } = await parts();
-    const found = follow(couplings, bundle.units, 209, "down", () => 0.5, { each: 1, layer: 1 });
+    const [unit, narrow] = [unitOf(bundle, "conv5:3"), { each: 1, layer: 1 }];
+    const found = follow(couplings, bundle.units, unit, "down", () => 0.5, narrow);
     expect([...found.edges.values()]).toEqual([0.5, 0.25, 0.125, 0.0625, 0.03125]);
   });
 });
@@ -174,7 +180,7 @@ describe("the scene", () => {
   it("holds the weights of every step, and those between", async () => {
     const { bundle } = await parts();
     const found = model(bundle, ASKED, AMOUNT, ROOM);
-    if (!found) throw new Error("the sample has couplings");
+    if (!found) throw new Error("the run has couplings");
     const { scene, couplings } = found;
     const [a, b] = [weightIn(scene, 5, 3), weightIn(scene, 5, 4)];
     expect(a).toBeCloseTo(couplings.fields.total.at(3, scene.edges[5] ?? -1), 6);
@@ -182,7 +188,7 @@ describe("the scene", () => {
   });
 
   it("is empty-handed, not wrong, where there are no couplings", async () => {
-    const bundle = await made();
+    const bundle = await real();
     delete bundle.manifest.arrays["coupling"];
     expect(model(bundle, ASKED, AMOUNT, ROOM)).toBeNull();
   });

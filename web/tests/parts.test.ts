@@ -1,11 +1,11 @@
 /** Trees, lives, assemblies, walks, drawings as SVG, answers of the server. */
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { leaves, treeOf } from "../src/categories/tree";
-import { remarkable, type Life } from "../src/categories/lives";
-import { together } from "../src/construction/groups";
+import { leaves, treeOf } from "../src/views/categories/tree";
+import { remarkable, type Life } from "../src/data/lives";
+import { together } from "../src/views/construction/groups";
 import { PIXEL, Units } from "../src/data/units";
-import { layout } from "../src/construction/layout";
-import { walk } from "../src/construction/walk";
+import { layout } from "../src/views/construction/layout";
+import { walk } from "../src/views/construction/walk";
 import { ask, mapEnds, mapPath, readMap } from "../src/data/ask";
 import type { Bundle } from "../src/data/bundle";
 import { SvgPen } from "../src/draw/svg";

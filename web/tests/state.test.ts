@@ -12,6 +12,7 @@ import {
 } from "../src/state/state";
 
 const names: Names = {
+  views: ["construction", "detectors", "compare"],
   steps: [0, 1, 2, 4, 9, 30],
   layers: ["pixels", "conv1", "logits"],
   tokens: ["daisy", "<img src=x onerror=alert(1)>", "a&b=c#d"],
@@ -26,7 +27,7 @@ describe("the state in the address", () => {
     for (const token of [0, 1, 2]) {
       const state = {
         ...initialState(names),
-        view: "detectors" as const,
+        view: "detectors",
         step: 2,
         layer: 1,
         unit: 3,

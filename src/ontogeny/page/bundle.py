@@ -6,7 +6,7 @@ ontogeny.report, ontogeny.measure, ontogeny.record, ontogeny.run; no torch.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +22,18 @@ from ontogeny.page import Where, edges
 from ontogeny.page.pack import Blob, pack
 from ontogeny.page.pictures import cells
 from ontogeny.page.sheets import sheet
-from ontogeny.page.sources import PICTURES, SKETCH, Sources
-from ontogeny.page.table import EDGE_LIVES, ENTRIES, PICTURES_PACKED, SKETCHED
+from ontogeny.page.sources import PICTURES, Sources
+from ontogeny.page.table import (
+    COUPLING_NULLS,
+    COUPLINGS,
+    EDGE_ENDS,
+    EDGE_LIVES,
+    ENTRIES,
+    EXEMPLARS,
+    PICTURES_PACKED,
+    SKETCHED,
+    Entry,
+)
 from ontogeny.plot.style import TOKEN_COLOURS
 from ontogeny.record import LAYER, WITHOUT_COUPLINGS
 from ontogeny.report.answers import answers
@@ -117,20 +127,17 @@ class _Packing:
         self.sheets: dict[str, Any] = {}
         self.coordinates: dict[str, list[Any]] = {}
 
-    def add(
-        self, name: str, data: xr.DataArray, blob: str, dtype: str, dims: Sequence[str]
-    ) -> None:
-        """Pack one labelled array; `data.attrs` give its definition and where it comes from."""
-        packed = pack(data.values, dtype)
-        self.arrays[name] = {
-            "blob": blob, "offset": self.blobs.setdefault(blob, Blob()).add(packed),
-            "dtype": dtype, "shape": list(data.shape), "dims": list(dims),
+    def add(self, entry: Entry, data: xr.DataArray) -> None:
+        """Pack one labelled array as the table says; its own attributes define it further."""
+        packed = pack(data.values, entry.dtype)
+        self.arrays[entry.name] = {
+            "blob": entry.blob, "offset": self.blobs.setdefault(entry.blob, Blob()).add(packed),
+            "dtype": entry.dtype, "shape": list(data.shape), "dims": list(entry.dims),
             "scale": packed.scale, "add": packed.add, "missing": packed.missing,
             "error": packed.error, "units": str(data.attrs.get("units", "1")),
-            "definition": str(data.attrs.get("long_name", name)),
-            "source": str(data.attrs.get("source", "")),
+            "definition": str(data.attrs.get("long_name", entry.what)), "source": entry.place,
         }  # fmt: skip
-        for page, own in zip(dims, data.dims, strict=True):
+        for page, own in zip(entry.dims, data.dims, strict=True):
             if own in data.coords and page not in _KNOWN:
                 self.coordinates[page] = data[own].values.tolist()
 
@@ -152,13 +159,8 @@ class _Packing:
             source = self.sources[entry.source]
             if source is None or entry.variable not in source:
                 continue
-            data = source[entry.variable]
-            place = f"{entry.source}.zarr/{entry.variable}"
-            if entry.source == SKETCH:
-                place = f"ontogeny.measure.sketch(record)/{entry.variable}"
-            data.attrs["source"] = place
-            with self.whole_or_none(place):
-                self.add(entry.name, data, entry.blob, entry.dtype, entry.dims)
+            with self.whole_or_none(entry.place):
+                self.add(entry, source[entry.variable])
         measures = self.sources["measures"]
         if measures is not None:
             self.coordinates["onset"] = measures["name"].values.tolist()
@@ -166,21 +168,14 @@ class _Packing:
 
     def exemplars(self, record: xr.Dataset) -> None:
         """Pack the probe's tokens and thumbnails."""
+        values = {"exemplar_id": record["exemplar"].values}
         if "exemplar_token" in record:
             names = [str(name) for name in record["token"].values]
             own = [names.index(str(name)) for name in record["exemplar_token"].values]
-            words = {"long_name": "index of the exemplar's token", "source": "record.zarr"}
-            data = xr.DataArray(np.array(own), dims="exemplar", attrs=words)
-            self.add("exemplar_token", data, "base", "int16", ["exemplar"])
-        data = xr.DataArray(
-            record["exemplar"].values,
-            dims="exemplar",
-            attrs={
-                "long_name": "index of the exemplar in the task",
-                "source": "record.zarr/exemplar",
-            },
-        )
-        self.add("exemplar_id", data, "base", "int32", ["exemplar"])
+            values["exemplar_token"] = np.array(own)
+        for entry in EXEMPLARS:
+            if entry.name in values:
+                self.add(entry, xr.DataArray(values[entry.name], dims="exemplar"))
         if "image" in record:
             with self.whole_or_none("images of exemplars"):
                 self.picture_sheet("probe", record["image"].values, ("exemplar",))
@@ -192,43 +187,24 @@ class _Packing:
             self.sources.missing["couplings"] = why
             return
         chosen = edges.chosen_edges(record)
-        for name, values in zip(
-            ("edge_source", "edge_target"), edges.ends(record, chosen), strict=True
-        ):
-            words = {"long_name": f"unit index; {edges.PIXEL} - k is image channel k"}
-            self._edge_array(name, xr.DataArray(values, dims="edge", attrs=words), "int32")
-        for name, variable in (
-            ("coupling", "coupling"), ("coupling_signal", "coupling_token_signal"),
-            ("contrast", "coupling_contrast"),
-        ):  # fmt: skip
-            if variable in record:
-                rows = [record[variable].isel(step=k).values[chosen].astype(np.float32)
-                        for k in range(record.sizes["step"])]  # fmt: skip
-                data = xr.DataArray(np.stack(rows), dims=record[variable].dims,
-                                    attrs=dict(record[variable].attrs))  # fmt: skip
-                data.attrs["source"] = f"record.zarr/{variable}"
-                self._edge_array(name, data, "int8")
+        for entry, values in zip(EDGE_ENDS, edges.ends(record, chosen), strict=True):
+            self.add(entry, xr.DataArray(values, dims="edge"))
+        for entry in COUPLINGS:
+            if entry.variable in record:
+                self.add(entry, _of_edges(record[entry.variable], chosen))
         self.graph(record, chosen)
         self.kept = {"kept": len(chosen), "all": record.sizes["edge"], "rule": edges.RULE}
 
-    def _edge_array(self, name: str, data: xr.DataArray, dtype: str) -> None:
-        self.add(name, data, "construction", dtype, [str(d) for d in data.dims])
-
     def graph(self, record: xr.Dataset, chosen: np.ndarray) -> None:
         """Pack when the chosen couplings were born and died, and their nulls."""
-        for name in ("coupling_null", "coupling_contrast_null"):
-            if name in record:
-                first = [layer["first"] for layer in _layers(record)]
-                data = record[name].isel(level=edges.LEVEL, unit=first)
-                data.attrs["source"] = f"record.zarr/{name}"
-                page = name.replace("coupling_contrast", "contrast")
-                self.add(page, data, "construction", "float32", ["step", "layer"])
+        first = [layer["first"] for layer in _layers(record)]
+        for entry in COUPLING_NULLS:
+            if entry.variable in record:
+                self.add(entry, record[entry.variable].isel(level=edges.LEVEL, unit=first))
         graph = self.sources["graph"]
-        for page, name in EDGE_LIVES.items():
-            if graph is not None and name in graph:
-                data = graph[name].isel(edge=chosen)
-                data.attrs["source"] = f"graph.zarr/{name}"
-                self.add(page, data, "construction", "float32", ["edge"])
+        for entry in EDGE_LIVES:
+            if graph is not None and entry.variable in graph:
+                self.add(entry, graph[entry.variable].isel(edge=chosen))
 
     def pictures(self, record: xr.Dataset, found: xr.Dataset | None) -> None:
         """Pack the pictures of detectors and where their top exemplars answer."""
@@ -242,16 +218,13 @@ class _Packing:
         self.coordinates["picture_unit"] = [index[str(n)] for n in found["unit"].values]
         place = {int(name): k for k, name in enumerate(record["exemplar"].values)}
         shown = [[place.get(int(name), -1) for name in row] for row in found["top_exemplar"].values]
-        found["top_place"] = (("unit", "rank"), np.array(shown), {"long_name": "exemplar of the "
-                              "probe that the unit answers most, by rank; -1: none"})  # fmt: skip
+        found["top_place"] = (("unit", "rank"), np.array(shown))
         found["top_side"] = np.maximum(found["top_height"], found["top_width"])
         if "film_picture" in found:  # a making under way has the top exemplars first
             self._preferred(found, index)
-        for page, (name, dtype) in PICTURES_PACKED.items():
-            if name in found:
-                data = found[name]
-                data.attrs["source"] = f"pictures.zarr/{name}"
-                self.add(page, data, "detectors", dtype, ["picture_unit", *map(str, data.dims[1:])])
+        for entry in PICTURES_PACKED:
+            if entry.variable in found:
+                self.add(entry, found[entry.variable])
 
     def _preferred(self, found: xr.Dataset, index: dict[str, int]) -> None:
         """Pack preferred images and films."""
@@ -339,6 +312,12 @@ def _parent(said: dict[str, Any]) -> dict[str, Any] | None:
     """Return which run this one is a twin of, by its name, and from which step."""
     parent = said.get("parent")
     return parent and {"name": Path(parent["path"]).name, "step": parent["step"]}
+
+
+def _of_edges(values: xr.DataArray, chosen: np.ndarray) -> xr.DataArray:
+    """Read chosen edges step by step, so that one step of all edges is in memory."""
+    rows = [values.isel(step=k).values[chosen].astype(np.float32) for k in range(len(values))]
+    return xr.DataArray(np.stack(rows), dims=values.dims, attrs=values.attrs)
 
 
 def _layers(record: xr.Dataset) -> list[dict[str, Any]]:

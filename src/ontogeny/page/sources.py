@@ -1,6 +1,7 @@
 """What a run has to show: its record and its measures, or the reason why not.
 
-May import xarray, ontogeny.measure.keeping, ontogeny.record, ontogeny.run and ontogeny.errors.
+May import xarray, ontogeny.measure.keeping, ontogeny.page.table, ontogeny.record, ontogeny.run and
+ontogeny.errors.
 """
 
 from functools import cached_property
@@ -11,11 +12,12 @@ from ontogeny.errors import OntogenyError, RunError
 from ontogeny.measure import sketch
 from ontogeny.measure.keeping import KINDS, open_kept
 from ontogeny.measure.sofar import Known
+from ontogeny.page.table import SKETCH
 from ontogeny.record import NAME as RECORD
 from ontogeny.record import open_record
 from ontogeny.run import RunFolder
 
-PICTURES, SKETCH = "pictures", "sketch"
+PICTURES = "pictures"
 
 
 class Sources:

@@ -1,6 +1,13 @@
-"""Which variables the page is given, in which blob and in how many bytes a number."""
+"""Every array that the page may be given: what it is, where from, in which blob, in how many bytes.
+
+This table is the contract between Python and the page. The bundle packs nothing that is not in it,
+and `ontogeny.page.contract` writes the names that the page's compiler knows, and their list in the
+documentation, from it. May import the standard library only.
+"""
 
 from dataclasses import dataclass
+
+SKETCH = "sketch"
 
 
 @dataclass(frozen=True)
@@ -15,142 +22,271 @@ class Entry:
     dtype: str
     dims: tuple[str, ...]
     """As the page names them, in the order of the source's own dims."""
+    what: str
+    """One sentence: what the array is. The dataset's own definition, if any, goes further."""
+
+    @property
+    def place(self) -> str:
+        """Where the numbers come from, as the page tells a visitor."""
+        whole = f"ontogeny.measure.{SKETCH}(record)" if self.source == SKETCH else None
+        return f"{whole or f'{self.source}.zarr'}/{self.variable}"
 
 
-def _entries(blob: str, source: str, rows: str) -> list[Entry]:
-    """Read lines of: name [variable] dtype dims."""
-    found = []
-    for line in rows.strip().splitlines():
-        head, dtype, dims = (part.strip() for part in line.split("|"))
-        name, _, variable = head.partition("=")
-        found.append(Entry(name, source, variable or name, blob, dtype, tuple(dims.split())))
-    return found
+def _entries(blob: str, source: str, rows: str) -> tuple[Entry, ...]:
+    """Read pairs of lines: name [= variable] | dtype | dims, and what the array is."""
+    lines, found = rows.strip().splitlines(), []
+    for head, what in zip(lines[::2], lines[1::2], strict=True):
+        named, dtype, dims = (part.strip() for part in head.split("|"))
+        name, variable = (part.strip() for part in f"{named}={named}".split("=")[:2])
+        place = (name, source, variable, blob, dtype, tuple(dims.split()))
+        found.append(Entry(*place, what.strip()))
+    return tuple(found)
 
 
 ENTRIES: tuple[Entry, ...] = (
     *_entries("base", "record", """
         loss | float32 | step split
+            Mean cross-entropy.
         accuracy | float32 | step split
+            Share of exemplars whose largest logit is their token's.
         token_accuracy | float32 | step split token
+            Accuracy among the exemplars of one token.
         holdout_accuracy | float32 | step
+            Accuracy on the second probe, which holds what a pattern kept out of training.
         holdout_token_accuracy | float32 | step token
+            Accuracy on the second probe among the exemplars of one token.
     """),
     *_entries("base", "measures", """
-        onset_after=after | float32 | onset
-        onset_by=by | float32 | onset
-        onset_confidence_after=confidence_after | float32 | onset
-        onset_confidence_by=confidence_by | float32 | onset
+        onset_after = after | float32 | onset
+            Step of the last snapshot at which the layer or token is not beyond its null.
+        onset_by = by | float32 | onset
+            Step of the next snapshot, from which on it stays beyond its null.
+        onset_confidence_after = confidence_after | float32 | onset
+            Lower end of the onset's confidence interval.
+        onset_confidence_by = confidence_by | float32 | onset
+            Upper end of the onset's confidence interval.
     """),
     *_entries("base", "structure", """
         phase | float32 | step
+            1 at the first snapshot of a new phase of all measures together.
         phase_first | float32 | step
+            Earliest snapshot to which the phase's beginning moves when a measure is left out.
         phase_last | float32 | step
+            Latest snapshot to which the phase's beginning moves when a measure is left out.
         phase_p | float32 |
+            Share of shuffles of the increments whose phases fit as well.
         separation_worst | float32 | step layer_all
+            Separation of the two tokens that are separated least.
         separation_low | float32 | step layer_all
+            Lower end of the interval of the smallest separation.
         separation_high | float32 | step layer_all
+            Upper end of the interval of the smallest separation.
         things_after | float32 | layer_all
+            Step of the last snapshot at which some two tokens are not separated in the layer.
         things_by | float32 | layer_all
+            Step of the next snapshot, from which on all tokens stay separated in the layer.
         things_confidence_after | float32 | layer_all
+            Lower end of the confidence interval of the step at which all tokens are separated.
         things_confidence_by | float32 | layer_all
+            Upper end of the confidence interval of the step at which all tokens are separated.
         readout | float32 | step layer_all
+            Held-out accuracy of a linear readout of the layer.
         readout_low | float32 | step layer_all
+            Lower end of the interval of the readout's accuracy.
         readout_high | float32 | step layer_all
+            Upper end of the interval of the readout's accuracy.
         readout_control_high | float32 | step layer_all
+            Largest accuracy of readouts of shuffled tokens.
         nc1 | float32 | step layer_all
+            Variability within tokens over variability between them (NC1).
         nc1_null | float32 | step layer_all
+            NC1 with shuffled tokens.
         participation_ratio | float32 | step layer_all
+            Effective number of dimensions of the layer's responses.
     """),
     *_entries("categories", "structure", """
         map | int16 | map_step layer_all exemplar axis
+            Place of each exemplar on the layer's map.
         trustworthiness | float32 | map_step layer_all
+            Share of neighbours on the map that are neighbours in the layer.
         jitter | float32 | map_step layer_all
+            Mean motion of an exemplar on the map beyond its motion in the layer.
         crossnobis | float32 | step layer_all token token_b
+            Cross-validated distance of two tokens, 0 on average where they do not differ.
         apart_after | float32 | layer_all token token_b
+            Step of the last snapshot at which the two tokens are not separated.
         apart_by | float32 | layer_all token token_b
+            Step of the next snapshot, from which on the two tokens stay separated.
         apart_confidence_after | float32 | layer_all token token_b
+            Lower end of the confidence interval of the step at which the two are separated.
         apart_confidence_by | float32 | layer_all token token_b
-        confusion=confusion_over_steps | float32 | step token token_b
+            Upper end of the confidence interval of the step at which the two are separated.
+        confusion = confusion_over_steps | float32 | step token token_b
+            Share of a token's exemplars that are classified as each token.
         cka | uint8 | step layer_all step_b
+            Similarity (CKA) of the layer to itself at another step.
         split_side | int8 | layer_all split_node token
+            Side of each split of the tokens' tree on which a token lies: 1, -1, or 0 for neither.
         split_height | float32 | layer_all split_node
+            Distance between the two sides of each split at the last step.
         split_after | float32 | layer_all split_node
+            Step of the last snapshot at which less than half of the split's distance is there.
         split_by | float32 | layer_all split_node
+            Step of the next snapshot, from which on more than half of it stays.
         split_confidence_after | float32 | layer_all split_node
+            Lower end of the confidence interval of the split's step.
         split_confidence_by | float32 | layer_all split_node
+            Upper end of the confidence interval of the split's step.
         kept_after | float32 | exemplar
+            Step of the last snapshot that classifies the exemplar wrongly.
         kept_by | float32 | exemplar
+            Step of the snapshot from which on the exemplar is always classified correctly.
         typicality | uint8 | step exemplar
+            Distance of the exemplar from its token's centre, in units of the usual distance.
         split_bound | float32 | layer_all
+            Separation that no split passes where tokens do not differ.
         clone_gap_low | float32 | step
+            Lower end of the interval of the accuracy on exemplars less that on Gaussian clones.
         clone_gap_high | float32 | step
+            Upper end of the interval of the accuracy on exemplars less that on Gaussian clones.
         clone_gap_after | float32 |
+            Step of the last snapshot whose gap to the clones is not surely above 0.
         clone_gap_by | float32 |
+            Step of the next snapshot, from which on the gap stays above 0.
     """),
     *_entries("categories", "record", """
         logit | int16 | step exemplar token
+            The network's output.
         clone_accuracy | float32 | step
+            Share of Gaussian clones whose largest logit is their token's.
     """),
     *_entries("detectors", "record", """
         unit_mean | uint16 | step unit
+            Mean activation over the probe.
         unit_maximum | uint16 | step unit
+            Largest activation over the probe.
     """),
     *_entries("detectors", "measures", """
         token_signal | uint8 | step unit
+            Share of the unit's variance that lies between tokens, less what shuffled tokens give.
         token_signal_upper | float32 | step unit
+            Token signal that shuffled tokens pass with 1 %.
         preferred_token | int8 | step unit
-        token_signal_null=layer_threshold | float32 | step layer
+            Token with the largest mean activation; -1 where there is none.
+        token_signal_null = layer_threshold | float32 | step layer
+            Mean token signal of a layer that shuffled tokens do not pass.
     """),
     *_entries("detectors", "detectors", """
-        token_response=d_prime | int8 | step unit token
-        unit_onset_after=tuned_after | float32 | unit
-        unit_onset_by=tuned_by | float32 | unit
-        lockin=settled_by | float32 | unit
-        death=dormant_by | float32 | unit
+        token_response = d_prime | int8 | step unit token
+            Mean response to a token less that to the others, in standard deviations.
+        unit_onset_after = tuned_after | float32 | unit
+            Step of the last snapshot before the unit discriminates tokens.
+        unit_onset_by = tuned_by | float32 | unit
+            Step of the next snapshot, from which the unit discriminates tokens.
+        lockin = settled_by | float32 | unit
+            Step of the snapshot from which on the preferred token is the last one's.
+        death = dormant_by | float32 | unit
+            Step of the snapshot from which on the unit is inactive.
     """),
     *_entries("construction", "record", """
         interaction | int16 | step unit pair
+            What two of the unit's sources do together beyond what each does alone.
         interaction_first | int16 | step unit pair
+            Channel of the pair's stronger source, in the layer below; -1 for no pair.
         interaction_second | int16 | step unit pair
+            Channel of the pair's other source, in the layer below.
     """),
     *_entries("construction", "graph", """
         assembly | int16 | step unit
+            Lasting name of the unit's assembly; -1 where it is in none.
     """),
-    *_entries("categories", "sketch", """
+    *_entries("categories", SKETCH, """
         sketch_map | int16 | sketch_step sketch_layer exemplar axis
+            Place of each exemplar on two principal components of the layer.
         sketch_map_share | float32 | sketch_step sketch_layer
+            Share of the variance that these two components hold.
         sketch_distance | float32 | step sketch_layer token token_b
+            Cross-validated distance of two tokens before the run is measured.
         sketch_confusion | float32 | step token token_b
+            Share of a token's exemplars that are classified as each token, before measuring.
     """),
-    *_entries("detectors", "sketch", """
+    *_entries("detectors", SKETCH, """
         sketch_response | int8 | step unit token
+            Mean response to a token less that to the others, before the run is measured.
         sketch_top_exemplar | int16 | unit rank
+            Exemplars to which the unit responds most, before pictures are made.
     """),
 )  # fmt: skip
-"""Everything that is packed as it is."""
+"""What is packed as it is."""
 
-PICTURES_PACKED = {
-    "has_preferred": ("has_preferred", "uint8"), "top_exemplar": ("top_place", "int16"),
-    "top_row": ("top_top", "int16"), "top_column": ("top_left", "int16"),
-    "top_size": ("top_side", "int16"),
+EXEMPLARS = _entries("base", "record", """
+    exemplar_token | int16 | exemplar
+        Index of the exemplar's token.
+    exemplar_id = exemplar | int32 | exemplar
+        Index of the exemplar in the task.
+""")  # fmt: skip
+"""Names of exemplars, as numbers."""
+
+EDGE_ENDS = _entries("construction", "record", """
+    edge_source = source | int32 | edge
+        Unit that the coupling comes from; 65535 - k is image channel k.
+    edge_target = target | int32 | edge
+        Unit that the coupling leads to.
+""")  # fmt: skip
+"""Ends of the couplings that the bundle chooses."""
+
+COUPLINGS = _entries("construction", "record", """
+    coupling | int8 | step edge
+        Share of the target's variance that comes through the source.
+    coupling_signal = coupling_token_signal | int8 | step edge
+        The part of the coupling that lies between tokens.
+    contrast = coupling_contrast | int8 | step edge token
+        Share of what sets a token apart in the target that comes through the source.
+""")  # fmt: skip
+"""Sizes of the couplings that the bundle chooses."""
+
+COUPLING_NULLS = _entries("construction", "record", """
+    coupling_null | float32 | step layer
+        Size that couplings into the layer stay below when its weights are permuted.
+    contrast_null = coupling_contrast_null | float32 | step layer
+        Size that contrasts into the layer stay below when its weights are permuted.
+""")  # fmt: skip
+"""Nulls of couplings, one a layer."""
+
+EDGE_LIVES = _entries("construction", "graph", """
+    edge_birth_after = born_after | float32 | edge
+        Step of the last snapshot before the coupling first passes its null.
+    edge_birth_by = born_by | float32 | edge
+        Step of the next snapshot, at which the coupling passes its null.
+    edge_death_after = died_after | float32 | edge
+        Step of the last snapshot at which the coupling is beyond its null.
+    edge_death = died_by | float32 | edge
+        Step of the next snapshot, from which on the coupling is not beyond its null.
+""")  # fmt: skip
+"""Lives of the couplings that the bundle chooses."""
+
+PICTURES_PACKED = _entries("detectors", "pictures", """
+    has_preferred | uint8 | picture_unit
+        1 where an image was found that excites the unit.
+    top_exemplar = top_place | int16 | picture_unit rank
+        Exemplars to which the unit responds most, by rank; -1 for none.
+    top_row = top_top | int16 | picture_unit rank
+        First row of the part of the exemplar that the unit sees.
+    top_column = top_left | int16 | picture_unit rank
+        First column of the part of the exemplar that the unit sees.
+    top_size = top_side | int16 | picture_unit rank
+        Side of the part of the exemplar that the unit sees.
+""")  # fmt: skip
+"""What is packed of the pictures of detectors, beside the pictures themselves."""
+
+ARRAYS: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        *ENTRIES, *EXEMPLARS, *EDGE_ENDS, *COUPLINGS, *COUPLING_NULLS, *EDGE_LIVES,
+        *PICTURES_PACKED,
+    )
 }  # fmt: skip
-"""Arrays of the page out of pictures.zarr, with their variable and type."""
-EDGE_LIVES = {
-    "edge_birth_after": "born_after", "edge_birth_by": "born_by",
-    "edge_death_after": "died_after", "edge_death": "died_by",
-}  # fmt: skip
-"""Arrays of the page out of graph.zarr, of the couplings that are chosen."""
-CHOSEN = (
-    "exemplar_token", "exemplar_id", "edge_source", "edge_target", "coupling", "coupling_signal",
-    "contrast", "coupling_null", "contrast_null",
-)  # fmt: skip
-"""Arrays that the bundle makes of the record: names as numbers, and the couplings it chooses."""
-
-
-def packed_names() -> list[str]:
-    """Return the name of every array that a bundle may hold."""
-    return [entry.name for entry in ENTRIES] + [*PICTURES_PACKED, *EDGE_LIVES, *CHOSEN]
-
+"""Every array that a bundle may hold, by its name."""
 
 SKETCHED = {
     "sketch_map": "structure", "sketch_map_share": "structure", "sketch_distance": "structure",

@@ -7,6 +7,7 @@ import type { Progress } from "../data/live";
 import type { Source } from "../data/source";
 import { palette, type Palette } from "../draw/colour";
 import type { Look } from "../state/store";
+import type { View } from "./view";
 
 export interface Tip {
   title: string;
@@ -28,6 +29,7 @@ export class App {
 
   constructor(
     readonly store: Look,
+    readonly views: readonly View[],
     readonly source: Source | null = null,
     beside?: App,
   ) {

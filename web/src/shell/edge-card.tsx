@@ -1,6 +1,6 @@
 /** A coupling: its ends, and how its shares came about over training. */
 import { useMemo } from "preact/hooks";
-import { couplingsOf, edgeBetween, type Couplings } from "../construction/couplings";
+import { couplingsOf, edgeBetween, type Couplings } from "../data/couplings";
 import { pictureOf } from "../data/pictures";
 import { interval, linear } from "../draw/canvas";
 import { band, drawEnds, drawLine } from "../draw/curve";

@@ -1,6 +1,6 @@
 /** An exemplar's life: what it is called at every step, and how typical of its token it is. */
 import { useMemo } from "preact/hooks";
-import { calledAt, forgotten } from "../categories/lives";
+import { calledAt, forgotten } from "../data/lives";
 import { interval, linear, show } from "../draw/canvas";
 import { drawLine } from "../draw/curve";
 import { stepAt } from "../state/state";

@@ -12,6 +12,8 @@ export interface FrameProps {
   name: string;
   table?: () => Table;
   tools?: ComponentChildren;
+  /** Whether the title takes two lines, so that the figure keeps its place. */
+  isLong?: boolean;
   /** Whether what is shown is a sketch, until the run is measured. */
   soFar?: boolean;
   /** False where there is nothing painted to be saved. */
@@ -25,6 +27,7 @@ export function Frame({
   name,
   table,
   tools,
+  isLong = false,
   hasPicture = true,
   soFar = false,
   children,
@@ -47,8 +50,6 @@ export function Frame({
       ink,
     };
   };
-  const { unit, token } = app.store.still.value;
-  const isLong = name === "construction" && (unit !== null || token !== null);
   return (
     <section class="frame" aria-label={`${name} view`}>
       <header>
@@ -98,11 +99,6 @@ export function Frame({
     </section>
   );
 }
-
-/** Said on screens that are narrower than a graph of many layers. */
-export const WideHint = () => (
-  <p class="wide-hint">← The graph is wider than this screen: scroll it sideways. →</p>
-);
 
 /** What is not there, and why, in the place where it would be. */
 export function Missing({ what, names }: { what: string; names: readonly ArrayName[] }) {

@@ -2,16 +2,16 @@
 import { useEffect, useRef } from "preact/hooks";
 import { useApp } from "./app";
 
-const KEYS = [
+const keysOf = (nViews: number) => [
   ["space", "play or stop the film"],
   ["← →", "one recorded step; with shift, five"],
   ["home end", "first and last step"],
   ["arrows enter", "on the graph (tab to it): from detector to detector, and choose one"],
   ["/", "search a unit, token, layer or step"],
-  ["1 … 5", "views"],
+  [`1 … ${nViews}`, "views"],
   ["escape", "let the selection go"],
   ["?", "this help"],
-] as const;
+];
 
 const WORDS = [
   ["token", "an individual or a category that the network learns to classify"],
@@ -32,7 +32,8 @@ const WORDS = [
 
 export function Help({ close }: { close(): void }) {
   const box = useRef<HTMLDialogElement>(null);
-  const { run } = useApp().bundle.manifest;
+  const { bundle, views } = useApp();
+  const { run } = bundle.manifest;
   useEffect(() => {
     const before = document.activeElement;
     box.current?.showModal();
@@ -63,7 +64,7 @@ export function Help({ close }: { close(): void }) {
           ))}
         </dl>
         <dl>
-          {KEYS.map(([key, act]) => (
+          {keysOf(views.length).map(([key, act]) => (
             <div key={key}>
               <dt>
                 <kbd>{key}</kbd>

@@ -1,21 +1,12 @@
 /** The bar at the top: which run, how good it is now, which view, search, theme, help. */
 import { inWords } from "../data/live";
 import { percent } from "../draw/canvas";
-import { VIEWS, type View } from "../state/state";
 import { useApp } from "./app";
 import { Num } from "./hover";
 import { Search } from "./search";
 
-const NAMES: Record<View, string> = {
-  construction: "Construction",
-  categories: "Categories",
-  detectors: "Detectors",
-  observations: "Observations",
-  compare: "Compare",
-};
-
 export function TopBar({ help }: { help(): void }) {
-  const { store, palette, live } = useApp();
+  const { store, palette, live, views } = useApp();
   const bundle = store.bundle.value;
   const { run } = bundle.manifest;
   const { view, step } = store.still.value;
@@ -42,16 +33,16 @@ export function TopBar({ help }: { help(): void }) {
         )}
       </p>
       <nav aria-label="Views">
-        {VIEWS.map((name, k) => (
+        {views.map(({ key, title }, k) => (
           <button
-            key={name}
+            key={key}
             type="button"
             class="tab"
-            aria-current={view === name ? "page" : undefined}
-            title={`${NAMES[name]} (key ${k + 1})`}
-            onClick={() => store.set({ view: name })}
+            aria-current={view === key ? "page" : undefined}
+            title={`${title} (key ${k + 1})`}
+            onClick={() => store.set({ view: key })}
           >
-            {NAMES[name]}
+            {title}
           </button>
         ))}
       </nav>

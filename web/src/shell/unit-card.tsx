@@ -1,8 +1,7 @@
 /** A unit: its pictures, its tuning, its life, what it is built from and what uses it. */
-import { couplingsOf } from "../construction/couplings";
-import { neighbours } from "../construction/say";
+import { assemblyAt, describe } from "../data/assemblies";
+import { couplingsOf, neighbours } from "../data/couplings";
 import { preferredToken, tokenSignal } from "../data/facts";
-import { assemblyAt, describe } from "../construction/groups";
 import { pictureOf, topExemplar } from "../data/pictures";
 import type { ArrayName } from "../data/names";
 import { interval, show } from "../draw/canvas";

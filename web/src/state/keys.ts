@@ -1,9 +1,10 @@
 /** What the keys do. */
 import { togglePlay } from "./play";
-import { VIEWS } from "./state";
 import type { Look } from "./store";
 
 export interface KeyTargets {
+  /** Keys of the views, by the number that leads to each. */
+  views: readonly string[];
   search(): void;
   help(): void;
   /** Close what lies over the page; false if nothing does. */
@@ -33,8 +34,8 @@ function act(event: KeyboardEvent, store: Look, targets: KeyTargets): boolean {
     store.playing.value = false;
     store.seek(to);
   };
-  const view = VIEWS[Number(event.key) - 1];
-  if (view) store.set({ view });
+  const view = targets.views[Number(event.key) - 1];
+  if (view !== undefined) store.set({ view });
   else if (event.key === " " && !isButton(event.target)) togglePlay(store);
   else if (event.key === "ArrowRight") move(step + (event.shiftKey ? BIG : 1));
   else if (event.key === "ArrowLeft") move(step - (event.shiftKey ? BIG : 1));

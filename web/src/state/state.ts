@@ -1,21 +1,14 @@
 /** Everything one looks at, as one object and as the fragment of the page's address. */
+import type { Weights } from "../data/couplings";
 
-export const VIEWS = [
-  "construction",
-  "categories",
-  "detectors",
-  "observations",
-  "compare",
-] as const;
-export type View = (typeof VIEWS)[number];
-export type Weights = "total" | "signal" | "contrast";
 export const PANELS = ["apart", "tree", "likeness", "clones", "lives"] as const;
 export type Panel = (typeof PANELS)[number];
 export type Theme = "light" | "dark";
 
 /** Indices, not names: of the recorded step, the layer (pixels are 0), the unit, token, exemplar. */
 export interface State {
-  view: View;
+  /** Key of the view that is looked at. */
+  view: string;
   step: number;
   layer: number | null;
   unit: number | null;
@@ -39,6 +32,8 @@ export interface State {
 
 /** The names that the state's indices stand for. */
 export interface Names {
+  /** Keys of the views, the first one first looked at. */
+  views: readonly string[];
   steps: readonly number[];
   layers: readonly string[];
   tokens: readonly string[];
@@ -52,7 +47,7 @@ export interface Names {
 
 export function initialState(names: Names): State {
   return {
-    view: "construction",
+    view: names.views[0] ?? "",
     step: Math.max(0, names.steps.length - 1),
     layer: null,
     unit: null,
@@ -80,7 +75,7 @@ export function parseState(fragment: string, names: Names): State {
     const found = value === null ? -1 : values.findIndex((v) => String(v) === value);
     return found < 0 ? null : found;
   };
-  state.view = one("view", VIEWS) ?? state.view;
+  state.view = one("view", names.views) ?? state.view;
   state.pair = one("pair", ["categories", "construction"] as const) ?? state.pair;
   state.weights = one("weights", ["total", "signal", "contrast"] as const) ?? state.weights;
   state.panel = one("panel", PANELS) ?? state.panel;

@@ -33,8 +33,11 @@ export class Store implements Look {
   private names: Names;
   private timer: number | undefined;
 
-  constructor(bundle: Bundle) {
-    this.names = namesOf(bundle);
+  constructor(
+    bundle: Bundle,
+    private readonly views: readonly string[],
+  ) {
+    this.names = namesOf(bundle, views);
     this.bundle = signal(bundle);
     this.state = signal(parseState(location.hash, this.names));
     this.position = signal(this.state.value.step);
@@ -77,7 +80,7 @@ export class Store implements Look {
   /** Take a newer bundle of the same run; who looked at its last step still does. */
   replace(bundle: Bundle): void {
     const atEnd = this.state.value.step >= this.steps.length - 1;
-    this.names = namesOf(bundle);
+    this.names = namesOf(bundle, this.views);
     this.bundle.value = bundle;
     if (atEnd && !this.playing.value) this.seek(this.steps.length - 1);
   }
@@ -140,9 +143,10 @@ function stillOf(state: ReadonlySignal<State>, calm: ReadonlySignal<number>) {
   });
 }
 
-export function namesOf(bundle: Bundle): Names {
+export function namesOf(bundle: Bundle, views: readonly string[] = []): Names {
   const ids = bundle.array("exemplar_id");
   return {
+    views,
     steps: bundle.manifest.steps,
     layers: bundle.layersAll(),
     tokens: bundle.manifest.tokens,

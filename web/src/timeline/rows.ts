@@ -24,9 +24,7 @@ export function rows(bundle: Bundle): Row[] {
 function tokenRows(bundle: Bundle): Row[] {
   const all = onsets(bundle);
   return bundle.manifest.tokens.flatMap((name, token) => {
-    const own =
-      all.find((one) => one.name === name && /accuracy|token/.test(one.kind)) ??
-      all.find((one) => one.name === name);
+    const own = all.find((one) => one.name === name && one.kind === "token");
     if (!own) return [];
     return [{ ...own, token, what: `${name} is classified better than chance`, of: "onset_by" }];
   });

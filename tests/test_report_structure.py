@@ -122,7 +122,7 @@ def test_the_closest_tokens_are_said_with_the_confused_ones():
     )
     assert "unknown" in told.stay_close(found(things=[LATE] * 3))
     data["confusion_over_steps"][:] = np.eye(3)
-    assert told.confused(data).startswith("The network classifies every held-out exemplar")
+    assert told.confused(data).startswith("The network classifies every exemplar of the probe")
 
 
 def test_errors_within_chance_are_no_confusion_on_any_floor():

@@ -6,8 +6,9 @@ import { diverging, palette, tokenColours, viridis } from "../src/draw/colour";
 import { csv } from "../src/draw/download";
 import { path } from "../src/draw/shapes";
 import { softmax } from "../src/shell/exemplar-card";
-import { apart, hardest, tellers } from "../src/shell/pair";
+import { apart, hardest, tellers, unconfused } from "../src/shell/pair";
 import { axis, ticks } from "../src/timeline/axis";
+import { spaced } from "../src/timeline/draw";
 import { rows } from "../src/timeline/rows";
 import { lastStep, layerAt, override, real } from "./helpers";
 
@@ -38,7 +39,7 @@ describe("numbers as text", () => {
     expect(percent(0.456)).toBe("46%");
     expect(percent(Number.NaN)).toBe("–");
     expect(interval(3, 8)).toBe("between steps 3 and 8");
-    expect(interval(3, Infinity)).toBe("not within this run");
+    expect(interval(3, Infinity)).toBe("not shown in this run");
     expect(interval(Number.NaN, 8)).toBe("by step 8");
   });
   it("are safe in a table", () => {
@@ -125,14 +126,32 @@ describe("telling two tokens apart", () => {
       Math.abs(units[4]?.difference ?? 0),
     );
   });
+  it("says from when on few exemplars of either are called the other", async () => {
+    const bundle = await real();
+    const { steps } = bundle.manifest;
+    const at = (k: number) => steps[k] ?? Number.NaN;
+    override(bundle, "confusion", ([k = 0, a, b]) => (a === b ? 0.9 : k === 2 ? 0.2 : 0.05));
+    expect(unconfused(bundle, 0, 1)).toEqual({ after: at(2), by: at(3) });
+    override(bundle, "confusion", ([, , b]) => (b === 3 ? 1 : 0)); // it gives all one name
+    expect(unconfused(bundle, 0, 1).by).toBe(Number.POSITIVE_INFINITY);
+    override(bundle, "confusion", ([, a, b]) => (a === b ? 1 : 0));
+    expect(unconfused(bundle, 0, 1)).toEqual({ after: Number.NEGATIVE_INFINITY, by: at(0) });
+  });
   it("begins with the two that are confused most", async () => {
     const bundle = await real();
     const most = hardest(bundle).map((token) => bundle.manifest.tokens[token]);
     expect(most.sort()).toEqual(["cleo", "dov"]); // as an observation of the run says
     override(bundle, "confusion", ([, a, b]) => (a === 3 && b === 1 ? 0.9 : 0.1));
     expect(hardest(bundle)).toEqual([3, 1]);
+    override(bundle, "confusion", ([, a, b]) => (a === b ? 1 : 0));
+    override(bundle, "crossnobis", ([, , a, b]) => (a === 2 && b === 0 ? 0.1 : 5));
+    expect(hardest(bundle), "nobody is confused: the closest two").toEqual([2, 0]);
     bundle.array = () => null;
     expect(hardest(bundle)).toEqual([3, 0]);
+  });
+  it("writes the names of curves apart where they end together", () => {
+    expect(spaced([10, 12, 60], 11, 100)).toEqual([10, 21, 60]);
+    expect(spaced([95, 90], 11, 100)).toEqual([100, 89]);
   });
   it("has a row for each token and layer in the raster", async () => {
     const bundle = await real();

@@ -152,7 +152,7 @@ def confused(found: xr.Dataset) -> str:
     if not np.isfinite(table).all():
         return "Which tokens the network confuses is unknown"
     if not (table * (1 - np.eye(len(table)))).any():
-        return "The network classifies every held-out exemplar correctly at the end"
+        return "The network classifies every exemplar of the probe correctly at the end"
     pairs, names = confused_pairs(found), [str(name) for name in found["token"].values]
     if not pairs:
         return "The network confuses no two tokens more often than evenly spread errors would"

@@ -110,7 +110,7 @@ def tokens_classified(measures: xr.Dataset) -> str:
     start = [o.name for o in found if o.from_start]
     never = [o.name for o in found if o.is_missing]
     if not start and not there:
-        return "The network classifies no token better than chance by the end"
+        return "The network is not shown to classify any token better than chance by the end"
     parts = []
     if start:
         parts.append(f"classifies {listed(start)} better than chance from the first snapshot on")
@@ -124,7 +124,7 @@ def tokens_classified(measures: xr.Dataset) -> str:
         parts.append(f"begins to classify {who} better than chance {span(there)}"
                      + (", in no order that is certain" if len(there) > 1 else ""))  # fmt: skip
     if never:
-        parts.append(f"does not come to classify {listed(never)} better than chance by the end")
+        parts.append(f"is not shown to classify {listed(never)} better than chance by the end")
     return f"The network {'; it '.join(parts)}"
 
 
@@ -143,7 +143,7 @@ def most_confused(measures: xr.Dataset) -> str:
     np.fill_diagonal(table, 0)
     table = np.nan_to_num(table)
     if table.max() == 0:
-        return "The network classifies every held-out exemplar correctly at the end"
+        return "The network classifies every exemplar of the probe correctly at the end"
     row, column = np.unravel_index(table.argmax(), table.shape)
     return (
         f"The largest share of errors is that of {names[row]}: the network classifies "

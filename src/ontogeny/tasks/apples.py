@@ -5,7 +5,9 @@ Imports numpy, ontogeny.errors and, of this package, folder, home, patterns, spl
 Each apple was turned about two axes, 328 frames each; a full turn takes 305 to 321 frames, so that
 the last frames show again what the first ones show. Frames beside each other are nearly the same
 picture: divided at random, every probe exemplar has its neighbours among the training exemplars.
-So a group is a sector: 30 frames about one axis, the last 28 frames being of the first sector.
+So a group is a sector: 20 frames about one axis, the last 28 frames being of the first two
+sectors. Shorter ones would lie too near to what is trained on, longer ones leave too few groups for
+any null: with two of a token, shuffled tokens are right about both too often to be beaten.
 """
 
 import re
@@ -22,7 +24,7 @@ from ontogeny.tasks.patterns import Patterns
 from ontogeny.tasks.split import PROBE, draw_split, join_groups
 from ontogeny.tasks.task import Task
 
-SECTOR, TURN = 30, 300
+SECTOR, TURN = 20, 300
 """Frames of a sector, and the frame from which on a turn begins again."""
 GUARD = 5
 """Frames beside the probe's sectors that are not trained on."""
@@ -46,7 +48,7 @@ def apples(
     """Return the task of five apples; by default the second axis is a holdout.
 
     Of the first axis, whole sectors make the probe, and frames within 5 of them are spare; that
-    leaves about 250 training exemplars per token. With `holdout=""` nothing is held out: both
+    leaves about 240 training exemplars per token. With `holdout=""` nothing is held out: both
     axes are divided by sectors, with 500 training exemplars per token and more.
 
     They are looked up in $ONTOGENY_DATA or the user's cache folder, as `apples/TOKEN/*.jpg`, and

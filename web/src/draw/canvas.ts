@@ -39,7 +39,7 @@ export const percent = (value: number | null): string =>
 
 /** The interval in which something set in, as text. */
 export function interval(after: number, by: number): string {
-  if (!Number.isFinite(by)) return "not within this run";
+  if (!Number.isFinite(by)) return "not shown in this run";
   if (!Number.isFinite(after)) return `by step ${by}`;
   return after === by ? `at step ${by}` : `between steps ${after} and ${by}`;
 }

@@ -25,6 +25,8 @@ export class App {
   readonly live = signal<Progress | null>(null);
   /** What a reader of the page should know of the page itself. */
   readonly notice = signal("");
+  /** The two tokens of which it is asked when they were told apart; null: the hardest two. */
+  readonly pair = signal<readonly [number, number] | null>(null);
   private readonly systemDark = signal(false);
 
   constructor(

@@ -23,7 +23,7 @@ export function Hover() {
   const { title, rows = [], note, source } = shown.tip;
   return (
     <div ref={box} class="hover" role="tooltip">
-      <strong>{title}</strong>
+      {title !== "" && <strong>{title}</strong>}
       {rows.length > 0 && (
         <dl>
           {rows.map(([name, value]) => (
@@ -41,7 +41,7 @@ export function Hover() {
 }
 
 /** What is said of one value of an array of the bundle. */
-export function tipOf(app: App, name: ArrayName, value: number, title: string = name): Tip {
+export function tipOf(app: App, name: ArrayName, value: number, title: string = ""): Tip {
   const said = app.bundle.definition(name);
   const error = said && said.error > 0 ? ` ± ${said.error.toPrecision(1)} (packing)` : "";
   return {

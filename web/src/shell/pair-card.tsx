@@ -1,12 +1,10 @@
 /** Ask: when did it learn to tell these two tokens apart, and which detectors do it? */
-import { signal } from "@preact/signals";
-import { useMemo } from "preact/hooks";
 import { pictureOf } from "../data/pictures";
 import { interval, percent, show } from "../draw/canvas";
 import { positionOf } from "../state/state";
 import { useApp } from "./app";
 import { Num } from "./hover";
-import { apart, hardest, tellers } from "./pair";
+import { apart, hardest, tellers, unconfused, type Apart } from "./pair";
 import { Thumb } from "./thumb";
 import { TokenMark } from "./token";
 
@@ -16,7 +14,7 @@ export function PairCard() {
   const { store } = useApp();
   const bundle = store.bundle.value;
   const { tokens, steps } = bundle.manifest;
-  const pair = useMemo(() => signal<[number, number] | null>(null), []);
+  const { pair } = useApp();
   const [a, b] = pair.value ?? hardest(bundle);
   if (tokens.length < 2) return null;
   const { step } = store.still.value;
@@ -25,6 +23,7 @@ export function PairCard() {
     (best, one) => (best && best.by <= one.by ? best : one),
     null,
   );
+  const start = layers.filter((one) => one.by <= (steps[0] ?? 0)).length;
   const found = tellers(bundle, a, b, step, SHOWN);
   const choose = (which: 0 | 1, token: number) => {
     const next: [number, number] = [a, b];
@@ -44,38 +43,35 @@ export function PairCard() {
           <h3>When?</h3>
           {first ? (
             <>
-              <p>
-                First in <b>{first.layer}</b>,{" "}
-                <Num of="apart_by" value={first.by} as={() => interval(first.after, first.by)} />
-                {first.confidence && <span class="quiet"> (95 % interval {first.confidence})</span>}
-                .
-              </p>
-              <ul class="rows">
-                {layers.map(({ layer, by, after }) => (
-                  <li key={layer}>
-                    <button
-                      type="button"
-                      onClick={() =>
-                        store.set({
-                          step: Math.round(positionOf(by, steps)),
-                          layer: bundle.layersAll().indexOf(layer),
-                          view: "categories",
-                        })
-                      }
-                    >
-                      <span class="name">{layer}</span>
-                      <Bar share={Math.log1p(by) / Math.log1p(steps.at(-1) ?? 1)} />
-                      <span class="value">
-                        <Num
-                          of="apart_by"
-                          value={by}
-                          as={() => (Number.isFinite(after) ? `${after}–${by}` : `${by}`)}
-                        />
-                      </span>
-                    </button>
-                  </li>
-                ))}
-              </ul>
+              <When first={first} start={start} />
+              {start < layers.length && (
+                <ul class="rows">
+                  {layers.map(({ layer, by, after }) => (
+                    <li key={layer}>
+                      <button
+                        type="button"
+                        onClick={() =>
+                          store.set({
+                            step: Math.round(positionOf(by, steps)),
+                            layer: bundle.layersAll().indexOf(layer),
+                            view: "categories",
+                          })
+                        }
+                      >
+                        <span class="name">{layer}</span>
+                        <Bar share={Math.log1p(by) / Math.log1p(steps.at(-1) ?? 1)} />
+                        <span class="value">
+                          <Num
+                            of="apart_by"
+                            value={by}
+                            as={() => (Number.isFinite(after) ? `${after}–${by}` : `${by}`)}
+                          />
+                        </span>
+                      </button>
+                    </li>
+                  ))}
+                </ul>
+              )}
             </>
           ) : (
             bundle.status("apart_by") === "ready" && (
@@ -109,10 +105,33 @@ export function PairCard() {
               </li>
             ))}
           </ul>
-          <p class="quiet small">Click one to see what it is built from.</p>
+          <p class="quiet small">
+            {found[0]?.isSure === false &&
+              "None of them is shown to discriminate tokens beyond chance. "}
+            Click one to see what it is built from.
+          </p>
         </>
       )}
     </section>
+  );
+}
+
+/** In which layer the two are separated first; before training that says nothing of learning. */
+function When({ first, start }: { first: Apart; start: number }) {
+  if (start > 0) {
+    return (
+      <p>
+        Their centres lie more than one spread apart <b>before training already</b>, in {start} of
+        these layers: to separate them there nothing had to be learned.
+      </p>
+    );
+  }
+  return (
+    <p>
+      Separated first in <b>{first.layer}</b>,{" "}
+      <Num of="apart_by" value={first.by} as={() => interval(first.after, first.by)} />
+      {first.confidence && <span class="quiet"> (95 % interval {first.confidence})</span>}.
+    </p>
   );
 }
 
@@ -157,8 +176,17 @@ function Confused({ a, b }: { a: number; b: number }) {
   const { step } = store.still.value;
   const { tokens } = bundle.manifest;
   if (!confusion) return null;
+  const told = unconfused(bundle, a, b);
   return (
     <>
+      <h3>When does it classify them apart?</h3>
+      <p>
+        {Number.isFinite(told.by)
+          ? `From step ${told.by} on at most a tenth of either is called the other${
+              Number.isFinite(told.after) ? `; at step ${told.after} this did not hold yet` : ""
+            }.`
+          : "Not by the end: more than a tenth of one of them is still called the other."}
+      </p>
       <h3>And at this step?</h3>
       {[
         [a, b],
@@ -166,7 +194,9 @@ function Confused({ a, b }: { a: number; b: number }) {
       ].map(([x = 0, y = 0]) => (
         <p key={x}>
           <Num of={bundle.nameOf("confusion")} value={confusion.at(step, x, y)} as={percent} /> of{" "}
-          {tokens[x]} are called {tokens[y]}
+          {tokens[x]} are called {tokens[y]} (
+          <Num of={bundle.nameOf("confusion")} value={confusion.at(step, x, x)} as={percent} />{" "}
+          correctly)
         </p>
       ))}
     </>

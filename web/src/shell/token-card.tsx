@@ -49,7 +49,7 @@ export function TokenCard({ token }: { token: number }) {
         </div>
         {bundle.array("holdout_token_accuracy") && (
           <div>
-            <dt>on the holdout</dt>
+            <dt>on the second probe</dt>
             <dd>
               <Num
                 of="holdout_token_accuracy"

@@ -11,6 +11,7 @@ export function TopBar({ help }: { help(): void }) {
   const { run } = bundle.manifest;
   const { view, step } = store.still.value;
   const accuracy = bundle.array("accuracy")?.at(step, 1) ?? null;
+  const held = bundle.array("holdout_accuracy");
   const isDark = palette.value.isDark;
   return (
     <header class="top">
@@ -24,6 +25,14 @@ export function TopBar({ help }: { help(): void }) {
           <b>
             <Num of="accuracy" value={accuracy} as={percent} />
           </b>
+          {held && (
+            <>
+              , second probe{" "}
+              <b>
+                <Num of="holdout_accuracy" value={held.at(step)} as={percent} />
+              </b>
+            </>
+          )}
           <small> chance {percent(run.chance)}</small>
         </span>
         {live.value && (

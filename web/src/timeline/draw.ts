@@ -42,7 +42,8 @@ export function drawTimeline(pen: CanvasRenderingContext2D, size: Size, shown: S
   drawAxis(pen, size, shown);
   drawChance(pen, size, shown);
   drawLoss(pen, shown);
-  drawAccuracies(pen, size, shown);
+  drawAccuracies(pen, shown);
+  drawNames(pen, size, shown);
   drawChanges(pen, shown);
   shown.rows.forEach((row, k) => drawRow(pen, size, shown, row, k));
 }
@@ -78,11 +79,43 @@ function drawChance(pen: CanvasRenderingContext2D, size: Size, shown: Shown): vo
   if (low === null || high === null) return;
   pen.fillStyle = palette.band;
   pen.fillRect(LEFT, y(high), size.width - LEFT - RIGHT, Math.max(1, y(low) - y(high)));
-  pen.fillStyle = palette.quiet;
-  pen.font = `10px ${FONT}`;
+}
+
+/** Name, beside the last snapshot, what runs out there; names that would overlap make room. */
+function drawNames(pen: CanvasRenderingContext2D, size: Size, shown: Shown): void {
+  const { bundle, palette, parts } = shown;
+  const { run, steps } = bundle.manifest;
+  const y = accuracyScale(parts);
+  const last = steps.length - 1;
+  const names = [
+    { name: "all tokens", at: bundle.array("accuracy")?.at(last, 1), isCurve: true },
+    { name: "second probe", at: bundle.array("holdout_accuracy")?.at(last), isCurve: true },
+    { name: "chance", at: run.chance ?? undefined, isCurve: false },
+  ].filter((one) => one.at !== undefined && Number.isFinite(one.at));
+  const places = spaced(
+    names.map((one) => y(one.at ?? 0)),
+    11,
+    parts.curves.bottom,
+  );
   pen.textAlign = "left";
   pen.textBaseline = "middle";
-  pen.fillText("chance", size.width - RIGHT + 6, (y(high) + y(low)) / 2);
+  names.forEach((one, k) => {
+    pen.fillStyle = one.isCurve ? palette.ink : palette.quiet;
+    pen.font = `${one.isCurve ? "600 " : ""}10px ${FONT}`;
+    pen.fillText(one.name, size.width - RIGHT + 6, places[k] ?? 0);
+  });
+}
+
+/** Move places downwards as far as they need to lie `gap` apart, and all up if they leave below. */
+export function spaced(places: readonly number[], gap: number, bottom: number): number[] {
+  const found = [...places];
+  const order = places.map((_, k) => k).sort((a, b) => (places[a] ?? 0) - (places[b] ?? 0));
+  order.forEach((k, n) => {
+    const above = found[order[n - 1] ?? -1];
+    if (above !== undefined) found[k] = Math.max(found[k] ?? 0, above + gap);
+  });
+  const over = Math.max(0, Math.max(...found) - bottom);
+  return found.map((place) => place - over);
 }
 
 export const accuracyScale = ({ curves }: Parts) => linear(0, 1, curves.bottom, curves.top);
@@ -126,7 +159,7 @@ function drawLoss(pen: CanvasRenderingContext2D, shown: Shown): void {
   pen.fillText("0", LEFT - 5, parts.curves.bottom - 3);
 }
 
-function drawAccuracies(pen: CanvasRenderingContext2D, size: Size, shown: Shown): void {
+function drawAccuracies(pen: CanvasRenderingContext2D, shown: Shown): void {
   const { bundle, palette, axis, parts, token } = shown;
   const { steps, tokens } = bundle.manifest;
   const y = accuracyScale(parts);
@@ -169,15 +202,6 @@ function drawAccuracies(pen: CanvasRenderingContext2D, size: Size, shown: Shown)
     pen.setLineDash([]);
   }
   pen.globalAlpha = 1;
-  pen.fillStyle = palette.ink;
-  pen.font = `600 10px ${FONT}`;
-  pen.textAlign = "left";
-  pen.textBaseline = "middle";
-  pen.fillText("all tokens", size.width - RIGHT + 6, y(all.at(steps.length - 1, 1)));
-  if (!holdout) return;
-  const [first, second] = [y(all.at(steps.length - 1, 1)), y(holdout.at(steps.length - 1))];
-  const place = Math.abs(second - first) < 11 ? first + 11 : second;
-  pen.fillText("holdout", size.width - RIGHT + 6, place);
 }
 
 /** Beginnings of phases, in which several measures change course together. */
@@ -207,7 +231,7 @@ function drawRow(
   row: Row,
   k: number,
 ): void {
-  const { palette, axis, parts } = shown;
+  const { bundle, palette, axis, parts } = shown;
   const y = parts.raster.top + (k + 0.5) * parts.raster.row;
   const end = size.width - RIGHT;
   const colour = row.token === null ? palette.quiet : (palette.tokens[row.token] ?? palette.quiet);
@@ -225,7 +249,7 @@ function drawRow(
   if (!Number.isFinite(row.by)) {
     pen.fillStyle = palette.quiet;
     pen.textAlign = "left";
-    pen.fillText("not yet", end + 6, y);
+    pen.fillText(bundle.manifest.isLive ? "not yet" : "not shown", end + 6, y);
     return;
   }
   const by = axis.x(row.by);

@@ -214,7 +214,7 @@ function tipAt(app: App, x: number, y: number, size: Size, shown: readonly Row[]
     rows: [
       ["accuracy", percent(at("accuracy", 1))],
       ...(bundle.array("holdout_accuracy")
-        ? [["on the holdout", percent(at("holdout_accuracy"))] as const]
+        ? [["on the second probe", percent(at("holdout_accuracy"))] as const]
         : []),
       ...tokens.map((name, k): [string, string] => [name, percent(at("token_accuracy", 1, k))]),
       ["loss", show(at("loss", 1))],
@@ -233,7 +233,7 @@ function curves(bundle: Bundle) {
   );
   const held = bundle.array("holdout_accuracy");
   return {
-    columns: ["step", "loss", "accuracy", ...tokens, ...(held ? ["holdout"] : [])],
+    columns: ["step", "loss", "accuracy", ...tokens, ...(held ? ["second probe"] : [])],
     rows: steps.map((step, k) => [
       step,
       loss?.at(k, 1) ?? Number.NaN,

@@ -189,14 +189,6 @@ def test_serving_units_are_those_that_a_planted_token_comes_through():
     assert every == record["unit"].values.tolist()
 
 
-def test_the_order_of_edges_does_not_matter():
-    record = planted()
-    dealt = np.random.default_rng(0).permutation(record.sizes["edge"])
-    one, other = (construction(r, "bo") for r in (record, record.isel(edge=dealt)))
-    names = ["flow", "net", "serves", "direction", "sources_beyond"]
-    xr.testing.assert_allclose(one[names], other[names].sel(node=one["node"]))
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -214,6 +206,13 @@ def test_what_does_not_exist_is_refused_with_what_does(change, message):
 def test_a_record_without_couplings_is_refused():
     with pytest.raises(InputError, match="expected a record with coupling"):
         construction(plain_record().drop_vars("coupling"), "bo")
+
+
+def test_edges_out_of_order_are_refused():
+    dealt = plain_record().isel(edge=slice(None, None, -1))
+    for ask in (shown_units, serving_units, lambda record: construction(record, "bo")):
+        with pytest.raises(InputError, match="edges by target and source"):
+            ask(dealt)
 
 
 # In words -------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def test_a_token_is_followed_as_by_loops_over_edges(token, breadth):
 
 
 def test_what_units_serve_is_the_flow_along_all_paths():
-    record = shares(plain_record(seed=5))
+    record = plain_record(seed=5)  # shares of every scale
     tree = construction(record, "fc1:3", 42)
     for token in range(3):
         every = naive.served(record, 42, token)

@@ -2,19 +2,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from graph_records import grouped
 from ontogeny.errors import InputError
 from ontogeny.measure.wiring import wiring_of
 from records import make_record
-
-
-def grouped():
-    """A record whose layer conv2 has two groups: even channels see even ones, odd see odd."""
-    record = make_record()
-    pairs = zip(record["source"].values.tolist(), record["target"].values.tolist(), strict=True)
-    return record.isel(edge=[
-        not t.startswith("conv2") or int(s.partition(":")[2]) % 2 == int(t.partition(":")[2]) % 2
-        for s, t in pairs
-    ])  # fmt: skip
 
 
 @pytest.mark.parametrize("record", [make_record(), grouped()], ids=["full", "grouped"])

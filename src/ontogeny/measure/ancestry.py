@@ -3,7 +3,7 @@
 A token is followed by contrast share, what distinguishes it; a detector by coupling, what drives
 it at all. Both are descriptive: they say through which sources a difference or a variance comes,
 not what would happen without them; only the interaction ablates. May import numpy, xarray,
-ontogeny.stats, ontogeny.measure.probe, .wiring and ontogeny.errors only.
+ontogeny.stats, ontogeny.measure.flow, .probe, .wiring and ontogeny.errors only.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,10 @@ import numpy as np
 import xarray as xr
 
 from ontogeny.errors import InputError
+from ontogeny.measure.flow import directions, token_flow
 from ontogeny.measure.probe import chosen_step, held_out, layer_names, require
 from ontogeny.measure.wiring import LEVEL, Wiring, token_index, wiring_of
+from ontogeny.stats.graphs import flow_down, largest, portions
 from ontogeny.stats.onset import onset_interval
 
 __all__ = ["construction", "describe", "serving_units", "shown_units"]
@@ -137,7 +139,8 @@ def serving_units(record: xr.Dataset, *, step: int | None = None, limit: int = 6
     """
     require(record, "coupling", "coupling_contrast", "source", "target", "layer", "token")
     wiring = wiring_of(record)
-    most = _flows(record, wiring, chosen_step(record, step))[0].max(axis=1)
+    contrast = record["coupling_contrast"].sel(step=chosen_step(record, step)).values
+    most = token_flow(contrast, wiring)[0].max(axis=1)
     chosen = [np.argsort(-most[own], kind="stable")[:limit] + own[0]
               for own in map(wiring.members, range(1, len(wiring.layers)))]  # fmt: skip
     return wiring.nodes[np.sort(np.concatenate(chosen))].tolist()
@@ -154,7 +157,7 @@ class _Walk:
         """[node] -1 where what its sources give together is less for the token than for others."""
         for block in range(len(wiring.blocks)):
             share = np.nan_to_num(wiring.matrix(shares, block))
-            sign = np.where(is_token & (share.sum(axis=1) < 0), -1.0, 1.0)
+            sign = directions(share) if is_token else np.ones(len(share))
             self.direction[wiring.members(block + 1)] = sign
             self.share.append(share * sign[:, None])
         self.flow: dict[int, float] = {}
@@ -165,27 +168,26 @@ class _Walk:
     def down(self, start: Sequence[int], breadth: int, depth: int) -> None:
         """Follow flow from the start, nodes of one layer, to its sources."""
         top = int(self.wiring.node_layer[start[0]])
-        flow = net = self._vector(top, start) / len(start)
-        self._note(top, flow, net, 0)
-        for layer in range(top - 1, max(top - depth, 0) - 1, -1):
-            signed = self.share[layer]
-            total = np.maximum(np.abs(signed).sum(1, keepdims=True), 1e-300)
-            passed, net = flow @ (np.abs(signed) / total), net @ (signed / total)
-            kept = _largest(passed, breadth)
-            self._link(layer, np.flatnonzero(flow), np.flatnonzero(kept))
-            flow, net = passed * kept, net * kept
-            self._note(layer, flow, net, layer - top)
+        down = (portions(share) for share in self.share[max(top - depth, 0) : top][::-1])
+        found = flow_down(down, self._vector(top, start) / len(start), breadth=breadth)
+        for level, (flow, net) in enumerate(found):
+            if level:
+                self._link(top - level, found[level - 1][0], flow)
+            self._note(top - level, flow, net, -level)
 
     def up(self, start: int, breadth: int) -> None:
-        """Follow what draws its variance from the start, to the last layer."""
+        """Follow what draws its variance from the start, to the last layer.
+
+        Upwards couplings are not scaled: they are the shares that targets draw of their variance.
+        """
         at = int(self.wiring.node_layer[start])
         flow = self._vector(at, [start])
         for layer in range(at + 1, len(self.wiring.layers)):
             drawn = np.abs(self.share[layer - 1]) @ flow
-            kept = _largest(drawn, breadth)
-            self._link(layer - 1, np.flatnonzero(kept), np.flatnonzero(flow))
-            flow = drawn * kept
-            self._note(layer, flow, flow, layer - at)
+            above = drawn * largest(drawn, breadth)
+            self._link(layer - 1, above, flow)
+            self._note(layer, above, above, layer - at)
+            flow = above
 
     def dataset(self, null: tuple[dict[float, np.ndarray], str]) -> xr.Dataset:
         """Return what was met, with what the null passes."""
@@ -273,7 +275,9 @@ class _Walk:
             self.flow[first + k], self.net[first + k] = float(flow[k]), float(net[k])
             self.level[first + k] = level
 
-    def _link(self, block: int, targets: np.ndarray, sources: np.ndarray) -> None:
+    def _link(self, block: int, above_flow: np.ndarray, below_flow: np.ndarray) -> None:
+        """Note the edges into a layer between units that have flow."""
+        targets, sources = np.flatnonzero(above_flow), np.flatnonzero(below_flow)
         share, (below, above) = self.share[block], self.wiring.first[block : block + 2]
         self.edges += [(int(below + i), int(above + j), float(share[j, i]))
                        for j in targets for i in sources if share[j, i] != 0]  # fmt: skip
@@ -281,13 +285,6 @@ class _Walk:
 
 def _layer(unit: str) -> str:
     return unit.rpartition(":")[0]
-
-
-def _largest(values: np.ndarray, count: int) -> np.ndarray:
-    """Mark the `count` largest positive values."""
-    kept = np.zeros(len(values), dtype=bool)
-    kept[np.argsort(-values, kind="stable")[:count]] = True
-    return kept & (values > 0)
 
 
 def _start(record: xr.Dataset, wiring: Wiring, name: str) -> tuple[int, str | None]:
@@ -332,10 +329,11 @@ def _null(
 
 def _served(record: xr.Dataset, wiring: Wiring, step: int, nodes: np.ndarray) -> dict[str, tuple]:
     """Return the share of each token's flow that passes through nodes, and its untrained null."""
-    flow, net = _flows(record, wiring, step)
+    contrast = record["coupling_contrast"]
+    flow, net = token_flow(contrast.sel(step=step).values, wiring)
     chance = np.full(flow.shape, np.nan)
     if int(record["step"][0]) == 0 and step > 0:
-        untrained, _ = _flows(record, wiring, 0)
+        untrained, _ = token_flow(contrast.sel(step=0).values, wiring)
         for own in map(wiring.members, range(len(wiring.layers))):
             chance[own] = _chance_finds(flow[own], untrained[own])
     words = "share of what distinguishes the token that passes through the unit"
@@ -365,22 +363,6 @@ def _chance_finds(values: np.ndarray, null: np.ndarray) -> np.ndarray:
     result = np.empty_like(q)
     result[order] = np.minimum(q, 1.0)
     return result.reshape(values.shape)
-
-
-def _flows(record: xr.Dataset, wiring: Wiring, step: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return each node's flow and net flow, [node, token], from the tokens' logits down."""
-    values = record["coupling_contrast"].sel(step=step).values.astype(np.float64).T
-    flow = np.zeros((wiring.n_nodes, len(values)))
-    top = wiring.members(len(wiring.layers) - 1)
-    flow[top[: len(values)], np.arange(len(values))] = 1
-    net = flow.copy()
-    for block in range(len(wiring.blocks) - 1, -1, -1):
-        above, below = wiring.members(block + 1), wiring.members(block)
-        share = np.nan_to_num(wiring.matrix(values, block))
-        signed = share * np.where(share.sum(axis=2, keepdims=True) < 0, -1.0, 1.0)
-        flow[below] = (flow[above].T[:, None] @ np.abs(signed))[:, 0].T
-        net[below] = (net[above].T[:, None] @ signed)[:, 0].T
-    return flow, net
 
 
 def _histories(

@@ -4,7 +4,7 @@ from numpy.testing import assert_array_equal
 
 from graph_records import grouped
 from ontogeny.errors import InputError
-from ontogeny.measure.wiring import wiring_of
+from ontogeny.measure.wiring import null_bound, per_edge, wiring_of
 from records import make_record
 
 
@@ -52,3 +52,16 @@ def renamed(record, name, old, new):
 def test_edges_that_are_no_chain_in_order_are_refused(broken):
     with pytest.raises(InputError, match="expected edges by target and source"):
         wiring_of(broken(make_record()))
+
+
+def test_each_edge_has_the_null_of_its_target():
+    record = make_record()
+    shape = record["coupling_null"].shape
+    record["coupling_null"][:] = np.arange(np.prod(shape)).reshape(shape)
+    bound = null_bound(record, "coupling_null", 0.999)
+    found = per_edge(bound[4], wiring_of(record))
+    units = record["unit"].values.tolist()
+    for target, value in zip(record["target"].values, found, strict=True):
+        assert value == record["coupling_null"].values[4, units.index(target), 2]
+    with pytest.raises(InputError, match=r"a level of 0\.95, 0\.99, 0\.999, got 0\.5"):
+        null_bound(record, "coupling_null", 0.5)

@@ -3,7 +3,7 @@
 A token is followed by contrast share, what distinguishes it; a detector by coupling, what drives
 it at all. Both are descriptive: they say through which sources a difference or a variance comes,
 not what would happen without them; only the interaction ablates. May import numpy, xarray,
-ontogeny.stats, ontogeny.measure.flow, .probe, .wiring and ontogeny.errors only.
+ontogeny.record, ontogeny.stats, ontogeny.measure.flow, .probe, .wiring and ontogeny.errors only.
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,13 @@ import xarray as xr
 from ontogeny.errors import InputError
 from ontogeny.measure.flow import directions, token_flow
 from ontogeny.measure.probe import chosen_step, held_out, layer_names, require
-from ontogeny.measure.wiring import LEVEL, Wiring, token_index, wiring_of
+from ontogeny.measure.wiring import LEVEL, Wiring, null_bound, token_index, wiring_of
+from ontogeny.record import LEVELS
 from ontogeny.stats.graphs import flow_down, largest, portions
 from ontogeny.stats.onset import onset_interval
 
 __all__ = ["construction", "describe", "serving_units", "shown_units"]
 
-LEVELS = (0.95, 0.99, 0.999)
-"""Levels of the null at which chance finds are counted."""
 FALSE = 0.1
 """Largest share of chance finds among what is reported."""
 _SIGNS = 2.576
@@ -313,9 +312,9 @@ def _null(
     """Return magnitudes that the null passes at each level, [node], and its words."""
     name, limits = f"{variable}_null", {v: np.full(wiring.n_nodes, np.inf) for v in LEVELS}
     if name in record:
-        values = record[name].sel(step=step).transpose("level", "unit").values
-        for limit, row in zip(limits.values(), values, strict=True):
-            limit[wiring.n_pixels :] = row
+        here = record.sel(step=[step])
+        for level, limit in limits.items():
+            limit[wiring.n_pixels :] = null_bound(here, name, level)[0]
         return limits, "99 % of shares after permuting the layer's weights"
     if int(record["step"][0]) == 0 and step > 0:
         untrained = np.abs(record[variable].sel(step=0).values.astype(np.float64))

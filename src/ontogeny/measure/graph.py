@@ -212,7 +212,7 @@ def _edges(
         ("contrast_beyond_null", "coupling_contrast", CONTRAST_NULL),
     ):
         if of in found and null in record:
-            bound = per_edge(null_bound(record, wiring, null, level)[at], wiring)
+            bound = per_edge(null_bound(record, null, level)[at], wiring)
             size = np.abs(found[of])
             found[flag] = size > (bound if size.ndim == 1 else bound[:, None])
         else:

@@ -72,7 +72,7 @@ def graph_nodes(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Datas
     """
     require(record, "coupling", "coupling_contrast")
     wiring, chance = wiring_of(record), chance or Chance()
-    bound = null_bound(record, wiring, COUPLING_NULL, LEVEL)
+    bound = null_bound(record, COUPLING_NULL, LEVEL)
     rng = np.random.default_rng(chance.seed)
     nodes, layers = [], []
     for k in range(record.sizes["step"]):

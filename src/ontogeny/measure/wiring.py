@@ -203,8 +203,8 @@ def token_index(record: xr.Dataset, token: str) -> int:
     return names.index(token)
 
 
-def null_bound(record: xr.Dataset, wiring: Wiring, name: str, level: float) -> np.ndarray:
-    """Return what a share `level` of permuted weights' couplings stay below, [step, layer above].
+def null_bound(record: xr.Dataset, name: str, level: float) -> np.ndarray:
+    """Return what a share `level` of permuted weights' couplings stay below, [step, unit].
 
     Raises
     ------
@@ -222,14 +222,13 @@ def null_bound(record: xr.Dataset, wiring: Wiring, name: str, level: float) -> n
     if not len(at):
         msg = f"expected a level of {', '.join(f'{v:g}' for v in levels)}, got {level:g}"
         raise InputError(msg)
-    bound = record[name].isel(level=int(at[0])).transpose("step", "unit").values
-    first = [int(wiring.members(k + 1)[0]) - wiring.n_pixels for k in range(len(wiring.above))]
-    return bound[:, first].astype(np.float64)
+    bound = record[name].isel(level=int(at[0])).transpose("step", "unit")
+    return bound.values.astype(np.float64)
 
 
 def per_edge(values: np.ndarray, wiring: Wiring) -> np.ndarray:
-    """Return one value per layer above the image as one per edge."""
-    return np.repeat(values, [block.stop - block.start for block in wiring.blocks])
+    """Return one value per unit as one per edge, that of its target."""
+    return values[wiring.target - wiring.n_pixels]
 
 
 def _place(name: str) -> tuple[str, int]:

@@ -17,8 +17,6 @@ LAST = 8
 PIXEL = 65535
 """Image channel k, as a source, is unit 65535 - k."""
 
-LEVEL = 1
-"""Place of the level .99 along the nulls of the record."""
 RULE = (
     f"each unit's {LAST} strongest sources at the last step, and its {STRONGEST} strongest by "
     f"coupling and its strongest by contrast for each token at any of {LOOKED_AT} steps"

@@ -11,6 +11,7 @@ from ontogeny.measure.ancestry import (
     _chance_finds,
     construction,
     describe,
+    flows_at,
     serving_units,
     shown_units,
 )
@@ -86,6 +87,14 @@ def test_what_units_serve_is_the_flow_along_all_paths():
             size, net = every.get(node, (0, 0))
             one = tree.sel(node=node).isel(token=token)
             assert_allclose([one["serves"], one["serves_net"]], [size, net], rtol=1e-9, atol=1e-14)
+
+
+def test_flows_made_once_serve_all_constructions_at_their_step():
+    record = plain_record()
+    flows = flows_at(record, 30)
+    for name in ("bo", "conv2:5"):
+        alone, together = construction(record, name, 30), construction(record, name, flows)
+        xr.testing.assert_identical(alone, together)
 
 
 def test_chance_finds_are_those_of_benjamini_and_hochberg():

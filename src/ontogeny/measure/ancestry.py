@@ -7,6 +7,7 @@ ontogeny.record, ontogeny.stats, ontogeny.measure.flow, .probe, .wiring and onto
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -19,7 +20,7 @@ from ontogeny.record import LEVELS
 from ontogeny.stats.graphs import flow_down, largest, portions
 from ontogeny.stats.onset import onset_interval
 
-__all__ = ["construction", "describe", "serving_units", "shown_units"]
+__all__ = ["construction", "describe", "flows_at", "serving_units", "shown_units"]
 
 FALSE = 0.1
 """Largest share of chance finds among what is reported."""
@@ -29,10 +30,43 @@ _TELL = 3
 """Sources that are named in a text."""
 
 
+@dataclass(frozen=True, eq=False)
+class Flows:
+    """What all constructions at a step share: the wiring, and what flows through each unit."""
+
+    step: int
+    wiring: Wiring
+    size: np.ndarray
+    """[node, token] share of what distinguishes the token that passes through the node"""
+    net: np.ndarray
+    """[node, token] the same, what takes away counted as negative"""
+    chance: np.ndarray
+    """[node, token] share of chance finds, by the untrained network; NaN where it is not known"""
+
+
+def flows_at(record: xr.Dataset, step: int | None = None) -> Flows:
+    """Return how much of each token passes through each unit at a step; None is the last.
+
+    Raises
+    ------
+    InputError
+        If the record lacks contrasts or the step.
+    """
+    require(record, "coupling_contrast", "source", "target", "layer", "token")
+    at, wiring, contrast = chosen_step(record, step), wiring_of(record), record["coupling_contrast"]
+    size, net = token_flow(contrast.sel(step=at).values, wiring)
+    chance = np.full(size.shape, np.nan)
+    if int(record["step"][0]) == 0 and at > 0:
+        untrained, _ = token_flow(contrast.sel(step=0).values, wiring)
+        for own in map(wiring.members, range(len(wiring.layers))):
+            chance[own] = _chance_finds(size[own], untrained[own])
+    return Flows(at, wiring, size, net, chance)
+
+
 def construction(
     record: xr.Dataset,
     name: str,
-    step: int | None = None,
+    step: int | Flows | None = None,
     *,
     depth: int | None = None,
     breadth: int = 3,
@@ -51,7 +85,8 @@ def construction(
     name
         A token, or a unit "layer:channel".
     step
-        A recorded step; None is the last.
+        A recorded step; None is the last. Whoever asks for several constructions at a step gives
+        the record's `flows_at` there, which are otherwise made for each of them.
     depth
         Layers downwards; None: to the pixels.
     breadth
@@ -89,16 +124,16 @@ def construction(
             f"expected depth and breadth of at least 1, got {depth} and {breadth}: give larger ones"
         )
         raise InputError(msg)
-    wiring = wiring_of(record)
+    flows = step if isinstance(step, Flows) else flows_at(record, step)
+    at, wiring = flows.step, flows.wiring
     start, token = _start(record, wiring, name)
-    at = chosen_step(record, step)
     variable = "coupling" if token is None else "coupling_contrast"
     walk = _Walk(wiring, _shares(record, variable, at, token), token is not None)
     walk.down([start], breadth, depth if depth is not None else len(wiring.blocks))
     if token is None:
         walk.up(start, breadth)
     data = walk.dataset(_null(record, wiring, variable, at))
-    data = data.assign(_served(record, wiring, at, np.array(list(walk.flow))))
+    data = data.assign(_served(record, flows, np.array(list(walk.flow))))
     data = data.assign(_histories(record, at, data["node"].values, measures))
     data = data.assign(_interactions(record, at, data["node"].values))
     data.attrs |= {"start": str(wiring.nodes[start]), "token": token or "", "step": at,
@@ -326,21 +361,14 @@ def _null(
     return limits, "no null: neither permuted weights nor an earlier, untrained step are recorded"
 
 
-def _served(record: xr.Dataset, wiring: Wiring, step: int, nodes: np.ndarray) -> dict[str, tuple]:
+def _served(record: xr.Dataset, flows: Flows, nodes: np.ndarray) -> dict[str, tuple]:
     """Return the share of each token's flow that passes through nodes, and its untrained null."""
-    contrast = record["coupling_contrast"]
-    flow, net = token_flow(contrast.sel(step=step).values, wiring)
-    chance = np.full(flow.shape, np.nan)
-    if int(record["step"][0]) == 0 and step > 0:
-        untrained, _ = token_flow(contrast.sel(step=0).values, wiring)
-        for own in map(wiring.members, range(len(wiring.layers))):
-            chance[own] = _chance_finds(flow[own], untrained[own])
     words = "share of what distinguishes the token that passes through the unit"
     return {
-        "serves": (("node", "token"), flow[nodes], {"units": "1", "long_name": words}),
-        "serves_net": (("node", "token"), net[nodes],
+        "serves": (("node", "token"), flows.size[nodes], {"units": "1", "long_name": words}),
+        "serves_net": (("node", "token"), flows.net[nodes],
                        {"units": "1", "long_name": f"{words}, what takes away being negative"}),
-        "serves_q": (("node", "token"), chance[nodes],
+        "serves_q": (("node", "token"), flows.chance[nodes],
                      {"units": "1", "long_name": "share of chance finds among the units of the "
                       "layer that carry a token as much, by the network before training",
                       "missing": "NaN: step 0 is not recorded"}),

@@ -43,3 +43,13 @@ def edge_index(record, source, target):
     """Return the index of an edge."""
     found = (record["source"].values == source) & (record["target"].values == target)
     return int(np.flatnonzero(found)[0])
+
+
+def grouped():
+    """A record whose layer conv2 has two groups: even channels see even ones, odd see odd."""
+    record = make_record()
+    pairs = zip(record["source"].values.tolist(), record["target"].values.tolist(), strict=True)
+    return record.isel(edge=[
+        not t.startswith("conv2") or int(s.partition(":")[2]) % 2 == int(t.partition(":")[2]) % 2
+        for s, t in pairs
+    ])  # fmt: skip

@@ -122,8 +122,10 @@ def record_of(networks, images, token):
     """Return the record of networks as the snapshots 0, 1, ... of a run."""
     shown = Exemplars(images, TOKENS, token)
     rows = [observe_network(net, shown.probe, extras=True) for net in networks]
-    kept = [{n: v for n, v in vars(row).items() if n != "wiring" and v is not None} for row in rows]
-    empty = template(shown, rows[0].wiring, kept[0], {})
+    kept = [
+        {n: v for n, v in vars(row).items() if n != "blueprint" and v is not None} for row in rows
+    ]
+    empty = template(shown, rows[0].blueprint, kept[0], {})
     grown = {
         name: (empty[name].dims, np.stack([row[name] for row in kept]).astype(
             definition(name).dtype)) for name in kept[0]

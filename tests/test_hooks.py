@@ -133,7 +133,7 @@ def test_equals_naive_twins(name, chunk, dtype):
         )
         start, edges, sources = units.stop, span.stop, stage.n_units
     assert (start, edges) == (seen.activation.shape[1], len(seen.coupling))
-    assert len(seen.wiring.units) == start
+    assert len(seen.blueprint.units) == start
 
 
 def wiring_of(stage, shape):
@@ -146,7 +146,7 @@ def wiring_of(stage, shape):
 
 def test_edges_are_named_by_layer_target_and_source():
     seen = observe_network(odd_network(), images(), tokens())
-    source, target = seen.wiring.edges()
+    source, target = seen.blueprint.edges()
     assert len(source) == len(target) == len(seen.coupling) == 6 * 3 + 8 * 3 + 7 * 8 + 3 * 7
     assert source[:4].tolist() == ["pixels:0", "pixels:1", "pixels:2", "pixels:0"]
     assert target[:4].tolist() == ["0:0", "0:0", "0:0", "0:1"]
@@ -162,8 +162,8 @@ def test_rows_sum_to_one_and_dead_units_are_nan():
         model.conv2.weight[1] = 0
         model.conv2.bias[1] = -1.0
     seen = observe_network(model, images(), tokens())
-    _, target = seen.wiring.edges()
-    for unit in seen.wiring.units:
+    _, target = seen.blueprint.edges()
+    for unit in seen.blueprint.units:
         row = seen.coupling[target == unit]
         if unit == "conv2:1":
             assert np.isnan(row).all()
@@ -171,7 +171,7 @@ def test_rows_sum_to_one_and_dead_units_are_nan():
             assert np.isnan(seen.coupling_contrast[target == unit]).all()
         else:
             assert_allclose(row.sum(), 1, rtol=1e-4)
-    at = seen.wiring.units.index("conv2:1")
+    at = seen.blueprint.units.index("conv2:1")
     assert (seen.unit_variance[at], seen.unit_maximum[at]) == (0, 0)
 
 

@@ -23,10 +23,10 @@ from ontogeny.coupling import ConvolutionMap, DenseMap, GroupMaps, InputMoments 
 from ontogeny.errors import InputError  # noqa: E402
 from ontogeny.hooks import Probe, nulls, observe_network, undisturbed  # noqa: E402
 from ontogeny.hooks.attribution import Attribution  # noqa: E402
+from ontogeny.hooks.blueprint import linear_maps  # noqa: E402
 from ontogeny.hooks.interaction import Interaction  # noqa: E402
 from ontogeny.hooks.listening import listening  # noqa: E402
 from ontogeny.hooks.nulls import NullMoments, PermutedMap, quantiles  # noqa: E402
-from ontogeny.hooks.wiring import linear_maps  # noqa: E402
 from ontogeny.model import prepare, stages, vgg  # noqa: E402
 from ontogeny.record import LEVELS, PAIRS  # noqa: E402
 from test_coupling import LAYERS, convolution, exemplars, own_sources, segments  # noqa: E402
@@ -200,8 +200,8 @@ def test_permutations_are_the_same_at_all_snapshots_and_others_by_seed_and_layer
 def test_half_of_random_weights_are_above_their_nulls_as_often_as_the_levels_say():
     model = vgg(tokens=TOKENS, widths=(12, 24), dense=20, seed=3)
     seen = observe_network(model, images(40), np.arange(40) % TOKENS, extras=True)
-    _, target = seen.wiring.edges()
-    null = dict(zip(seen.wiring.units, seen.coupling_null[:, 0], strict=True))
+    _, target = seen.blueprint.edges()
+    null = dict(zip(seen.blueprint.units, seen.coupling_null[:, 0], strict=True))
     above = np.abs(seen.coupling) > [null[unit] for unit in target]
     assert 0.02 < above.mean() < 0.09
 
@@ -326,11 +326,11 @@ def test_interaction_is_exactly_0_without_nonlinearity_and_nan_for_dead_units():
         model.conv2.weight[1] = 0  # no couplings
         model.conv2.bias[2] = -1e4  # varies, but is silent
     seen = observe_network(model, images(), tokens(), extras=True)
-    dead, silent = (seen.wiring.units.index(f"conv2:{j}") for j in (1, 2))
+    dead, silent = (seen.blueprint.units.index(f"conv2:{j}") for j in (1, 2))
     assert np.isnan(seen.interaction[[dead, silent]]).all()
     assert (seen.interaction_first[dead] == -1).all()
     assert (seen.interaction_first[silent] >= 0).all()
-    assert np.isfinite(seen.interaction[seen.wiring.units.index("conv2:0")]).all()
+    assert np.isfinite(seen.interaction[seen.blueprint.units.index("conv2:0")]).all()
     assert np.all(seen.interaction[-TOKENS:] == 0)  # logits
 
 
@@ -369,8 +369,8 @@ def test_extras_come_from_the_records_half_0_and_the_parents_of_the_recorded_cou
     )[1]
     flat = torch.cat([values.flatten(0, 1) for values in result]).numpy()
     assert_allclose(seen.edge_attribution.astype(float), flat, rtol=1e-3, atol=1e-6)
-    source, target = seen.wiring.edges()
-    for j, unit in enumerate(seen.wiring.units):
+    source, target = seen.blueprint.edges()
+    for j, unit in enumerate(seen.blueprint.units):
         mine = target == unit
         strongest = np.argsort(-np.abs(seen.coupling[mine]))[:3]
         names = [int(s.split(":")[1]) for s in source[mine][strongest]]

@@ -80,7 +80,7 @@ def assert_same_record(seen, twin):
         one, other = getattr(seen, name), getattr(twin, name)
         assert (one is None) == (other is None), name
         assert one is None or np.array_equal(one, other, equal_nan=True), name
-    assert seen.wiring == twin.wiring
+    assert seen.blueprint == twin.blueprint
 
 
 def in_place_statement(x):
@@ -298,7 +298,7 @@ def test_parametrised_weights_are_layers():
     twin = copy.deepcopy(model)
     nn.utils.parametrizations.weight_norm(model.conv2)
     seen, known = (observe_network(m, probe(), extras=True) for m in (model, twin))
-    assert seen.wiring == known.wiring
+    assert seen.blueprint == known.blueprint
     np.testing.assert_allclose(seen.coupling, known.coupling, rtol=1e-3, atol=1e-5)
 
 

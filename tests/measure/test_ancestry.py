@@ -11,6 +11,7 @@ from ontogeny.measure.ancestry import (
     _chance_finds,
     construction,
     describe,
+    flows_at,
     serving_units,
     shown_units,
 )
@@ -78,7 +79,7 @@ def test_a_token_is_followed_as_by_loops_over_edges(token, breadth):
 
 
 def test_what_units_serve_is_the_flow_along_all_paths():
-    record = shares(plain_record(seed=5))
+    record = plain_record(seed=5)  # shares of every scale
     tree = construction(record, "fc1:3", 42)
     for token in range(3):
         every = naive.served(record, 42, token)
@@ -86,6 +87,14 @@ def test_what_units_serve_is_the_flow_along_all_paths():
             size, net = every.get(node, (0, 0))
             one = tree.sel(node=node).isel(token=token)
             assert_allclose([one["serves"], one["serves_net"]], [size, net], rtol=1e-9, atol=1e-14)
+
+
+def test_flows_made_once_serve_all_constructions_at_their_step():
+    record = plain_record()
+    flows = flows_at(record, 30)
+    for name in ("bo", "conv2:5"):
+        alone, together = construction(record, name, 30), construction(record, name, flows)
+        xr.testing.assert_identical(alone, together)
 
 
 def test_chance_finds_are_those_of_benjamini_and_hochberg():
@@ -189,14 +198,6 @@ def test_serving_units_are_those_that_a_planted_token_comes_through():
     assert every == record["unit"].values.tolist()
 
 
-def test_the_order_of_edges_does_not_matter():
-    record = planted()
-    dealt = np.random.default_rng(0).permutation(record.sizes["edge"])
-    one, other = (construction(r, "bo") for r in (record, record.isel(edge=dealt)))
-    names = ["flow", "net", "serves", "direction", "sources_beyond"]
-    xr.testing.assert_allclose(one[names], other[names].sel(node=one["node"]))
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -214,6 +215,13 @@ def test_what_does_not_exist_is_refused_with_what_does(change, message):
 def test_a_record_without_couplings_is_refused():
     with pytest.raises(InputError, match="expected a record with coupling"):
         construction(plain_record().drop_vars("coupling"), "bo")
+
+
+def test_edges_out_of_order_are_refused():
+    dealt = plain_record().isel(edge=slice(None, None, -1))
+    for ask in (shown_units, serving_units, lambda record: construction(record, "bo")):
+        with pytest.raises(InputError, match="edges by target and source"):
+            ask(dealt)
 
 
 # In words -------------------------------------------------------------------------------------

@@ -42,9 +42,10 @@ def served(record, step, token):
         for target, (size, net) in flow.items():
             own = [(s, v) for s, t, v in edges if t == target]
             sign = -1 if sum(v for _, v in own) < 0 else 1
+            total = sum(abs(v) for _, v in own)
             for source, value in own:
                 a, b = below.get(source, (0.0, 0.0))
-                below[source] = (a + size * abs(value), b + net * sign * value)
+                below[source] = (a + size * abs(value) / total, b + net * sign * value / total)
         everything |= below
         flow = below
     return everything

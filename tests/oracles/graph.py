@@ -38,19 +38,26 @@ def sharing(amount):
     return -sum(p * math.log(p) for p in shares if p > 0) / math.log(len(amount))
 
 
-def flow_back(share, source, target, order, start):
-    """Follow every path down: `order` holds the nodes from the top to the bottom."""
-    n_tokens = len(start[0])
-    flow = [list(row) for row in start]
-    for j in order:
-        into = [e for e in range(len(source)) if target[e] == j]
-        for c in range(n_tokens):
-            sizes = {e: abs(share[e][c]) for e in into if share[e][c] == share[e][c]}
-            total = sum(sizes.values())
-            for e, size in sizes.items():
+def flow_down(shares, start, breadth):
+    """Follow every edge down: `shares` holds [target][source] of each layer, the highest first."""
+    found = [(list(start), list(start))]
+    for share in shares:
+        flow, net = found[-1]
+        n_sources = len(share[0])
+        size, signed = [0.0] * n_sources, [0.0] * n_sources
+        for j, row in enumerate(share):
+            known = [0.0 if value != value else value for value in row]
+            total = sum(abs(value) for value in known)
+            for i, value in enumerate(known):
                 if total > 0:
-                    flow[source[e]][c] += flow[j][c] * size / total
-    return flow
+                    size[i] += flow[j] * abs(value) / total
+                    signed[i] += net[j] * value / total
+        best = sorted(range(n_sources), key=lambda i, size=size: -size[i])[:breadth]
+        for i in range(n_sources):
+            if i not in best or size[i] == 0:
+                size[i] = signed[i] = 0.0
+        found.append((size, signed))
+    return found
 
 
 def best_disjoint(costs, top, k):

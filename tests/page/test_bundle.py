@@ -11,6 +11,7 @@ from PIL import Image
 
 from ontogeny.errors import RunError
 from ontogeny.measure import Chance, measure_run, structure_run
+from ontogeny.measure.wiring import wiring_of
 from ontogeny.page import bundle as packing_module
 from ontogeny.page import edges
 from ontogeny.page.bundle import bundle_run
@@ -69,7 +70,7 @@ def test_every_array_says_what_it_is_and_where_it_comes_from(measured):
 
 def test_edges_are_the_strongest_and_keep_their_ends(measured):
     record, bundle = make_record(), bundle_run(measured)
-    chosen = edges.chosen_edges(record)
+    chosen = edges.chosen_edges(record, wiring_of(record))
     error = bundle.manifest["arrays"]["coupling"]["error"] + 1e-6
     np.testing.assert_allclose(
         values(bundle, "coupling"), record["coupling"].values[:, chosen], atol=error
@@ -87,7 +88,8 @@ def test_edges_are_the_strongest_and_keep_their_ends(measured):
 def test_chosen_edges_are_those_of_a_loop():
     record = make_record()
     last = np.abs(record["coupling"].values[-1])
-    target, chosen = record["target"].values, set(edges.chosen_edges(record).tolist())
+    target = record["target"].values
+    chosen = set(edges.chosen_edges(record, wiring_of(record)).tolist())
     for name in np.unique(target):
         own = np.flatnonzero(target == name)
         best = own[np.argsort(-last[own])[: edges.LAST]]
@@ -98,7 +100,7 @@ def test_dead_targets_have_no_edges():
     record = make_record()
     record["coupling"][:, record["target"].values == "fc1:3"] = np.nan
     record["coupling_contrast"][:, record["target"].values == "fc1:3"] = np.nan
-    assert "fc1:3" not in record["target"].values[edges.chosen_edges(record)]
+    assert "fc1:3" not in record["target"].values[edges.chosen_edges(record, wiring_of(record))]
 
 
 def test_thumbnails_lie_where_the_manifest_says(measured):

@@ -9,10 +9,12 @@ from ontogeny.stats.graphs import (
     Transitions,
     chance_births,
     concentration,
-    flow_back,
+    flow_down,
     hub_p,
+    largest,
     mean_sharing,
     permuted_sharing,
+    portions,
     reuse_by_chance,
     score_correlation,
     sharing,
@@ -117,34 +119,44 @@ def test_sharing_of_private_even_and_empty_amounts():
     assert np.isnan(sharing(np.ones((2, 1)))).all()
 
 
-def layered(rng, sizes=(3, 4, 5, 2)):
+def layered(sizes):
     """Edges of a chain of fully connected layers."""
     first = np.cumsum([0, *sizes])
-    source, target, blocks, start = [], [], [], 0
-    for k in range(1, len(sizes)):
-        for j in range(sizes[k]):
-            for i in range(sizes[k - 1]):
-                source.append(first[k - 1] + i)
-                target.append(first[k] + j)
-        blocks.append(slice(start, len(source)))
-        start = len(source)
-    return np.array(source), np.array(target), blocks, int(first[-1])
+    pairs = [(first[k - 1] + i, first[k] + j) for k in range(1, len(sizes))
+             for j in range(sizes[k]) for i in range(sizes[k - 1])]  # fmt: skip
+    source, target = np.array(pairs).T
+    return source, target, int(first[-1])
 
 
-@given(seed=SEEDS)
-@settings(max_examples=20)
-def test_flow_equals_its_twin_and_is_kept_in_each_layer(seed):
+@given(seed=SEEDS, breadth=st.integers(1, 6) | st.none())
+@settings(max_examples=30)
+def test_flow_equals_its_twin_and_is_kept_in_each_layer(seed, breadth):
     rng = np.random.default_rng(seed)
-    source, target, blocks, n = layered(rng)
-    share = rng.standard_normal((len(source), 2))
-    share[4] = np.nan
-    begin = np.zeros((n, 2))
-    begin[n - 2, 0] = begin[n - 1, 1] = 1
-    found = flow_back(share, source, target, blocks, begin)
-    expected = oracles.flow_back(share, source, target, range(n - 1, -1, -1), begin.tolist())
-    assert_allclose(found, expected, rtol=1e-10, atol=1e-15)
-    for layer in (slice(0, 3), slice(3, 7), slice(7, 12), slice(12, 14)):
-        assert_allclose(found[layer].sum(0), 1, rtol=1e-10)
+    shares = [rng.standard_normal((3, *shape)) for shape in ((2, 5), (5, 4), (4, 3))]
+    shares[1][0, 2, 1] = np.nan
+    start = rng.uniform(size=(3, 2))
+    found = flow_down(map(portions, shares), start, breadth=breadth)
+    for batch in range(3):
+        own = [share[batch].tolist() for share in shares]
+        expected = oracles.flow_down(own, start[batch].tolist(), breadth)
+        for (flow, net), (twin_flow, twin_net) in zip(found, expected, strict=True):
+            assert_allclose(flow[batch], twin_flow, rtol=1e-10, atol=1e-15)
+            assert_allclose(net[batch], twin_net, rtol=1e-10, atol=1e-15)
+    if breadth is None:
+        for flow, net in found:
+            assert_allclose(flow.sum(axis=-1), start.sum(axis=-1), rtol=1e-10)
+            assert (np.abs(net) <= flow + 1e-12).all()
+
+
+def test_portions_have_magnitudes_that_sum_to_1_whatever_the_scale_of_shares():
+    share = np.array([[2.0, -6.0, np.nan], [0.0, np.nan, 0.0]], dtype=np.float16)
+    assert_allclose(portions(share), [[0.25, -0.75, 0.0], [0.0, 0.0, 0.0]])
+    assert_allclose(portions(1000 * share.astype(np.float64)), portions(share))
+
+
+def test_of_equals_the_first_are_the_largest_and_nothing_that_is_not_positive_is():
+    found = largest(np.array([[1.0, 2.0, 2.0, 2.0], [0.0, -1.0, 3.0, 0.0]]), 2)
+    assert found.tolist() == [[False, True, True, False], [False, False, True, False]]
 
 
 def test_tokens_with_units_of_their_own_share_less_than_chance_and_with_the_same_more():
@@ -191,7 +203,7 @@ def test_hub_of_equal_weights_is_not_defined():
 @settings(max_examples=20)
 def test_reuse_by_chance_equals_its_twin(seed):
     rng = np.random.default_rng(seed)
-    source, target, _, n = layered(rng, (4, 6))
+    source, target, n = layered((4, 6))
     present = rng.random(len(source)) < 0.3
     present[0] = True
     expected = oracles.reuse_by_chance(present.tolist(), source.tolist(), target.tolist())
@@ -199,7 +211,7 @@ def test_reuse_by_chance_equals_its_twin(seed):
 
 
 def test_reuse_by_chance_of_no_edge_is_not_defined():
-    source, target, _, n = layered(np.random.default_rng(0), (4, 6))
+    source, target, n = layered((4, 6))
     assert np.isnan(reuse_by_chance(np.zeros(24, dtype=bool), source, target, n))
 
 

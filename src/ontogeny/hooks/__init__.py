@@ -6,6 +6,7 @@ as it was: hooks are removed, training flags, gradients, buffers and random stat
 May import coupling, model, passes and errors.
 """
 
+from ontogeny.hooks.blueprint import PIXELS, Blueprint
 from ontogeny.hooks.chains import chain_faults
 from ontogeny.hooks.extras import EFFECTS, EXTRAS, NULLS
 from ontogeny.hooks.gathering import Observation
@@ -17,7 +18,6 @@ from ontogeny.hooks.network import (
     observe_network,
 )
 from ontogeny.hooks.probe import CHUNK_POSITIONS, Probe
-from ontogeny.hooks.wiring import PIXELS, Wiring
 
 __all__ = [
     "CHUNK_POSITIONS",
@@ -25,9 +25,9 @@ __all__ = [
     "EXTRAS",
     "NULLS",
     "PIXELS",
+    "Blueprint",
     "Observation",
     "Probe",
-    "Wiring",
     "chain_faults",
     "coupling_faults",
     "listening",

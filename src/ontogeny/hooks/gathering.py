@@ -1,6 +1,6 @@
 """What the hooks gather while the exemplars pass.
 
-May import coupling, errors, model, probe and wiring.
+May import coupling, errors, model, probe and blueprint.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ from ontogeny.coupling import (
     Spread,
 )
 from ontogeny.errors import InputError
+from ontogeny.hooks.blueprint import Blueprint
 from ontogeny.hooks.nulls import NullMoments, PermutedMap, quantiles
 from ontogeny.hooks.probe import Probe
-from ontogeny.hooks.wiring import Wiring
 from ontogeny.model import Stage
 from ontogeny.record import LEVELS
 
@@ -32,7 +32,7 @@ from ontogeny.record import LEVELS
 class Observation:
     """What one snapshot shows; fields are named as the record's variables (see `record`)."""
 
-    wiring: Wiring
+    blueprint: Blueprint
     activation: Float[np.ndarray, "exemplar unit"]
     activation_maximum: Float[np.ndarray, "exemplar unit"]
     logit: Float[np.ndarray, "exemplar output"]
@@ -124,12 +124,12 @@ class Gathering:
         spread.add(mean.double() - shift.flatten().double(), squares, a[0].numel() // a.shape[axis])
 
     def observation(
-        self, wiring: Wiring, logits: Tensor, couplings: Sequence[Coupling]
+        self, blueprint: Blueprint, logits: Tensor, couplings: Sequence[Coupling]
     ) -> Observation:
         """Return what was seen, in the exemplars' own order."""
         variance = torch.cat([spread.variance.cpu() for spread in self.spreads])
         return Observation(
-            wiring=wiring,
+            blueprint=blueprint,
             activation=self.probe.restore(self.means),
             activation_maximum=self.probe.restore(self.tops),
             logit=self.probe.restore(logits.float()),

@@ -9,12 +9,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ontogeny.errors import InputError
+from ontogeny.hooks.blueprint import blueprint, linear_maps
 from ontogeny.hooks.chains import chain_faults, refuse
 from ontogeny.hooks.extras import EFFECTS, EXTRAS, NULLS, effects
 from ontogeny.hooks.gathering import Gathering, Observation
 from ontogeny.hooks.listening import listening, undisturbed
 from ontogeny.hooks.probe import Probe
-from ontogeny.hooks.wiring import linear_maps, wiring
 from ontogeny.model import stages
 from ontogeny.passes import bare, device_of, in_precision, refuse_uninitialised
 
@@ -68,7 +68,7 @@ def observe_network(
     with undisturbed(model):
         found = stages(model, probe.example.to(device))
         layers = linear_maps(found, probe.x.shape[1]) if couplings else []
-        wired = wiring(found, layers)
+        wired = blueprint(found, layers)
         if couplings and wired not in probe.chains:
             refuse(chain_faults(model, found, probe.example.to(device)))
             probe.chains.add(wired)
@@ -117,7 +117,7 @@ def coupling_faults(model: nn.Module, probe: Probe) -> list[str]:
         found = stages(model, example)
         faults = chain_faults(model, found, example)
         if not faults:
-            probe.chains.add(wiring(found, linear_maps(found, probe.x.shape[1])))
+            probe.chains.add(blueprint(found, linear_maps(found, probe.x.shape[1])))
         return faults
 
 

@@ -1,4 +1,4 @@
-"""The exemplars that every snapshot is shown. May import coupling, model, errors and wiring."""
+"""The exemplars that every snapshot is shown. May import coupling, model, errors and blueprint."""
 
 import math
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ontogeny.coupling import InputMoments, Segment
 from ontogeny.errors import InputError
-from ontogeny.hooks.wiring import Wiring
+from ontogeny.hooks.blueprint import Blueprint
 from ontogeny.model import prepare
 
 CHUNK_POSITIONS = 100 * 32 * 32
@@ -63,7 +63,7 @@ class Probe:
         self.chunk = chunk or max(1, CHUNK_POSITIONS // positions)
         self.moments: dict[tuple[object, ...], InputMoments] = {}
         """Of the images themselves, by the first layer's geometry; filled when first needed."""
-        self.chains: set[Wiring] = set()
+        self.chains: set[Blueprint] = set()
         """Networks found to be chains."""
 
     def __len__(self) -> int:

@@ -3,22 +3,25 @@
 A token is followed by contrast share, what distinguishes it; a detector by coupling, what drives
 it at all. Both are descriptive: they say through which sources a difference or a variance comes,
 not what would happen without them; only the interaction ablates. May import numpy, xarray,
-ontogeny.stats, ontogeny.measure.probe and ontogeny.errors only.
+ontogeny.record, ontogeny.stats, ontogeny.measure.flow, .probe, .wiring and ontogeny.errors only.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
 from ontogeny.errors import InputError
+from ontogeny.measure.flow import directions, token_flow
 from ontogeny.measure.probe import chosen_step, held_out, layer_names, require
+from ontogeny.measure.wiring import LEVEL, Wiring, null_bound, token_index, wiring_of
+from ontogeny.record import LEVELS
+from ontogeny.stats.graphs import flow_down, largest, portions
 from ontogeny.stats.onset import onset_interval
 
-__all__ = ["construction", "describe", "serving_units", "shown_units"]
+__all__ = ["construction", "describe", "flows_at", "serving_units", "shown_units"]
 
-LEVEL, LEVELS = 0.99, (0.95, 0.99, 0.999)
-"""Level of the null that an edge has to pass; levels at which chance finds are counted."""
 FALSE = 0.1
 """Largest share of chance finds among what is reported."""
 _SIGNS = 2.576
@@ -27,10 +30,43 @@ _TELL = 3
 """Sources that are named in a text."""
 
 
+@dataclass(frozen=True, eq=False)
+class Flows:
+    """What all constructions at a step share: the wiring, and what flows through each unit."""
+
+    step: int
+    wiring: Wiring
+    size: np.ndarray
+    """[node, token] share of what distinguishes the token that passes through the node"""
+    net: np.ndarray
+    """[node, token] the same, what takes away counted as negative"""
+    chance: np.ndarray
+    """[node, token] share of chance finds, by the untrained network; NaN where it is not known"""
+
+
+def flows_at(record: xr.Dataset, step: int | None = None) -> Flows:
+    """Return how much of each token passes through each unit at a step; None is the last.
+
+    Raises
+    ------
+    InputError
+        If the record lacks contrasts or the step.
+    """
+    require(record, "coupling_contrast", "source", "target", "layer", "token")
+    at, wiring, contrast = chosen_step(record, step), wiring_of(record), record["coupling_contrast"]
+    size, net = token_flow(contrast.sel(step=at).values, wiring)
+    chance = np.full(size.shape, np.nan)
+    if int(record["step"][0]) == 0 and at > 0:
+        untrained, _ = token_flow(contrast.sel(step=0).values, wiring)
+        for own in map(wiring.members, range(len(wiring.layers))):
+            chance[own] = _chance_finds(size[own], untrained[own])
+    return Flows(at, wiring, size, net, chance)
+
+
 def construction(
     record: xr.Dataset,
     name: str,
-    step: int | None = None,
+    step: int | Flows | None = None,
     *,
     depth: int | None = None,
     breadth: int = 3,
@@ -49,7 +85,8 @@ def construction(
     name
         A token, or a unit "layer:channel".
     step
-        A recorded step; None is the last.
+        A recorded step; None is the last. Whoever asks for several constructions at a step gives
+        the record's `flows_at` there, which are otherwise made for each of them.
     depth
         Layers downwards; None: to the pixels.
     breadth
@@ -82,26 +119,25 @@ def construction(
         If the record lacks couplings, the token, the unit or the step.
     """
     require(record, "coupling", "coupling_contrast", "source", "target", "layer", "token")
-    tokens = [str(token) for token in record["token"].values]
-    start, token = _start(record, name, tokens)
     if breadth < 1 or (depth is not None and depth < 1):
         msg = (
             f"expected depth and breadth of at least 1, got {depth} and {breadth}: give larger ones"
         )
         raise InputError(msg)
-    at = chosen_step(record, step)
-    weave = _Weave.of(record)
+    flows = step if isinstance(step, Flows) else flows_at(record, step)
+    at, wiring = flows.step, flows.wiring
+    start, token = _start(record, wiring, name)
     variable = "coupling" if token is None else "coupling_contrast"
-    index = None if token is None else tokens.index(token)
-    walk = _Walk(weave, _shares(record, variable, at, index), token is not None)
-    walk.down(start, breadth, depth if depth is not None else len(weave.layers))
+    walk = _Walk(wiring, _shares(record, variable, at, token), token is not None)
+    walk.down([start], breadth, depth if depth is not None else len(wiring.blocks))
     if token is None:
         walk.up(start, breadth)
-    data = walk.dataset(_null(record, weave, variable, at))
-    data = data.assign(_served(record, weave, at, data["node"].values))
+    data = walk.dataset(_null(record, wiring, variable, at))
+    data = data.assign(_served(record, flows, np.array(list(walk.flow))))
     data = data.assign(_histories(record, at, data["node"].values, measures))
     data = data.assign(_interactions(record, at, data["node"].values))
-    data.attrs |= {"start": start, "token": token or "", "step": at, "layers": weave.layers}
+    data.attrs |= {"start": str(wiring.nodes[start]), "token": token or "", "step": at,
+                   "layers": list(wiring.layers)}  # fmt: skip
     return data
 
 
@@ -114,19 +150,19 @@ def shown_units(
     couplings back from all logits; pixels are left out. At most `limit`, the upper layers first.
     """
     require(record, "coupling", "coupling_contrast", "source", "target", "layer", "token")
-    at, weave = chosen_step(record, step), _Weave.of(record)
-    tokens = [str(token) for token in record["token"].values]
-    tops, depth = [_start(record, token, tokens)[0] for token in tokens], len(weave.layers)
-    walks = [_Walk(weave, _shares(record, "coupling_contrast", at, k), is_token=True)
-             for k in range(len(tokens))]  # fmt: skip
-    for walk, top in zip(walks, tops, strict=True):
-        walk.down(top, breadth, depth)
-    all_of = _Walk(weave, _shares(record, "coupling", at, None), is_token=False)
-    all_of.down(tops, breadth, depth)
-    nodes = dict.fromkeys(node for walk in (*walks, all_of) for node in walk.flow)
-    order = {layer: k for k, layer in enumerate(reversed(weave.layers))}
-    found = [node for node in nodes if _layer(node) != weave.layers[0]]
-    return sorted(found, key=lambda node: order[_layer(node)])[:limit]
+    at, wiring = chosen_step(record, step), wiring_of(record)
+    tokens, depth = record["token"].values.astype(str).tolist(), len(wiring.blocks)
+    tops = [_start(record, wiring, token)[0] for token in tokens]
+    nodes: dict[int, None] = {}
+    for token, top in zip(tokens, tops, strict=True):
+        walk = _Walk(wiring, _shares(record, "coupling_contrast", at, token), is_token=True)
+        walk.down([top], breadth, depth)
+        nodes |= dict.fromkeys(walk.flow)
+    every = _Walk(wiring, _shares(record, "coupling", at, None), is_token=False)
+    every.down(tops, breadth, depth)
+    nodes |= dict.fromkeys(every.flow)
+    units = sorted((n for n in nodes if n >= wiring.n_pixels), key=lambda n: -wiring.node_layer[n])
+    return wiring.nodes[units].tolist()[:limit]
 
 
 def serving_units(record: xr.Dataset, *, step: int | None = None, limit: int = 64) -> list[str]:
@@ -136,273 +172,203 @@ def serving_units(record: xr.Dataset, *, step: int | None = None, limit: int = 6
     of each layer, in the record's order.
     """
     require(record, "coupling", "coupling_contrast", "source", "target", "layer", "token")
-    weave = _Weave.of(record)
-    flow, _ = _flows(record, weave, chosen_step(record, step))
-    return [
-        weave.units[layer][k]
-        for layer in weave.layers[1:]
-        for k in sorted(np.argsort(-flow[layer].max(0), kind="stable")[:limit].tolist())
-    ]
-
-
-@dataclass(frozen=True)
-class _Weave:
-    """The edges as one matrix for each layer, [target, source]."""
-
-    layers: list[str]
-    """From the sources of the first layer ("pixels") to the last layer."""
-    units: dict[str, list[str]]
-    place: np.ndarray
-    """[edge]: position in the layer's flattened matrix."""
-    edges: dict[str, np.ndarray]
-    """Positions of the edges into each layer."""
-
-    @classmethod
-    def of(cls, record: xr.Dataset) -> "_Weave":
-        """Read the wiring of a record."""
-        names, own = layer_names(record), record["unit"].values.astype(str).tolist()
-        layer = [*map(_layer, own)]
-        units = {name: [u for u, n in zip(own, layer, strict=True) if n == name] for name in names}
-        number = {unit: k for k, unit in enumerate(own)}
-        source, target = (record[n].values.astype(str).tolist() for n in ("source", "target"))
-        pixels = [s for s in dict.fromkeys(source) if s not in number]
-        index = {u: k for members in (*units.values(), pixels) for k, u in enumerate(members)}
-        above = np.array([names.index(n) for n in layer])[[number[t] for t in target]]
-        below = _layer(source[int(np.argmax(above == 0))])
-        width = [len(pixels), *(len(units[n]) for n in names[:-1])]
-        place = np.array([index[t] for t in target]) * np.array(width)[above]
-        place += np.array([index[s] for s in source])
-        edges = {name: np.flatnonzero(above == k) for k, name in enumerate(names)}
-        return cls([below, *names], {**units, below: pixels}, place, edges)
-
-    def matrices(self, values: np.ndarray) -> dict[str, np.ndarray]:
-        """Return values [edge] as a matrix of each layer; 0 where there is no edge or no value."""
-        result = {}
-        for below, layer in zip(self.layers[:-1], self.layers[1:], strict=True):
-            flat = np.zeros(len(self.units[layer]) * len(self.units[below]))
-            flat[self.place[self.edges[layer]]] = np.nan_to_num(values[self.edges[layer]])
-            result[layer] = flat.reshape(len(self.units[layer]), -1)
-        return result
+    wiring = wiring_of(record)
+    contrast = record["coupling_contrast"].sel(step=chosen_step(record, step)).values
+    most = token_flow(contrast, wiring)[0].max(axis=1)
+    chosen = [np.argsort(-most[own], kind="stable")[:limit] + own[0]
+              for own in map(wiring.members, range(1, len(wiring.layers)))]  # fmt: skip
+    return wiring.nodes[np.sort(np.concatenate(chosen))].tolist()
 
 
 class _Walk:
     """The nodes and edges that are met on the way down and up."""
 
-    def __init__(self, weave: _Weave, shares: np.ndarray, is_token: bool) -> None:
-        self.weave, self.is_token = weave, is_token
-        self.matrix = weave.matrices(shares)
-        self.direction: dict[str, np.ndarray] = {
-            layer: np.where(matrix.sum(1) < 0, -1.0, 1.0) if is_token else np.ones(len(matrix))
-            for layer, matrix in self.matrix.items()
-        }
-        self.flow: dict[str, float] = {}
-        self.net: dict[str, float] = {}
-        self.level: dict[str, int] = {}
-        self.edges: list[tuple[str, str, float]] = []
-        self._found: dict[tuple[str, float], float] = {}
+    def __init__(self, wiring: Wiring, shares: np.ndarray, is_token: bool) -> None:
+        self.wiring, self.is_token = wiring, is_token
+        self.share: list[np.ndarray] = []
+        """[target, source] of the edges into each layer; of a token, positive: adds to it."""
+        self.direction = np.zeros(wiring.n_nodes)
+        """[node] -1 where what its sources give together is less for the token than for others."""
+        for block in range(len(wiring.blocks)):
+            share = np.nan_to_num(wiring.matrix(shares, block))
+            sign = directions(share) if is_token else np.ones(len(share))
+            self.direction[wiring.members(block + 1)] = sign
+            self.share.append(share * sign[:, None])
+        self.flow: dict[int, float] = {}
+        self.net: dict[int, float] = {}
+        self.level: dict[int, int] = {}
+        self.edges: list[tuple[int, int, float]] = []
 
-    def down(self, start: str | list[str], breadth: int, depth: int) -> None:
-        """Follow flow from the start to its sources."""
-        names = [start] if isinstance(start, str) else start
-        layer = _layer(names[0])
-        flow = net = self._vector(layer, names) / len(names)
-        self._note(layer, flow, net, 0)
-        top = self.weave.layers.index(layer)
-        for k in range(top, max(top - depth, 0), -1):
-            layer, below = self.weave.layers[k], self.weave.layers[k - 1]
-            signed = self.matrix[layer] * self.direction[layer][:, None]
-            total = np.maximum(np.abs(signed).sum(1, keepdims=True), 1e-300)
-            passed, net = flow @ (np.abs(signed) / total), net @ (signed / total)
-            kept = _largest(passed, breadth)
-            self._link(layer, np.flatnonzero(flow), below, np.flatnonzero(kept), signed)
-            flow, net = passed * kept, net * kept
-            self._note(below, flow, net, k - 1 - top)
+    def down(self, start: Sequence[int], breadth: int, depth: int) -> None:
+        """Follow flow from the start, nodes of one layer, to its sources."""
+        top = int(self.wiring.node_layer[start[0]])
+        down = (portions(share) for share in self.share[max(top - depth, 0) : top][::-1])
+        found = flow_down(down, self._vector(top, start) / len(start), breadth=breadth)
+        for level, (flow, net) in enumerate(found):
+            if level:
+                self._link(top - level, found[level - 1][0], flow)
+            self._note(top - level, flow, net, -level)
 
-    def up(self, start: str, breadth: int) -> None:
-        """Follow what draws its variance from the start, to the last layer."""
-        at = self.weave.layers.index(_layer(start))
-        flow = self._vector(_layer(start), [start])
-        for k in range(at + 1, len(self.weave.layers)):
-            layer, below = self.weave.layers[k], self.weave.layers[k - 1]
-            drawn = np.abs(self.matrix[layer]) @ flow
-            kept = _largest(drawn, breadth)
-            self._link(layer, np.flatnonzero(kept), below, np.flatnonzero(flow), self.matrix[layer])
-            flow = drawn * kept
-            self._note(layer, flow, flow, k - at)
+    def up(self, start: int, breadth: int) -> None:
+        """Follow what draws its variance from the start, to the last layer.
 
-    def dataset(self, null: tuple[dict[float, dict[str, np.ndarray]], str]) -> xr.Dataset:
+        Upwards couplings are not scaled: they are the shares that targets draw of their variance.
+        """
+        at = int(self.wiring.node_layer[start])
+        flow = self._vector(at, [start])
+        for layer in range(at + 1, len(self.wiring.layers)):
+            drawn = np.abs(self.share[layer - 1]) @ flow
+            above = drawn * largest(drawn, breadth)
+            self._link(layer - 1, above, flow)
+            self._note(layer, above, above, layer - at)
+            flow = above
+
+    def dataset(self, null: tuple[dict[float, np.ndarray], str]) -> xr.Dataset:
         """Return what was met, with what the null passes."""
-        limits_at, words = null
-        limit = limits_at[min(limits_at, key=lambda level: abs(level - LEVEL))]
-        place = {u: k for members in self.weave.units.values() for k, u in enumerate(members)}
-        nodes, layers = list(self.flow), [_layer(n) for n in self.flow]
-        limits = [float(limit[_layer(t)][place[t]]) for _, t, _ in self.edges]
+        limits, words = null
+        nodes, names, layers = list(self.flow), self.wiring.nodes, np.array(self.wiring.layers)
+        source, target = (np.array([edge[k] for edge in self.edges], dtype=int) for k in (0, 1))
         share = np.array([value for _, _, value in self.edges])
-        counts = [self._counts(n, place, limit) for n in nodes]
-        nets = [self._net(n, place) for n in nodes]
-        false = [self._false(edge, place, limits_at) for edge in self.edges]
-        signs = [int(np.sign(self.net[n])) if self.is_token else 0 for n in nodes]
+        net, net_null = self._nets(nodes)
+        signs = np.sign(list(self.net.values())).astype(int) * self.is_token
         data = {
             "share": ("edge", share, {"units": "1", "long_name": "contrast share, positive: adds "
                       "to what distinguishes the token" if self.is_token else
                       "coupling: share of the target's variance"}),
-            "null_share": ("edge", np.array(limits), {"units": "1", "long_name": words}),
-            "beyond_null": ("edge", np.abs(share) > np.array(limits)),
-            "false_share": ("edge", np.array(false),
+            "null_share": ("edge", limits[LEVEL][target], {"units": "1", "long_name": words}),
+            "beyond_null": ("edge", np.abs(share) > limits[LEVEL][target]),
+            "false_share": ("edge", self._false(target, share, limits),
                             {"units": "1", "long_name": "share of chance finds in the layer at the "
                              "strictest level of the null that is passed"}),
-            "net": ("node", np.array([n[0] for n in nets]), {"units": "1", "long_name":
+            "net": ("node", net, {"units": "1", "long_name":
                     "what sources add less what they take away, of all"}),
-            "net_null": ("node", np.array([n[1] for n in nets]), {"units": "1", "long_name":
+            "net_null": ("node", net_null, {"units": "1", "long_name":
                          "net that random signs of the same shares pass with 1 %"}),
             "flow": ("node", np.array(list(self.flow.values())), {"units": "1", "long_name":
                      "share of the start's couplings followed to here"}),
             "level": ("node", np.array(list(self.level.values()))),
-            "evidence": ("node", np.array(signs), {"units": "1", "long_name":
+            "evidence": ("node", signs, {"units": "1", "long_name":
                          "1: speaks for the token, -1: against, 0: not followed by token"}),
-            "direction": ("node", np.array([self._direction(n, place) for n in nodes]), {"units":
+            "direction": ("node", self.direction[nodes].astype(int), {"units":
                           "1", "long_name": "1: more active for the token, -1: less"}),
-            "sources": ("node", np.array([c[0] for c in counts]), {"units": "units"}),
-            "sources_beyond": ("node", np.array([c[1] for c in counts]), {"units": "units",
+            "sources": ("node", np.bincount(self.wiring.target, minlength=len(names))[nodes],
+                        {"units": "units"}),
+            "sources_beyond": ("node", self._beyond(limits[LEVEL])[nodes], {"units": "units",
                                "long_name": "sources whose share is beyond the null"}),
         }  # fmt: skip
         coordinates = {
-            "node": nodes, "node_layer": ("node", layers),
-            "source": ("edge", np.array([s for s, _, _ in self.edges], dtype=str)),
-            "target": ("edge", np.array([t for _, t, _ in self.edges], dtype=str)),
+            "node": names[nodes], "node_layer": ("node", layers[self.wiring.node_layer[nodes]]),
+            "source": ("edge", names[source]), "target": ("edge", names[target]),
         }  # fmt: skip
         return xr.Dataset(data, coordinates, {"null": words, "null_level": LEVEL})
 
-    def _direction(self, node: str, place: dict[str, int]) -> int:
-        layer = _layer(node)
-        return int(self.direction[layer][place[node]]) if layer in self.direction else 0
-
-    def _net(self, node: str, place: dict[str, int]) -> tuple[float, float]:
-        """Return what a unit's sources add less what they take, and what random signs give."""
-        layer = _layer(node)
-        if layer not in self.matrix or not self.is_token:
-            return np.nan, np.nan
-        row = self.matrix[layer][place[node]]
-        return float(np.abs(row.sum())), float(_SIGNS * np.sqrt(np.square(row).sum()))
+    def _nets(self, nodes: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return what units' sources add less what they take, and what random signs give."""
+        net, null = (np.full(self.wiring.n_nodes, np.nan) for _ in range(2))
+        for block, share in enumerate(self.share if self.is_token else []):
+            own = self.wiring.members(block + 1)
+            net[own] = np.abs(share.sum(axis=1))
+            null[own] = _SIGNS * np.sqrt(np.square(share).sum(axis=1))
+        return net[nodes], null[nodes]
 
     def _false(
-        self,
-        edge: tuple[str, str, float],
-        place: dict[str, int],
-        limits_at: dict[float, dict[str, np.ndarray]],
-    ) -> float:
+        self, target: np.ndarray, share: np.ndarray, limits: dict[float, np.ndarray]
+    ) -> np.ndarray:
         """Return the share of chance finds at the strictest level that an edge passes; else 1."""
-        _, target, share = edge
-        layer, result = _layer(target), 1.0
-        for level, limit in limits_at.items():
-            if abs(share) > limit[layer][place[target]]:
-                result = min(result, self._chance(layer, level, limit[layer]))
+        result = np.ones(len(share))
+        for level, limit in limits.items():
+            chance = self._chance(level, limit)[self.wiring.node_layer[target] - 1]
+            passes = np.abs(share) > limit[target]
+            result = np.where(passes, np.minimum(result, chance), result)
         return result
 
-    def _chance(self, layer: str, level: float, limit: np.ndarray) -> float:
-        """Return how many of a layer's shares beyond a level of the null chance gives."""
-        if (layer, level) not in self._found:
-            size = np.abs(self.matrix[layer])
-            beyond = max(int((size > limit[:, None]).sum()), 1)
-            n = int(size.any(axis=1).sum()) * size.shape[1]
-            self._found[layer, level] = (1 - level) * n / beyond
-        return self._found[layer, level]
+    def _chance(self, level: float, limit: np.ndarray) -> np.ndarray:
+        """Return how many of each layer's shares beyond a level of the null chance gives."""
+        beyond, found = self._beyond(limit), []
+        count = np.bincount(self.wiring.target, minlength=self.wiring.n_nodes)
+        for block, share in enumerate(self.share):
+            own = self.wiring.members(block + 1)
+            n = int(count[own][share.any(axis=1)].sum())
+            found.append((1 - level) * n / max(int(beyond[own].sum()), 1))
+        return np.array(found)
 
-    def _counts(
-        self, node: str, place: dict[str, int], limit: dict[str, np.ndarray]
-    ) -> tuple[int, int]:
-        layer = _layer(node)
-        if layer not in self.matrix:
-            return 0, 0
-        row = np.abs(self.matrix[layer][place[node]])
-        return len(row), int((row > limit[layer][place[node]]).sum())
+    def _beyond(self, limit: np.ndarray) -> np.ndarray:
+        """Return how many shares into each node are larger than its limit."""
+        count = np.zeros(self.wiring.n_nodes, dtype=int)
+        for block, share in enumerate(self.share):
+            own = self.wiring.members(block + 1)
+            count[own] = (np.abs(share) > limit[own][:, None]).sum(axis=1)
+        return count
 
-    def _vector(self, layer: str, names: list[str]) -> np.ndarray:
-        return np.isin(self.weave.units[layer], names).astype(float)
+    def _vector(self, layer: int, nodes: Sequence[int]) -> np.ndarray:
+        return np.isin(self.wiring.members(layer), nodes).astype(float)
 
-    def _note(self, layer: str, flow: np.ndarray, net: np.ndarray, level: int) -> None:
+    def _note(self, layer: int, flow: np.ndarray, net: np.ndarray, level: int) -> None:
+        first = self.wiring.first[layer]
         for k in np.flatnonzero(flow).tolist():
-            name = self.weave.units[layer][k]
-            self.flow[name], self.net[name] = float(flow[k]), float(net[k])
-            self.level[name] = level
+            self.flow[first + k], self.net[first + k] = float(flow[k]), float(net[k])
+            self.level[first + k] = level
 
-    def _link(
-        self, layer: str, targets: np.ndarray, below: str, sources: np.ndarray, shares: np.ndarray
-    ) -> None:
-        names, under = self.weave.units[layer], self.weave.units[below]
-        self.edges += [(under[i], names[j], float(shares[j, i]))
-                       for j in targets for i in sources if shares[j, i] != 0]  # fmt: skip
+    def _link(self, block: int, above_flow: np.ndarray, below_flow: np.ndarray) -> None:
+        """Note the edges into a layer between units that have flow."""
+        targets, sources = np.flatnonzero(above_flow), np.flatnonzero(below_flow)
+        share, (below, above) = self.share[block], self.wiring.first[block : block + 2]
+        self.edges += [(int(below + i), int(above + j), float(share[j, i]))
+                       for j in targets for i in sources if share[j, i] != 0]  # fmt: skip
 
 
 def _layer(unit: str) -> str:
     return unit.rpartition(":")[0]
 
 
-def _largest(values: np.ndarray, count: int) -> np.ndarray:
-    """Mark the `count` largest positive values."""
-    kept = np.zeros(len(values), dtype=bool)
-    kept[np.argsort(-values, kind="stable")[:count]] = True
-    return kept & (values > 0)
-
-
-def _start(record: xr.Dataset, name: str, tokens: list[str]) -> tuple[str, str | None]:
+def _start(record: xr.Dataset, wiring: Wiring, name: str) -> tuple[int, str | None]:
     """Return the unit to start from, and the token where one was named."""
-    layers = record["layer"].values.astype(str)
-    units = record["unit"].values.astype(str)
+    tokens = record["token"].values.astype(str).tolist()
     if name in tokens:
-        return str(units[layers == layer_names(record)[-1]][tokens.index(name)]), name
+        return int(wiring.members(len(wiring.layers) - 1)[tokens.index(name)]), name
+    units = wiring.nodes[wiring.n_pixels :].tolist()
     if name in units:
-        return name, None
-    sizes = ", ".join(f"{n}:0 ... {n}:{(layers == n).sum() - 1}" for n in layer_names(record))
+        return wiring.n_pixels + units.index(name), None
+    sizes = ", ".join(f"{layer}:0 ... {layer}:{len(wiring.members(k)) - 1}"
+                      for k, layer in enumerate(wiring.layers) if k)  # fmt: skip
     msg = f"expected a token ({', '.join(tokens)}) or a unit ({sizes}), got {name}"
     raise InputError(msg)
 
 
-def _shares(record: xr.Dataset, variable: str, step: int, token: int | None) -> np.ndarray:
+def _shares(record: xr.Dataset, variable: str, step: int, token: str | None) -> np.ndarray:
     chosen = record[variable].sel(step=step)
-    chosen = chosen if token is None else chosen.isel(token=token)
+    chosen = chosen if token is None else chosen.isel(token=token_index(record, token))
     return chosen.values.astype(np.float64)
 
 
 def _null(
-    record: xr.Dataset, weave: _Weave, variable: str, step: int
-) -> tuple[dict[float, dict[str, np.ndarray]], str]:
-    """Return magnitudes that the null passes at each level, [unit] by layer, and its words."""
-    name, above = f"{variable}_null", weave.layers[1:]
+    record: xr.Dataset, wiring: Wiring, variable: str, step: int
+) -> tuple[dict[float, np.ndarray], str]:
+    """Return magnitudes that the null passes at each level, [node], and its words."""
+    name, limits = f"{variable}_null", {v: np.full(wiring.n_nodes, np.inf) for v in LEVELS}
     if name in record:
-        values = record[name].sel(step=step).transpose("level", "unit").values
-        place = {u: k for k, u in enumerate(record["unit"].values.astype(str).tolist())}
-        columns = {n: [place[u] for u in weave.units[n]] for n in above}
-        levels = [float(level) for level in record["level"].values]
-        found = {level: {n: row[columns[n]] for n in above}
-                 for level, row in zip(levels, values, strict=True)}  # fmt: skip
-        return found, "99 % of shares after permuting the layer's weights"
+        here = record.sel(step=[step])
+        for level, limit in limits.items():
+            limit[wiring.n_pixels :] = null_bound(here, name, level)[0]
+        return limits, "99 % of shares after permuting the layer's weights"
     if int(record["step"][0]) == 0 and step > 0:
         untrained = np.abs(record[variable].sel(step=0).values.astype(np.float64))
-        limits = {n: np.nanquantile(untrained[weave.edges[n]], LEVELS) for n in above}
-        found = {level: {n: np.full(len(weave.units[n]), limits[n][k]) for n in above}
-                 for k, level in enumerate(LEVELS)}  # fmt: skip
-        return found, "99 % of the layer's shares in the untrained network"
-    words = "no null: neither permuted weights nor an earlier, untrained step are recorded"
-    return {LEVEL: {n: np.full(len(weave.units[n]), np.inf) for n in above}}, words
+        for block, edges in enumerate(wiring.blocks):
+            found = np.nanquantile(untrained[edges], LEVELS)
+            for limit, value in zip(limits.values(), found, strict=True):
+                limit[wiring.members(block + 1)] = value
+        return limits, "99 % of the layer's shares in the untrained network"
+    return limits, "no null: neither permuted weights nor an earlier, untrained step are recorded"
 
 
-def _served(record: xr.Dataset, weave: _Weave, step: int, nodes: np.ndarray) -> dict[str, tuple]:
+def _served(record: xr.Dataset, flows: Flows, nodes: np.ndarray) -> dict[str, tuple]:
     """Return the share of each token's flow that passes through nodes, and its untrained null."""
-    flow, net = _flows(record, weave, step)
-    chance = {layer: np.full(values.shape, np.nan) for layer, values in flow.items()}
-    if int(record["step"][0]) == 0 and step > 0:
-        untrained, _ = _flows(record, weave, 0)
-        chance = {layer: _chance_finds(flow[layer], untrained[layer]) for layer in weave.layers}
-    place = {u: k for members in weave.units.values() for k, u in enumerate(members)}
-    rows = [(_layer(n), place[n]) for n in nodes.tolist()]
     words = "share of what distinguishes the token that passes through the unit"
     return {
-        "serves": (("node", "token"), np.stack([flow[n][:, k] for n, k in rows]),
-                   {"units": "1", "long_name": words}),
-        "serves_net": (("node", "token"), np.stack([net[n][:, k] for n, k in rows]),
+        "serves": (("node", "token"), flows.size[nodes], {"units": "1", "long_name": words}),
+        "serves_net": (("node", "token"), flows.net[nodes],
                        {"units": "1", "long_name": f"{words}, what takes away being negative"}),
-        "serves_q": (("node", "token"), np.stack([chance[n][:, k] for n, k in rows]),
+        "serves_q": (("node", "token"), flows.chance[nodes],
                      {"units": "1", "long_name": "share of chance finds among the units of the "
                       "layer that carry a token as much, by the network before training",
                       "missing": "NaN: step 0 is not recorded"}),
@@ -424,24 +390,6 @@ def _chance_finds(values: np.ndarray, null: np.ndarray) -> np.ndarray:
     result = np.empty_like(q)
     result[order] = np.minimum(q, 1.0)
     return result.reshape(values.shape)
-
-
-def _flows(
-    record: xr.Dataset, weave: _Weave, step: int
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return each layer's flow and net flow, [token, unit], from the tokens' logits down."""
-    values = record["coupling_contrast"].sel(step=step).values.astype(np.float64)
-    n_tokens, top = values.shape[1], weave.layers[-1]
-    flow = {n: np.zeros((n_tokens, len(weave.units[n]))) for n in weave.layers}
-    net = {n: np.zeros_like(f) for n, f in flow.items()}
-    for token in range(n_tokens):
-        matrix = weave.matrices(values[:, token])
-        flow[top][token, token] = net[top][token, token] = 1
-        for below, layer in zip(weave.layers[-2::-1], weave.layers[:0:-1], strict=True):
-            signed = matrix[layer] * np.where(matrix[layer].sum(1) < 0, -1.0, 1.0)[:, None]
-            flow[below][token] = flow[layer][token] @ np.abs(signed)
-            net[below][token] = net[layer][token] @ signed
-    return flow, net
 
 
 def _histories(

@@ -79,7 +79,7 @@ def assemblies(
     """
     require(record, "coupling")
     wiring, chance = wiring_of(record), chance or Chance()
-    bound = null_bound(record, wiring, COUPLING_NULL, level)
+    bound = null_bound(record, COUPLING_NULL, level)
     rng = np.random.default_rng(chance.seed)
     shuffles = source_shuffles(wiring.source, n_shuffles=n_shuffles, rng=rng)
     steps = record["step"].values
@@ -128,7 +128,7 @@ def assembly_scan(
     require(record, "coupling")
     wiring, chance = wiring_of(record), chance or Chance()
     k = record["step"].values.tolist().index(chosen_step(record, step))
-    limit = per_edge(null_bound(record, wiring, COUPLING_NULL, level)[k], wiring)
+    limit = per_edge(null_bound(record, COUPLING_NULL, level)[k], wiring)
     size, rng = _sizes(record, k), np.random.default_rng(chance.seed)
     shuffles = source_shuffles(wiring.source, n_shuffles=n_seeds, rng=rng)
     graph, *dealt = [_graph(values, limit, wiring) for values in (size, *size[shuffles])]

@@ -1,10 +1,14 @@
-"""Which detectors a layer is built from. May import numpy, xarray and ontogeny.errors only."""
+"""Which detectors a layer is built from.
+
+May import numpy, xarray, ontogeny.stats.graphs, ontogeny.measure.probe and .wiring only.
+"""
 
 import numpy as np
 import xarray as xr
 
-from ontogeny.errors import InputError
-from ontogeny.measure.probe import chosen_step, layer_names, require
+from ontogeny.measure.probe import chosen_step, require
+from ontogeny.measure.wiring import Wiring, token_index, wiring_of
+from ontogeny.stats.graphs import flow_down, portions
 
 
 def strongest_couplings(
@@ -49,105 +53,93 @@ def strongest_couplings(
     """
     variable = "coupling" if token is None else "coupling_contrast"
     require(record, variable, "source", "target", "layer")
-    at, layers = chosen_step(record, step), layer_names(record)
+    at, wiring = chosen_step(record, step), wiring_of(record)
     values = _strengths(record, variable, at, token)
-    source = record["source"].values.astype(str)
-    target = record["target"].values.astype(str)
-    above = np.array([name.rpartition(":")[0] for name in target.tolist()])
-    flow = _start(record, layers[-1], token)
-    kept, nodes, order = [], dict(flow), [layers[-1]]
-    for layer in reversed(layers):
-        inside = np.flatnonzero(above == layer)
-        chosen, flow = _back(source[inside], target[inside], np.abs(values[inside]), flow, units)
-        kept.append(inside[chosen[:edges]])
-        nodes |= flow
-        order += [name.rpartition(":")[0] for name in list(flow)[:1]]
-    index = np.concatenate(kept).astype(np.int64)
-    data = _labelled(source[index], target[index], values[index], nodes)
-    data["rank"] = ("edge", _ranks(np.abs(values), above)[index])
-    data["beyond_untrained"] = ("edge", _beyond(record, variable, token, above, values)[index])
+    size, column = np.abs(values), None if token is None else token_index(record, token)
+    flow = _flow(values, wiring, column, units)
+    carries = flow > 0
+    between = carries[wiring.source] & carries[wiring.target] & (size > 0)
+    strongest = [_descending(size, np.flatnonzero(between[block]) + block.start)[:edges]
+                 for block in reversed(wiring.blocks)]  # fmt: skip
+    index = np.concatenate(strongest)
+    nodes = _by_flow(flow, wiring)
+    data = _labelled(wiring, index, values[index], nodes, flow[nodes])
+    data["rank"] = ("edge", _ranks(size, wiring)[index])
+    data["beyond_untrained"] = ("edge", _beyond(record, variable, token, wiring, size)[index])
+    layers = [name for k, name in enumerate(wiring.layers) if carries[wiring.members(k)].any()]
     data.attrs |= {
         "step": at, "token": token or "", "shown": len(index), "hidden": len(values) - len(index),
-        "layers": order[::-1],
+        "layers": layers,
     }  # fmt: skip
     return data
 
 
+def _flow(values: np.ndarray, wiring: Wiring, token: int | None, breadth: int) -> np.ndarray:
+    """Return the flow of each node, from one logit or from all alike; 0 where it is not kept."""
+    blocks = range(len(wiring.blocks) - 1, -1, -1)
+    top = np.ones(len(wiring.members(len(blocks))))
+    start = top / len(top) if token is None else np.eye(len(top))[token]
+    down = (portions(wiring.matrix(values, block)) for block in blocks)
+    found = flow_down(down, start, breadth=breadth)
+    return np.concatenate([flow for flow, _ in reversed(found)])
+
+
+def _by_flow(flow: np.ndarray, wiring: Wiring) -> np.ndarray:
+    """Return the nodes with flow, from the logits down: these in their order, others by flow."""
+    last, *others = range(len(wiring.layers) - 1, -1, -1)
+    nodes = [wiring.members(last), *(_descending(flow, wiring.members(k)) for k in others)]
+    found = np.concatenate(nodes)
+    return found[flow[found] > 0]
+
+
+def _descending(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return places in the descending order of their values."""
+    return places[np.argsort(-values[places], kind="stable")]
+
+
 def _strengths(record: xr.Dataset, variable: str, step: int, token: str | None) -> np.ndarray:
     chosen = record[variable].sel(step=step)
-    if token is not None:
-        names = [str(name) for name in record["token"].values]
-        if token not in names:
-            msg = f"expected a token of the record ({', '.join(names)}), got {token}"
-            raise InputError(msg)
-        chosen = chosen.isel(token=names.index(token))
+    chosen = chosen if token is None else chosen.isel(token=token_index(record, token))
     return chosen.values.astype(np.float64)
 
 
-def _start(record: xr.Dataset, top: str, token: str | None) -> dict[str, float]:
-    """Give each logit its flow; the units of the last layer are the tokens in their order."""
-    names = [str(unit) for unit in record["unit"].values[record["layer"].values == top]]
-    if token is not None:
-        names = [names[[str(t) for t in record["token"].values].index(token)]]
-    return dict.fromkeys(names, 1 / len(names))
-
-
-def _back(
-    source: np.ndarray, target: np.ndarray, size: np.ndarray, flow: dict[str, float], units: int
-) -> tuple[np.ndarray, dict[str, float]]:
-    """Return the edges between kept units, strongest first, and the flow of kept sources."""
-    of_kept = np.flatnonzero(np.isin(target, list(flow)) & np.isfinite(size))
-    names, place = np.unique(target[of_kept], return_inverse=True)
-    total = np.bincount(place, weights=size[of_kept], minlength=len(names))
-    share = size[of_kept] / np.maximum(total[place], 1e-300)
-    passed = share * np.array([flow[str(name)] for name in names.tolist()])[place]
-    below, which = np.unique(source[of_kept], return_inverse=True)
-    amount = np.bincount(which, weights=passed, minlength=len(below))
-    top = np.argsort(-amount, kind="stable")[:units]
-    between = of_kept[np.isin(which, top)]
-    order = between[np.argsort(-size[between], kind="stable")]
-    return order, {str(below[i]): float(amount[i]) for i in top}
-
-
-def _ranks(size: np.ndarray, layer: np.ndarray) -> np.ndarray:
+def _ranks(size: np.ndarray, wiring: Wiring) -> np.ndarray:
     """Rank magnitudes within each target layer, 1 the largest; NaN last."""
-    ranks = np.empty(len(size), dtype=np.int64)
-    for name in np.unique(layer):
-        inside = np.flatnonzero(layer == name)
-        order = inside[np.argsort(-np.nan_to_num(size[inside], nan=-1.0), kind="stable")]
-        ranks[order] = np.arange(1, len(inside) + 1)
+    ranks, known = np.empty(len(size), dtype=np.int64), np.nan_to_num(size, nan=-1.0)
+    for block in wiring.blocks:
+        places = np.arange(block.start, block.stop)
+        ranks[_descending(known, places)] = np.arange(1, len(places) + 1)
     return ranks
 
 
 def _beyond(
-    record: xr.Dataset, variable: str, token: str | None, layer: np.ndarray, values: np.ndarray
+    record: xr.Dataset, variable: str, token: str | None, wiring: Wiring, size: np.ndarray
 ) -> np.ndarray:
     """Say which magnitudes exceed all of their target layer at step 0."""
     if int(record["step"][0]) != 0:
-        return np.zeros(len(values), dtype=bool)
+        return np.zeros(len(size), dtype=bool)
     untrained = np.abs(_strengths(record, variable, 0, token))
-    names, place = np.unique(layer, return_inverse=True)
-    largest = np.full(len(names), -np.inf)
-    np.maximum.at(largest, place, np.nan_to_num(untrained, nan=-np.inf))
-    return np.abs(values) > largest[place]
+    beyond = [size[block] > np.fmax.reduce(untrained[block], initial=-np.inf)
+              for block in wiring.blocks]  # fmt: skip
+    return np.concatenate(beyond)
 
 
 def _labelled(
-    source: np.ndarray, target: np.ndarray, strength: np.ndarray, nodes: dict[str, float]
+    wiring: Wiring, index: np.ndarray, strength: np.ndarray, nodes: np.ndarray, flow: np.ndarray
 ) -> xr.Dataset:
     long_name = "share of the target's variance (or of what distinguishes the token) by the source"
     return xr.Dataset(
         {
             "strength": ("edge", strength, {"units": "1", "long_name": long_name}),
             "flow": (
-                "node", list(nodes.values()),
+                "node", flow,
                 {"units": "1", "long_name": "share of the logits' couplings followed back"},
             ),
         },
         {
-            "source": ("edge", source),
-            "target": ("edge", target),
-            "node": list(nodes),
-            "node_layer": ("node", [name.rpartition(":")[0] for name in nodes]),
+            "source": ("edge", wiring.nodes[wiring.source[index]]),
+            "target": ("edge", wiring.nodes[wiring.target[index]]),
+            "node": wiring.nodes[nodes],
+            "node_layer": ("node", np.array(wiring.layers)[wiring.node_layer[nodes]]),
         },
     )  # fmt: skip

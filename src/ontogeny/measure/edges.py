@@ -73,7 +73,7 @@ def edge_lives(
     """
     require(record, "coupling")
     wiring, chance = wiring_of(record), chance or Chance()
-    bound = null_bound(record, wiring, COUPLING_NULL, level)
+    bound = null_bound(record, COUPLING_NULL, level)
     steps = record["step"].values
     tally = _Tally(wiring, len(steps), 1, hold)
     for k, size in _snapshots(record, "coupling"):
@@ -100,7 +100,7 @@ def token_edge_lives(
     """
     require(record, "coupling_contrast")
     wiring, chance = wiring_of(record), chance or Chance()
-    bound = null_bound(record, wiring, CONTRAST_NULL, level)
+    bound = null_bound(record, CONTRAST_NULL, level)
     steps, tokens = record["step"].values, record["token"].values.astype(str)
     tally = _Tally(wiring, len(steps), len(tokens), hold)
     for k, size in _snapshots(record, "coupling_contrast"):

@@ -3,7 +3,7 @@
 Couplings are functional (they say what moves with what, through the wiring there is), attributions
 are causal to first order, contrast shares are functional.
 May import numpy, xarray, networkx, pyarrow (when asked for), ontogeny.stats.graphs,
-ontogeny.measure.probe and .wiring, ontogeny.files and ontogeny.errors only.
+ontogeny.measure.flow, .probe and .wiring, ontogeny.files and ontogeny.errors only.
 """
 
 import os
@@ -18,6 +18,7 @@ import xarray as xr
 
 from ontogeny.errors import InputError
 from ontogeny.files import plain_words
+from ontogeny.measure.flow import token_flow
 from ontogeny.measure.probe import chosen_step, require
 from ontogeny.measure.wiring import (
     CONTRAST_NULL,
@@ -29,7 +30,7 @@ from ontogeny.measure.wiring import (
     per_edge,
     wiring_of,
 )
-from ontogeny.stats.graphs import concentration, flow_back, hub_p, sharing
+from ontogeny.stats.graphs import concentration, hub_p, sharing
 
 ALIVE = 1e-4
 """A unit is alive if its variance is above this fraction of its layer's median."""
@@ -211,7 +212,7 @@ def _edges(
         ("contrast_beyond_null", "coupling_contrast", CONTRAST_NULL),
     ):
         if of in found and null in record:
-            bound = per_edge(null_bound(record, wiring, null, level)[at], wiring)
+            bound = per_edge(null_bound(record, null, level)[at], wiring)
             size = np.abs(found[of])
             found[flag] = size > (bound if size.ndim == 1 else bound[:, None])
         else:
@@ -237,7 +238,7 @@ def _nodes(here: xr.Dataset, wiring: Wiring, edges: dict[str, np.ndarray]) -> di
     if "beyond_null" in edges:
         found["reuse"] = np.bincount(s, edges["beyond_null"], n)
     if "coupling_contrast" in edges:
-        flow = token_flow(edges["coupling_contrast"], wiring)
+        flow, _ = token_flow(edges["coupling_contrast"], wiring)
         found |= {"flow": flow, "sharing": sharing(flow)}
     return found
 
@@ -246,15 +247,6 @@ def strength(size: np.ndarray, wiring: Wiring) -> np.ndarray:
     """Return the sum of each node's couplings to its targets; NaN for nodes of the last layer."""
     total = np.bincount(wiring.source, np.nan_to_num(size), wiring.n_nodes)
     return np.where(wiring.node_layer == len(wiring.layers) - 1, np.nan, total)
-
-
-def token_flow(contrast: np.ndarray, wiring: Wiring) -> np.ndarray:
-    """Trace each token's distinction back from its logit, [node, token]; layers sum to 1."""
-    n_tokens = contrast.shape[1]
-    start = np.zeros((wiring.n_nodes, n_tokens))
-    top = wiring.members(len(wiring.layers) - 1)[:n_tokens]
-    start[top, np.arange(len(top))] = 1
-    return flow_back(contrast, wiring.source, wiring.target, list(wiring.blocks), start)
 
 
 def _columns(graph: xr.Dataset, axis: str) -> dict[str, list[Any]]:

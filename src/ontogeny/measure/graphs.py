@@ -12,7 +12,8 @@ import xarray as xr
 from ontogeny.measure.assemblies import assemblies
 from ontogeny.measure.categories import Chance
 from ontogeny.measure.edges import edge_lives
-from ontogeny.measure.graph import strength, token_flow
+from ontogeny.measure.flow import token_flow
+from ontogeny.measure.graph import strength
 from ontogeny.measure.probe import require
 from ontogeny.measure.store import kept
 from ontogeny.measure.wiring import COUPLING_NULL, LEVEL, Wiring, null_bound, per_edge, wiring_of
@@ -71,13 +72,13 @@ def graph_nodes(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Datas
     """
     require(record, "coupling", "coupling_contrast")
     wiring, chance = wiring_of(record), chance or Chance()
-    bound = null_bound(record, wiring, COUPLING_NULL, LEVEL)
+    bound = null_bound(record, COUPLING_NULL, LEVEL)
     rng = np.random.default_rng(chance.seed)
     nodes, layers = [], []
     for k in range(record.sizes["step"]):
         size = np.abs(record["coupling"].isel(step=k).values.astype(np.float64))
         present = size > per_edge(bound[k], wiring)
-        flow = token_flow(record["coupling_contrast"].isel(step=k).values, wiring)
+        flow, _ = token_flow(record["coupling_contrast"].isel(step=k).values, wiring)
         nodes.append(_node_row(size, present, flow, wiring))
         layers.append(_layer_row(nodes[-1], present, wiring, rng))
     return _labelled(record, wiring, nodes, layers)

@@ -25,7 +25,7 @@ def single_edges(findings: Findings) -> list[Observation]:
     if "coupling" not in record or COUPLING_NULL not in record:
         return []
     wiring = wiring_of(record)
-    bound = per_edge(null_bound(record, wiring, COUPLING_NULL, LEVEL)[-1], wiring)
+    bound = per_edge(null_bound(record, COUPLING_NULL, LEVEL)[-1], wiring)
     size = np.abs(record["coupling"].isel(step=-1).values.astype(np.float64))
     inner = np.isfinite(size) & (wiring.node_layer[wiring.source] > 0)
     inner &= wiring.node_layer[wiring.target] < len(wiring.layers) - 1

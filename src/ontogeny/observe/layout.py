@@ -12,16 +12,16 @@ import xarray as xr
 
 from ontogeny import record as names
 from ontogeny.coupling import LATTICE
-from ontogeny.hooks import Wiring
+from ontogeny.hooks import Blueprint
 from ontogeny.observe.exemplars import HOLDOUT_EXEMPLARS, Exemplars, halves
 from ontogeny.record import LEVELS, PAIRS, SPLITS, definition
 
 
 def template(
-    shown: Exemplars, wiring: Wiring, row: Mapping[str, Any], attributes: Mapping[str, Any]
+    shown: Exemplars, blueprint: Blueprint, row: Mapping[str, Any], attributes: Mapping[str, Any]
 ) -> xr.Dataset:
     """Return a record of no steps for rows like this one."""
-    values = _fixed(shown, wiring, row)
+    values = _fixed(shown, blueprint, row)
     for name, value in row.items():
         kind = definition(name).dtype
         values[name] = np.empty((0, *np.shape(value)), dtype=object if kind == "string" else kind)
@@ -29,9 +29,9 @@ def template(
     fixed = {
         "schema": names.SCHEMA,
         "tokens": list(shown.tokens or ()),
-        "layers": list(wiring.layers),
-        "kinds": list(wiring.kinds),
-        "nonlinearities": list(wiring.nonlinearities),
+        "layers": list(blueprint.layers),
+        "kinds": list(blueprint.kinds),
+        "nonlinearities": list(blueprint.nonlinearities),
         "versions": {n: version(n) for n in ("ontogeny", "torch", "numpy", "zarr", "xarray")},
     }
     entries = {name: _entry(name, value) for name, value in values.items()}
@@ -42,16 +42,16 @@ def template(
     )
 
 
-def _fixed(shown: Exemplars, wiring: Wiring, row: Mapping[str, Any]) -> dict[str, Any]:
+def _fixed(shown: Exemplars, blueprint: Blueprint, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is known of exemplars, units, edges and tokens, by the record's names."""
-    layers = np.repeat(wiring.layers, wiring.n_units)
+    layers = np.repeat(blueprint.layers, blueprint.n_units)
     tokens = shown.tokens or ()
     values: dict[str, Any] = {
         names.EXEMPLAR: np.arange(len(shown.images)),
         **shown.coordinates,
-        names.UNIT: np.array(wiring.units),
+        names.UNIT: np.array(blueprint.units),
         names.LAYER: layers,
-        names.CHANNEL: np.concatenate([np.arange(n) for n in wiring.n_units]),
+        names.CHANNEL: np.concatenate([np.arange(n) for n in blueprint.n_units]),
         names.TOKEN: np.array(tokens),
         names.SPLIT: np.array(SPLITS),
     }
@@ -61,7 +61,7 @@ def _fixed(shown: Exemplars, wiring: Wiring, row: Mapping[str, Any]) -> dict[str
         values[names.EXEMPLAR_TOKEN] = np.array(tokens)[shown.token]
         values[names.EXEMPLAR_HALF] = halves(shown.token)
     if names.COUPLING in row:
-        source, target = wiring.edges()
+        source, target = blueprint.edges()
         values |= {names.SOURCE: source, names.TARGET: target, names.EDGE: np.arange(len(source))}
     if isinstance(shown.images, np.ndarray) and shown.images.dtype == np.uint8:
         values[names.IMAGE] = shown.images

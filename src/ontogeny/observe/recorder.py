@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny import record as names
-from ontogeny.hooks import Wiring, coupling_faults, observable
+from ontogeny.hooks import Blueprint, coupling_faults, observable
 from ontogeny.observe.exemplars import Exemplars, own_exemplars, with_outputs
 from ontogeny.observe.layout import template
 from ontogeny.observe.own import OwnRun
@@ -141,7 +141,7 @@ class Recorder:
         shown = self.exemplars
         network = observable(self.model, shown.probe)
         faults = self._settle(network)
-        found, wiring = observed(
+        found, blueprint = observed(
             network, shown, couplings=bool(self.couplings), extras=self.extras,
             detailed=self._rows % DETAIL == 0,
         )  # fmt: skip
@@ -151,7 +151,7 @@ class Recorder:
         if shown.train is None:
             row[names.LOSS][0] = float(self._losses[-1]) if self._losses else np.nan
         if self._last < 0:
-            self._begin(network, row, wiring, faults)
+            self._begin(network, row, blueprint, faults)
         self._own.snapshot(self.done, network if self.weights else None, self._losses)
         self._losses = []
         with RecordWriter(self.path, patience=PATIENCE) as writer:
@@ -182,7 +182,11 @@ class Recorder:
         return faults
 
     def _begin(
-        self, network: nn.Module, row: Mapping[str, Any], wiring: Wiring, faults: Sequence[str]
+        self,
+        network: nn.Module,
+        row: Mapping[str, Any],
+        blueprint: Blueprint,
+        faults: Sequence[str],
     ) -> None:
         """Lay out the run and its record."""
         said = [without_couplings(faults)] if faults else []
@@ -199,7 +203,7 @@ class Recorder:
             attributes["precision"] = f"a float32 copy of the {'/'.join(sorted(kinds))} network"
         if not self.couplings:
             attributes[names.WITHOUT_COUPLINGS] = said[0] if said else LEFT_OUT
-        RecordWriter.create(self.path, template(self.exemplars, wiring, row, attributes)).close()
+        RecordWriter.create(self.path, template(self.exemplars, blueprint, row, attributes)).close()
 
     def _schedule(
         self, snapshots: int | str | Sequence[int], steps: int | None

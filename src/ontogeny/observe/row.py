@@ -16,8 +16,8 @@ from ontogeny import record as names
 from ontogeny.hooks import (
     EFFECTS,
     NULLS,
+    Blueprint,
     Observation,
-    Wiring,
     network_logits,
     observe_network,
 )
@@ -26,8 +26,8 @@ from ontogeny.observe.exemplars import Exemplars
 
 def observed(
     model: nn.Module, shown: Exemplars, *, couplings: bool, extras: bool, detailed: bool
-) -> tuple[dict[str, Any], Wiring]:
-    """Return what a row says of the network itself, by the record's names, and its wiring.
+) -> tuple[dict[str, Any], Blueprint]:
+    """Return what a row says of the network itself, by the record's names, and its blueprint.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def observed(
         row |= _clone_scores(model, shown)
         if names.COUPLING_NULL in row and not detailed:
             row |= _unobserved_effects(observation)
-    return row, observation.wiring
+    return row, observation.blueprint
 
 
 def weights_hash(weights: Mapping[str, Tensor | np.ndarray]) -> str:

@@ -17,7 +17,7 @@ from torch import nn
 
 from ontogeny import record as names
 from ontogeny.errors import DamagedError, RunError
-from ontogeny.hooks import Wiring, coupling_faults
+from ontogeny.hooks import Blueprint, coupling_faults
 from ontogeny.hooks.chains import refuse
 from ontogeny.observe.exemplars import TRAIN_EXEMPLARS, Exemplars
 from ontogeny.observe.layout import template
@@ -160,8 +160,8 @@ class Observer:
         self._drop_unlike()
         if self.path.exists() and self._appended(step, model, digest):
             return
-        row, wiring = self._row(step, model, digest)
-        with RecordWriter.create(self.path, self._template(wiring, row)) as writer:
+        row, blueprint = self._row(step, model, digest)
+        with RecordWriter.create(self.path, self._template(blueprint, row)) as writer:
             writer.append(row)
 
     def _appended(self, step: int, model: nn.Module, digest: str) -> bool:
@@ -281,10 +281,10 @@ class Observer:
         seed = self._description["config"]["seed"]
         return Exemplars.of(task, seed=seed, clones=self.extras)
 
-    def _row(self, step: int, model: nn.Module, digest: str) -> tuple[dict[str, Any], Wiring]:
+    def _row(self, step: int, model: nn.Module, digest: str) -> tuple[dict[str, Any], Blueprint]:
         shown, config = self._exemplars, self._description["config"]
         with settled(self._description["threads"]):  # last bits depend on the number of threads
-            row, wiring = observed(
+            row, blueprint = observed(
                 model, shown, couplings=self.couplings, extras=self.extras,
                 detailed=step in self._detailed,
             )  # fmt: skip
@@ -295,9 +295,9 @@ class Observer:
             names.EXAMPLES_SEEN: seen,
             names.EPOCH: seen / sum(self._description["task"]["density"].values()),
         }
-        return where | row, wiring
+        return where | row, blueprint
 
-    def _template(self, wiring: Wiring, row: Mapping[str, Any]) -> xr.Dataset:
+    def _template(self, blueprint: Blueprint, row: Mapping[str, Any]) -> xr.Dataset:
         description = self._description
         attributes = {
             "config": description["config"],
@@ -308,7 +308,7 @@ class Observer:
             "train_exemplars": f"{TRAIN_EXEMPLARS} per token, drawn by seed",
             **self._left_out(),
         }
-        return template(self._exemplars, wiring, row, attributes)
+        return template(self._exemplars, blueprint, row, attributes)
 
     def _left_out(self) -> dict[str, str]:
         """Say why there are no couplings, where there are none."""

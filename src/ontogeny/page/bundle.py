@@ -18,6 +18,7 @@ import xarray as xr
 from ontogeny import observations
 from ontogeny.errors import DamagedError, OntogenyError
 from ontogeny.measure.sofar import Known
+from ontogeny.measure.wiring import LEVEL, null_bound, wiring_of
 from ontogeny.page import Where, edges
 from ontogeny.page.pack import Blob, pack
 from ontogeny.page.pictures import cells
@@ -186,8 +187,9 @@ class _Packing:
             why = record.attrs.get(WITHOUT_COUPLINGS, "the record holds none")
             self.sources.missing["couplings"] = why
             return
-        chosen = edges.chosen_edges(record)
-        for entry, values in zip(EDGE_ENDS, edges.ends(record, chosen), strict=True):
+        wiring = wiring_of(record)
+        chosen = edges.chosen_edges(record, wiring)
+        for entry, values in zip(EDGE_ENDS, edges.ends(wiring, chosen), strict=True):
             self.add(entry, xr.DataArray(values, dims="edge"))
         for entry in COUPLINGS:
             if entry.variable in record:
@@ -200,7 +202,9 @@ class _Packing:
         first = [layer["first"] for layer in _layers(record)]
         for entry in COUPLING_NULLS:
             if entry.variable in record:
-                self.add(entry, record[entry.variable].isel(level=edges.LEVEL, unit=first))
+                bound = null_bound(record, entry.variable, LEVEL)[:, first]
+                attributes = record[entry.variable].attrs
+                self.add(entry, xr.DataArray(bound, dims=("step", "layer"), attrs=attributes))
         graph = self.sources["graph"]
         for entry in EDGE_LIVES:
             if graph is not None and entry.variable in graph:

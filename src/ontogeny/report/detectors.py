@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ontogeny.features.album import Album, open_album
-from ontogeny.measure.ancestry import FALSE, construction, describe
+from ontogeny.measure.ancestry import FALSE, construction, describe, flows_at
 from ontogeny.plot.ancestry import ancestry_pictures
 from ontogeny.plot.sheets import Labelled, Sheet, detector_sheet, layer_sheet
 from ontogeny.plot.style import TEXT, plain, token_colour
@@ -127,10 +127,9 @@ def _tree(material: Material, album: Album, name: str) -> xr.Dataset:
 
 
 def _with_parts(material: Material, album: Album, name: str) -> xr.Dataset:
-    tree = construction(
-        material.record, name, int(album.pictures["film_step"][-1]), breadth=_BREADTH,
-        measures=material.measures,
-    )  # fmt: skip
+    step = int(album.pictures["film_step"][-1])
+    flows = material.once("flows", lambda: flows_at(material.record, step))
+    tree = construction(material.record, name, flows, breadth=_BREADTH, measures=material.measures)
     if "unit_part" not in album.pictures:
         return tree
     units = album.pictures["conv_unit"].values.astype(str).tolist()

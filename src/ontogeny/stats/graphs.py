@@ -9,6 +9,8 @@ Hill 1973 (effective numbers); Pearson 1895 (type III law); Box & Andersen 1955 
 moments).
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import gammaincc, ndtr, ndtri
@@ -137,38 +139,58 @@ def sharing(amount: Float[Array, "*batch token"]) -> Float[Array, " *batch"]:
     return entropy / np.log(n_tokens) if n_tokens > 1 else np.full(entropy.shape, np.nan)
 
 
-def flow_back(
-    share: Float[Array, "edge token"],
-    source: Int[Array, " edge"],
-    target: Int[Array, " edge"],
-    blocks: list[slice],
-    start: Float[Array, "node token"],
-) -> Float[Array, "node token"]:
-    """Pass each node's flow on to its sources in proportion to the magnitude of their shares.
+def portions(share: Float[Array, "*batch target source"]) -> Float[Array, "*batch target source"]:
+    """Return shares as portions: each target's, their magnitudes sum to 1.
 
-    flow(i) = start(i) + sum over targets j of flow(j) |share_ij| / sum over i' of |share_i'j|.
+    portion(j, i) = share(j, i) / sum over sources i' of |share(j, i')|. NaN is no share; a target
+    without any has no portions, all 0.
+    """
+    known = np.where(np.isnan(share), 0.0, share).astype(np.float64, copy=False)
+    total = np.abs(known).sum(axis=-1, keepdims=True)
+    return np.divide(known, total, where=total > 0, out=np.zeros(known.shape))
+
+
+def flow_down(
+    portion: Iterable[Float[Array, "*batch target source"]],
+    start: Float[Array, "*batch unit"],
+    *,
+    breadth: int | None = None,
+) -> list[tuple[Float[Array, "*batch _"], Float[Array, "*batch _"]]]:
+    """Pass each unit's flow on to its sources by the magnitudes of their portions.
+
+    flow(i) = sum over targets j of flow(j) |portion(j, i)|;
+    net(i) = sum over targets j of net(j) portion(j, i): what takes away counts as negative.
 
     Parameters
     ----------
-    share
-        Any scale; NaN passes nothing.
-    source, target
-        Nodes of each edge.
-    blocks
-        Edges into each layer, from the lowest layer to the highest.
+    portion
+        Of the edges into the start's layer, into the layer below it, and so on (see `portions`).
     start
-        Flow that enters at each node.
+        Flow that enters at each unit of the start's layer.
+    breadth
+        How many units of each layer below pass their flow on, those with most; None: all.
+
+    Returns
+    -------
+    list
+        Flow and net flow of the units of each layer, from the start's down; 0 for a unit that does
+        not pass it on.
     """
-    flow, n_nodes = start.astype(np.float64), len(start)
-    size = np.nan_to_num(np.abs(share)).astype(np.float64)
-    for block in reversed(blocks):
-        s, t = source[block], target[block]
-        for k in range(share.shape[1]):
-            weight = size[block, k]
-            total = np.bincount(t, weight, n_nodes)
-            rate = np.divide(flow[:, k], total, where=total > 0, out=np.zeros(n_nodes))
-            flow[:, k] += np.bincount(s, weight * rate[t], n_nodes)
-    return flow
+    found = [(start, start)]
+    for own in portion:
+        flow, net = (values[..., None, :] for values in found[-1])
+        passed, kept_net = (flow @ np.abs(own))[..., 0, :], (net @ own)[..., 0, :]
+        kept = largest(passed, passed.shape[-1] if breadth is None else breadth)
+        found.append((passed * kept, kept_net * kept))
+    return found
+
+
+def largest(values: Float[Array, "*batch unit"], count: int) -> Bool[Array, "*batch unit"]:
+    """Mark the `count` largest positive values, the first ones of equals."""
+    kept = np.zeros(values.shape, dtype=bool)
+    order = np.argsort(-values, axis=-1, kind="stable")[..., :count]
+    np.put_along_axis(kept, order, True, axis=-1)
+    return kept & (values > 0)
 
 
 def permuted_sharing(

@@ -14,8 +14,11 @@ PIXELS = "pixels"
 
 
 @dataclass(frozen=True)
-class Wiring:
+class Blueprint:
     """Layers, units and edges of a network; the same at all its snapshots."""
+
+    # A record keeps the names that this gives to units and edges; whoever reads a record has them
+    # back as indices from `ontogeny.measure.wiring.Wiring`, without a network.
 
     layers: tuple[str, ...]
     """Names in forward order."""
@@ -59,9 +62,9 @@ def linear_maps(found: Sequence[Stage], channels: int) -> list[LinearMap]:
     ]
 
 
-def wiring(found: Sequence[Stage], layers: Sequence[LinearMap]) -> Wiring:
+def blueprint(found: Sequence[Stage], layers: Sequence[LinearMap]) -> Blueprint:
     """Return the layers and units of stages, and the edges of linear maps (none: no edges)."""
-    return Wiring(
+    return Blueprint(
         tuple(stage.name for stage in found),
         tuple(stage.n_units for stage in found),
         tuple((layer.n_sources, layer.groups) for layer in layers),

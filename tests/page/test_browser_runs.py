@@ -180,20 +180,20 @@ def without_measures(path):
     for file in path.glob("*.zarr"):
         if file.name != "record.zarr":
             shutil.rmtree(file)
-    return "run `ontogeny measure`"
+    return "run `ontogeny measure "
 
 
 def with_half_of_the_measures(path):
     for name in ("structure", "detectors"):
         shutil.rmtree(path / f"{name}.zarr")
-    return "not measured yet"
+    return "got none yet: run `ontogeny measure "
 
 
 def with_damaged_measures(path):
     for file in path.glob("*.zarr/zarr.json"):
         if file.parent.name != "record.zarr":
             file.write_text("{")
-    return "run `ontogeny measure`"
+    return "run `ontogeny measure "
 
 
 ODD = {

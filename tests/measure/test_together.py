@@ -197,8 +197,8 @@ def test_nothing_is_left_running_when_the_caller_ends(run, how):
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     ) as caller:  # fmt: skip
         assert caller.stdout is not None
-        while not caller.stdout.readline().startswith("couplings over steps: "):
-            assert caller.poll() is None
+        while not caller.stdout.readline().startswith("category structure: "):
+            assert caller.poll() is None  # the first kind speaks: the others are still to come
         started = workers_of(caller)
         assert started
         caller.send_signal(how)

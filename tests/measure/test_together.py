@@ -187,6 +187,8 @@ def is_alive(process_id):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="children are listed by Linux")
 def test_nothing_is_left_running_when_the_caller_ends(run, how):
+    for name in ("structure", "detectors"):
+        shutil.rmtree(run / f"{name}.zarr")
     slow = textwrap.dedent("""
         import ontogeny as ont, sys
         ont.measure.measure_all("run", progress=lambda what, *_: print(what, flush=True))
@@ -198,7 +200,8 @@ def test_nothing_is_left_running_when_the_caller_ends(run, how):
     ) as caller:  # fmt: skip
         assert caller.stdout is not None
         while not caller.stdout.readline().startswith("category structure: "):
-            assert caller.poll() is None  # the first kind speaks: the others are still to come
+            assert caller.poll() is None
+        # The first kind speaks, and the others are still to come: the caller has not done yet.
         started = workers_of(caller)
         assert started
         caller.send_signal(how)

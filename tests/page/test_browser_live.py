@@ -23,7 +23,7 @@ MEASURED = ("measures", "structure", "detectors", "graph")
 def test_the_page_of_a_command_opens_at_once_grows_and_is_left_when_it_is_stopped(
     chromium, tmp_path
 ):
-    arguments = ["--steps", "40", "--snapshots", "6", "--density", "20", "--probe", "10",
+    arguments = ["--steps", "3000", "--snapshots", "20", "--density", "20", "--probe", "10",
                  "--size", "16", "--threads", "1", "--port", "0"]  # fmt: skip
     command = subprocess.Popen(
         [sys.executable, "-m", "ontogeny", "run", "--out", str(tmp_path / "run"), *arguments],

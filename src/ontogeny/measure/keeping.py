@@ -41,9 +41,9 @@ class Kind:
 KINDS = {
     "measures": Kind("curves, token signals and onsets"),
     "structure": Kind("category structure"),
-    "detectors": Kind("tuning and lives of units"),
+    "detectors": Kind("tuning and lives of units", version=2),
     "graph": Kind("births, deaths and assemblies of couplings"),
-    "pictures": Kind("pictures of detectors", act="pictures", made="made"),
+    "pictures": Kind("pictures of detectors", version=2, act="pictures", made="made"),
 }
 """All kinds that Ontogeny makes, by name."""
 

@@ -117,7 +117,7 @@ def maps(
     places = np.unique(np.linspace(0, n_steps - 1, min(frames, n_steps)).round().astype(int))
     few = record.isel(step=places)
     left_out = tuple(f"_{each}" for each in BESIDE if each not in beside)
-    wanted = {name: words for name, words in MAPS.items() if not name.endswith(left_out or (" ",))}
+    wanted = {name: words for name, words in MAPS.items() if not name.endswith(left_out)}
     data = over_layers(few, [(lambda layer: _mapped(layer, kind, beside), wanted)],
                        chance=chance, progress=progress)  # fmt: skip
     data = data.drop_vars(["step_b", "token", "token_b"]).rename(step="map_step")

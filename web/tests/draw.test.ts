@@ -10,6 +10,7 @@ import { apart, hardest, tellers, unconfused } from "../src/shell/pair";
 import { axis, ticks } from "../src/timeline/axis";
 import { spaced } from "../src/timeline/draw";
 import { rows } from "../src/timeline/rows";
+import { titleOf } from "../src/views/categories/view";
 import { lastStep, layerAt, override, real } from "./helpers";
 
 describe("colours", () => {
@@ -160,5 +161,20 @@ describe("telling two tokens apart", () => {
         .map((row) => row.name)
         .slice(0, 5),
     ).toEqual([...bundle.manifest.tokens, "pixels"]);
+  });
+  it("holds a layer separated only where its closest two tokens surely are, as the report does", async () => {
+    const bundle = await real();
+    const layer = bundle.layersAll().indexOf("fc1");
+    const row = () => rows(bundle).find(({ name, token }) => name === "fc1" && token === null);
+    override(bundle, "things_by", () => 2);
+    override(bundle, "apart_by", () => 2);
+    override(bundle, "separation_low", () => 1.2);
+    expect(row()?.by).toBe(2);
+    expect(titleOf(bundle, layer, lastStep(bundle))).toMatch(
+      /fc1 separates 6 of 6 pairs of tokens$/,
+    );
+    override(bundle, "separation_low", () => 0.8);
+    expect(row()?.by).toBe(Number.POSITIVE_INFINITY);
+    expect(titleOf(bundle, layer, lastStep(bundle))).toMatch(/the closest two not surely$/);
   });
 });

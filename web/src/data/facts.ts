@@ -51,6 +51,18 @@ export function isDead(bundle: Bundle, unit: number, step: number): boolean {
   return bundle.array("unit_maximum")?.at(step, unit) === 0;
 }
 
+/** Spreads that two tokens' centres have to lie apart to count as separated (as in Python). */
+const APART = 1;
+
+/**
+ * Whether the closest two tokens of a layer are surely separated at a step: the lower end of their
+ * interval has to pass. Reports and observations hold a layer to the same rule.
+ */
+export function isSurelyApart(bundle: Bundle, layer: number, step: number): boolean {
+  const low = bundle.array("separation_low");
+  return low === null || low.at(step, layer) > APART;
+}
+
 /** Where an onset lies, by the name of its layer or token. */
 export interface Onset {
   name: string;

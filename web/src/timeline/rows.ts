@@ -1,7 +1,7 @@
 /** The rows of the onset raster: when each layer and each token was first there. */
 import type { Bundle } from "../data/bundle";
 import type { ArrayName } from "../data/names";
-import { onsets } from "../data/facts";
+import { isSurelyApart, onsets } from "../data/facts";
 import { interval, show } from "../draw/canvas";
 import type { Tip } from "../shell/app";
 
@@ -37,10 +37,12 @@ function layerRows(bundle: Bundle): Row[] {
     if (after && by) {
       const low = bundle.array("things_confidence_after")?.at(k) ?? Number.NaN;
       const high = bundle.array("things_confidence_by")?.at(k) ?? Number.NaN;
-      const what = `${name} holds every two tokens apart`;
-      return [
-        { name, token: null, after: after.at(k), by: by.at(k), low, high, what, of: "things_by" },
-      ];
+      const what = `${name} separates every two tokens`;
+      const isSure = isSurelyApart(bundle, k, bundle.manifest.steps.length - 1);
+      const ends = isSure
+        ? { after: after.at(k), by: by.at(k) }
+        : { after: bundle.manifest.steps.at(-1) ?? 0, by: Number.POSITIVE_INFINITY };
+      return [{ name, token: null, ...ends, low, high, what, of: "things_by" }];
     }
     const own = all.find((one) => one.name === name && /layer/.test(one.kind));
     return own

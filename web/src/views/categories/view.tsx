@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import type { Bundle } from "../../data/bundle";
+import { isSurelyApart } from "../../data/facts";
 import type { ArrayName } from "../../data/names";
 import { percent } from "../../draw/canvas";
 import type { Table } from "../../draw/download";
@@ -215,7 +216,9 @@ export function titleOf(bundle: Bundle, layer: number, step: number): string {
     let found = 0;
     for (let a = 0; a < tokens.length; a++)
       for (let b = 0; b < a; b++) if (by.at(layer, a, b) <= at) found++;
-    return `At step ${at.toLocaleString("en")}, ${name} holds ${found} of ${pairs} pairs of tokens apart`;
+    const doubt =
+      found === pairs && !isSurelyApart(bundle, layer, step) ? ", the closest two not surely" : "";
+    return `At step ${at.toLocaleString("en")}, ${name} separates ${found} of ${pairs} pairs of tokens${doubt}`;
   }
   const readout = bundle.array("readout")?.at(step, layer) ?? Number.NaN;
   if (Number.isFinite(readout))

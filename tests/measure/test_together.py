@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -168,6 +169,22 @@ os.kill(os.getpid(), 9)
     monkeypatch.setattr(companion, "START", killed)
     with pytest.raises(RuntimeError, match=r"failed: its process ended with -9"):
         measure_all(run, workers=1)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_so_many_kinds_are_at_work_at_a_time(run, monkeypatch, workers):
+    """One of them is made by the caller, who has its place taken when it has done."""
+    module = import_module("ontogeny.measure.together")
+    for name in ("structure", "detectors"):
+        shutil.rmtree(run / f"{name}.zarr")
+    said = []
+    monkeypatch.setattr(module, "measure_run", lambda *_, **__: said.append("measures"))
+    monkeypatch.setattr(module, "_start", lambda *_: said.append("start"))
+    monkeypatch.setattr(module, "_await_one", lambda *_: said.append("await"))
+    measure_all(run, workers=workers)
+    assert said[:workers] == ["start"] * (workers - 1) + ["measures"]
+    assert said[: said.index("await")].count("start") == workers
+    assert (said.count("start"), said.count("await")) == (3, 3)
 
 
 def workers_of(process):

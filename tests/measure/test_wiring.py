@@ -41,6 +41,7 @@ def renamed(record, name, old, new):
 @pytest.mark.parametrize("broken", [
     lambda record: record.isel(edge=slice(None, None, -1)),
     lambda record: record.isel(edge=np.roll(np.arange(record.sizes["edge"]), 1)),
+    lambda record: record.isel(edge=np.r_[1, 0, 2 : record.sizes["edge"]]),  # sources of a target
     lambda record: record.isel(edge=[]),
     lambda record: record.isel(edge=~np.char.startswith(record["target"].values, "conv2")),
     lambda record: record.isel(edge=~np.char.startswith(record["target"].values, "conv1")),

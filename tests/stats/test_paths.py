@@ -47,6 +47,12 @@ def test_no_edge_no_path():
     assert disjoint_paths(costs, 0, 3) == []
 
 
+def test_an_edge_into_the_top_is_taken_once():
+    """Without a layer between, only the edge keeps the same path from being found again."""
+    costs = path_costs([np.array([[0.2, 0.9, 0.0]])])
+    assert disjoint_paths(costs, 0, 5) == [(1, 0), (0, 0)]
+
+
 @pytest.mark.parametrize("factor", [0.1, 1e-6])
 def test_scale_of_a_layer_does_not_matter(factor):
     rng = np.random.default_rng(0)

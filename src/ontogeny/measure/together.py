@@ -69,10 +69,10 @@ def measure_all(
     heard: Heard = SimpleQueue()
     waiting, at_a_time = iter(stale), workers or min(len(APART), cores())
     with ExitStack() as running:
-        for kind in islice(waiting, max(1, at_a_time - 1)):  # this process is at work, too
+        for kind in islice(waiting, at_a_time - 1):  # this process is at work, too
             _start(kind, folder.path, heard, running)
         measure_run(folder, progress=parts.of("measures"))
-        for kind in islice(waiting, 1 if at_a_time > 1 else 0):
+        for kind in islice(waiting, 1):
             _start(kind, folder.path, heard, running)
         for _ in stale:
             _await_one(folder.path, heard, parts)

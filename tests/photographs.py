@@ -1,9 +1,18 @@
 """Folders of made-up photographs, one sub-folder per token, for tests of what reads them."""
 
+import os
+
 import numpy as np
+import pytest
 from PIL import Image
 
 RNG = np.random.default_rng(0)
+
+photographs = pytest.mark.skipif(
+    "ONTOGENY_DATA" not in os.environ and "CI" not in os.environ,
+    reason="ONTOGENY_DATA names no photographs",  # continuous integration fails rather than skips
+)
+"""Of a test that needs the real photographs."""
 
 
 def photograph(path, size=(40, 30), mode="RGB", **options):

@@ -1,7 +1,5 @@
 """Apples: sectors that never straddle, the axis that is held out, and where they are looked for."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,7 @@ from ontogeny.errors import InputError
 from ontogeny.tasks import home, load_task
 from ontogeny.tasks.apples import GUARD, SECTOR, TURN, frames
 from ontogeny.tasks.split import HOLDOUT, PROBE, SPARE, TRAIN
-from photographs import photograph
+from photographs import photograph, photographs
 
 FRAMES = 328
 
@@ -89,10 +87,7 @@ def test_files_that_are_called_otherwise_are_counted(tmp_path, monkeypatch):
         load_task("apples")
 
 
-@pytest.mark.skipif(
-    "ONTOGENY_DATA" not in os.environ and "CI" not in os.environ,
-    reason="ONTOGENY_DATA names no photographs",  # continuous integration fails rather than skips
-)
+@photographs
 def test_the_real_photographs():
     task = load_task("apples")
     assert np.bincount(task.token).tolist() == [656] * 5

@@ -10,7 +10,7 @@ from PIL import Image
 from ontogeny.tasks import Task, load_task
 from ontogeny.tasks.doubts import doubts
 from ontogeny.tasks.split import PROBE, TRAIN
-from photographs import folder_of
+from photographs import folder_of, photographs
 
 
 def images_of(n=120, size=12, seed=0):
@@ -72,12 +72,6 @@ def test_what_the_pattern_of_groups_misses_is_counted(tmp_path):
     root = folder_of(tmp_path, n=12)
     (words,) = doubts(load_task(root, group=r"^([0-7])\."))
     assert words.startswith(r"8 of 24 exemplars do not match the pattern of groups '^([0-7])\\.'")
-
-
-photographs = pytest.mark.skipif(
-    "ONTOGENY_DATA" not in os.environ and "CI" not in os.environ,
-    reason="ONTOGENY_DATA names no photographs",  # continuous integration fails rather than skips
-)
 
 
 @photographs

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ontogeny.errors import InputError
 from ontogeny.tasks.folder import check_size, read_folder, read_image, read_images, token_folders
-from photographs import folder_of, photograph
+from photographs import folder_of, photograph, photographs
 
 RNG = np.random.default_rng(0)
 
@@ -392,10 +392,7 @@ def test_an_unknown_fit_is_refused(tmp_path):
         read_folder(folder_of(tmp_path), fit="stretch")  # pyright: ignore
 
 
-@pytest.mark.skipif(
-    "ONTOGENY_DATA" not in os.environ and "CI" not in os.environ,
-    reason="ONTOGENY_DATA names no photographs",  # continuous integration fails rather than skips
-)
+@photographs
 def test_the_real_photographs():
     task = read_folder(Path(os.environ["ONTOGENY_DATA"]) / "flowers", density=500)
     assert task.tokens == ("daisy", "dandelion", "roses", "sunflowers", "tulips")

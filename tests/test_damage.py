@@ -17,13 +17,13 @@ from ontogeny.measure import (
     structure_run,
 )
 from ontogeny.measure.keeping import KINDS, open_kept
-from ontogeny.observations import observations_run
-from ontogeny.observations.harvest import read
 from ontogeny.page.bundle import bundle_run
 from ontogeny.page.table import SKETCHED
 from ontogeny.record import open_record
 from ontogeny.report import report
 from ontogeny.run import Row, RunFolder
+from ontogeny.statements import harvest_run
+from ontogeny.statements.harvest import read
 from ontogeny.tasks.task import Task
 from records import keep_pictures, make_record, make_run
 
@@ -64,7 +64,7 @@ def whole(tmp_path_factory):
     for measure in (measure_run, structure_run, detectors_run, graph_run):
         measure(run)
     keep_pictures(run, pictures(make_record(**SMALL)))
-    observations_run(run)
+    harvest_run(run)
     return run
 
 

@@ -17,7 +17,7 @@ import ontogeny as ont
 from ontogeny.cli.parser import parser
 from ontogeny.measure import Chance, detectors_run, graph_run, measure_run, structure_run
 from ontogeny.measure.tuning import CHANCE as UNITS_CHANCE
-from ontogeny.observations import observations_run
+from ontogeny.statements import harvest_run
 from records import keep_pictures, make_record, make_run
 
 ROOT = Path(__file__).parent.parent
@@ -85,7 +85,7 @@ def folder(tmp_path_factory):
     structure_run(run)
     detectors_run(run)
     graph_run(run)
-    observations_run(run)
+    harvest_run(run)
     keep_pictures(run, pictures_of(record))
     (path / "runs" / "faces").symlink_to(run.path)
     return path

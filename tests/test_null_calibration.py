@@ -33,8 +33,8 @@ from ontogeny.measure.layers import over_layers  # noqa: E402
 from ontogeny.measure.readout import READOUT, readout_of  # noqa: E402
 from ontogeny.measure.structure import BOUNDS, phases, split_bound_of  # noqa: E402
 from ontogeny.model import prepare, vgg  # noqa: E402
-from ontogeny.observations import claims  # noqa: E402
 from ontogeny.report import answers  # noqa: E402
+from ontogeny.statements import claims  # noqa: E402
 from ontogeny.tasks import load_task  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.torch]

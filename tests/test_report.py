@@ -10,12 +10,12 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ontogeny.errors import RunError
-from ontogeny.observations import read
-from ontogeny.observations.onsets import Onset, earliest, first_and_last, latest
 from ontogeny.record import RecordWriter
 from ontogeny.report import SECTIONS, report, words
 from ontogeny.report.observed import FIGURES, SUBJECTS, number
 from ontogeny.report.page import svg
+from ontogeny.statements import read
+from ontogeny.statements.onsets import Onset, earliest, first_and_last, latest
 from records import STEPS, make_record, make_run
 
 INF = np.inf

@@ -3,14 +3,14 @@ import pytest
 import xarray as xr
 
 from ontogeny.errors import InputError
-from ontogeny.observations import Observation, Where
 from ontogeny.report import runs as several
 from ontogeny.report.runs import matching, report_runs
+from ontogeny.statements import Statement, Where
 from records import make_record, make_run
 
 
 def said(kind, subject, effect):
-    return Observation(
+    return Statement(
         kind, subject, f"{subject} is <said>.", effect, "1", effect, effect, "95 %", "null", 1.0,
         Where("timeline", 3),
     )  # fmt: skip
@@ -24,7 +24,7 @@ FOUND = {
 
 @pytest.fixture
 def pair(tmp_path, monkeypatch):
-    monkeypatch.setattr(several, "observations_run", lambda run, progress: FOUND[run.path.name])
+    monkeypatch.setattr(several, "harvest_run", lambda run, progress: FOUND[run.path.name])
     return [make_run(tmp_path / name, make_record(seed=seed)).path
             for seed, name in enumerate(FOUND)]  # fmt: skip
 

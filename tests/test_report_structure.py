@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ontogeny.observations.claims import confused_pairs, separating_layers
 from ontogeny.report import answers as told
 from ontogeny.report import words
+from ontogeny.statements.claims import confused_pairs, separating_layers
 
 LAYERS = ["pixels", "conv1", "fc1", "logits"]
 TOKENS = ["ada", "bo", "cy"]

@@ -27,7 +27,7 @@ DIALECT = (
 PATTERN = re.compile("|".join(f"(?:{p})" for p in DIALECT), re.IGNORECASE)
 READ = ("README.md", "docs/*.md")
 STRINGS = (
-    "report/*.py", "observations/*.py", "cli/*.py", "measure/*.py", "plot/*.py", "page/*.py",
+    "report/*.py", "statements/*.py", "cli/*.py", "measure/*.py", "plot/*.py", "page/*.py",
     "errors.py", "extras.py", "config.py",
 )  # fmt: skip
 """Modules all of whose strings are read by users."""

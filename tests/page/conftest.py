@@ -10,8 +10,8 @@ import ontogeny
 from ontogeny.features.climb import Recipe
 from ontogeny.features.store import Choice, picture_run
 from ontogeny.measure import Chance, detectors_run, graph_run, measure_run, structure_run
-from ontogeny.observations.harvest import observations_run
 from ontogeny.run import RunFolder
+from ontogeny.statements.harvest import harvest_run
 from page.browser import Visit, launch, served
 
 STEPS, SNAPSHOTS = 40, 12
@@ -33,7 +33,7 @@ def run(tmp_path_factory):
     train_small(out)
     for measured in (measure_run, structure_run, detectors_run, graph_run):
         measured(out, chance=Chance(n_shuffles=99, n_resamples=50))
-    observations_run(out)
+    harvest_run(out)
     recipe = Recipe(steps=6, warm_steps=3, batch=128)
     picture_run(out, choice=Choice(recipe=recipe, frames=3, filmed=12))
     return RunFolder.open(out)

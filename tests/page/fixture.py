@@ -15,8 +15,8 @@ import ontogeny
 from ontogeny.features.climb import Recipe
 from ontogeny.features.store import Choice, picture_run
 from ontogeny.measure import Chance, detectors_run, graph_run, measure_run, structure_run
-from ontogeny.observations.harvest import observations_run
 from ontogeny.page.bundle import Bundle, bundle_run
+from ontogeny.statements.harvest import harvest_run
 
 FOLDER = Path(__file__).parents[2] / "web" / "tests" / "run"
 CHANCE = Chance(n_shuffles=99, n_resamples=50)
@@ -45,7 +45,7 @@ def bundle(folder: Path) -> Bundle:
     for measured in (measure_run, structure_run, detectors_run, graph_run):
         measured(run, chance=CHANCE)
     picture_run(run, choice=CHOICE)
-    observations_run(run)
+    harvest_run(run)
     return bundle_run(run).with_beside(sketched(early))
 
 

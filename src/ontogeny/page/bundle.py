@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ontogeny import observations
+from ontogeny import statements
 from ontogeny.errors import DamagedError, OntogenyError
 from ontogeny.measure.sofar import Known
 from ontogeny.measure.wiring import LEVEL, null_bound, wiring_of
@@ -281,7 +281,7 @@ class _Packing:
     def _observations(self) -> list[dict[str, Any]]:
         """Return what was harvested of the run."""
         try:
-            return [one.entry() for one in observations.read(self.sources.run.path)]
+            return [one.entry() for one in statements.read(self.sources.run.path)]
         except OntogenyError as error:
             path = self.sources.run.path
             self.sources.missing["observations"] = (

@@ -16,7 +16,6 @@ from ontogeny.errors import DamagedError, InputError, OntogenyError
 from ontogeny.files import plain_words, write_atomically
 from ontogeny.measure import measure_run
 from ontogeny.measure.layers import PIXELS
-from ontogeny.observations import Observation, observations_run
 from ontogeny.progress import Parts, Progress
 from ontogeny.record import WITHOUT_COUPLINGS, open_record
 from ontogeny.report import (
@@ -33,6 +32,7 @@ from ontogeny.report import (
 from ontogeny.report.figures import Material, Section
 from ontogeny.report.page import Head, page, svg
 from ontogeny.run import RunFolder
+from ontogeny.statements import Statement, harvest_run
 
 __all__ = ["CHAPTERS", "SECTIONS", "report"]
 
@@ -130,10 +130,10 @@ def report(run: RunFolder | str | os.PathLike[str], *, progress: Progress | None
     return folder.path / "report.html"
 
 
-def _observations(folder: RunFolder, progress: Progress) -> tuple[list[Observation], list[str]]:
+def _observations(folder: RunFolder, progress: Progress) -> tuple[list[Statement], list[str]]:
     """Harvest observations; where part of the record is damaged, say so."""
     try:
-        return observations_run(folder, progress=progress), []
+        return harvest_run(folder, progress=progress), []
     except DamagedError as error:
         return [], [f"Not shown: observations, since {error}."]
 

@@ -1,8 +1,8 @@
 """Sentences on category structure: where and when tokens are separated, in which order.
 
-Plain words of `ontogeny.measure.structure`, by the rules of `ontogeny.observations.claims`. No
+Plain words of `ontogeny.measure.structure`, by the rules of `ontogeny.statements.claims`. No
 drawing, no HTML. May import numpy, xarray, ontogeny.measure.compactness and .layers,
-ontogeny.observations and ontogeny.report.words.
+ontogeny.statements and ontogeny.report.words.
 """
 
 import math
@@ -12,15 +12,15 @@ import xarray as xr
 
 from ontogeny.measure.compactness import APART
 from ontogeny.measure.layers import PIXELS, last_hidden
-from ontogeny.observations.claims import (
+from ontogeny.report import words
+from ontogeny.statements.claims import (
     confused_pairs,
     has_phases,
     layers_of,
     separated_pairs,
     separating_layers,
 )
-from ontogeny.observations.onsets import ENDS, Onset, earliest, first_and_last, span
-from ontogeny.report import words
+from ontogeny.statements.onsets import ENDS, Onset, earliest, first_and_last, span
 
 SURE = 0.05
 """p value up to which clusters are reported."""

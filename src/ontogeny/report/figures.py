@@ -13,9 +13,9 @@ from ontogeny import plot
 from ontogeny.errors import InputError
 from ontogeny.measure import detectors_run, graph_run, structure_run
 from ontogeny.measure.probe import require
-from ontogeny.observations.onsets import onsets_of
 from ontogeny.report import words
 from ontogeny.run import RunFolder
+from ontogeny.statements.onsets import onsets_of
 
 Kept = TypeVar("Kept")
 

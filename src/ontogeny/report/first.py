@@ -1,7 +1,7 @@
 """The report's first screen: five sentences and one figure on what was learnt, when and where.
 
-Each sentence makes the claims of `ontogeny.observations.claims` and none beyond. May import
-matplotlib, numpy, xarray, ontogeny.plot, ontogeny.observations and ontogeny.measure; no torch.
+Each sentence makes the claims of `ontogeny.statements.claims` and none beyond. May import
+matplotlib, numpy, xarray, ontogeny.plot, ontogeny.statements and ontogeny.measure; no torch.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from ontogeny import plot
 from ontogeny.errors import OntogenyError
 from ontogeny.measure.layers import last_hidden
 from ontogeny.measure.probe import held_out
-from ontogeny.observations import claims
 from ontogeny.plot import structure as draw
 from ontogeny.report import answers, words
 from ontogeny.report.figures import Material, Section
+from ontogeny.statements import claims
 
 
 def sentences(material: Material) -> list[str]:

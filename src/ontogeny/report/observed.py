@@ -1,13 +1,13 @@
 """What was observed, by subject: effect, interval, null, and the figure that shows it.
 
-May import ontogeny.observations only.
+May import ontogeny.statements only.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ontogeny.observations import Observation
+from ontogeny.statements import Statement
 
 SUBJECTS = {
     "Learning": {
@@ -67,7 +67,7 @@ class Line:
     """Key of the figure below; empty where it is not drawn."""
 
 
-def lines(found: Sequence[Observation], keys: Sequence[str]) -> list[Line]:
+def lines(found: Sequence[Statement], keys: Sequence[str]) -> list[Line]:
     """Put observations into lines, in their order.
 
     Parameters
@@ -90,7 +90,7 @@ def by_subject(found: Sequence[Line]) -> dict[str, list[Line]]:
     return {name: lines for name, lines in (sorted_out | {"Other": other}).items() if lines}
 
 
-def evidence(one: Observation) -> str:
+def evidence(one: Statement) -> str:
     """Say effect, interval and null in a line."""
     low, high = number(one.low), number(one.high)
     return (

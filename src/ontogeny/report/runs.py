@@ -1,6 +1,6 @@
 """One page on several runs: what holds in how many of them, how alike they end, which units match.
 
-May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.observations, ontogeny.measure.
+May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.statements, ontogeny.measure.
 """
 
 import os
@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from ontogeny.errors import InputError
 from ontogeny.files import write_atomically
 from ontogeny.measure import match_units, noise_ceiling, run_similarity
-from ontogeny.observations import Holding, holding, observations_run
 from ontogeny.plot.matching import match_levels
 from ontogeny.progress import Parts, Progress, silent
 from ontogeny.record import open_record
@@ -25,6 +24,7 @@ from ontogeny.report.figures import Section
 from ontogeny.report.observed import number
 from ontogeny.report.page import document, section_html, svg
 from ontogeny.run import RunFolder
+from ontogeny.statements import Holding, harvest_run, holding
 
 _BESIDE = "runs beside each other"
 _SUFFIX = "_within"
@@ -63,9 +63,7 @@ def report_runs(
         raise InputError(msg)
     folders = _named([r if isinstance(r, RunFolder) else RunFolder.open(r) for r in runs])
     parts = Parts(progress, {**dict.fromkeys(folders, 1), _BESIDE: 1})
-    found = {
-        name: observations_run(folder, progress=parts.of(name)) for name, folder in folders.items()
-    }
+    found = {name: harvest_run(folder, progress=parts.of(name)) for name, folder in folders.items()}
     sections, notices = _compared(folders, parts.of(_BESIDE))
     rows = holding(found)
     body = (

@@ -14,12 +14,12 @@ from ontogeny.errors import InputError
 from ontogeny.measure.categories import CLUSTER_MAPS
 from ontogeny.measure.compactness import APART, SEPARATION
 from ontogeny.measure.layers import last_hidden
-from ontogeny.observations import claims
-from ontogeny.observations.onsets import ENDS, Onset, earliest, span
 from ontogeny.plot import structure as draw
 from ontogeny.plot import style
 from ontogeny.report import answers, representation, words
 from ontogeny.report.figures import Material, Section
+from ontogeny.statements import claims
+from ontogeny.statements.onsets import ENDS, Onset, earliest, span
 from ontogeny.stats.differentiation import deep_linear_mode
 
 _RESAMPLED = "Confidence intervals resample groups of held-out exemplars"

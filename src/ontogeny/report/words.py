@@ -5,7 +5,7 @@ import math
 import numpy as np
 import xarray as xr
 
-from ontogeny.observations.onsets import Onset, first_and_last, onsets_of, span
+from ontogeny.statements.onsets import Onset, first_and_last, onsets_of, span
 
 MOST_PAIRS = 4
 """Pairs of tokens that a sentence names; the others it counts."""

@@ -10,16 +10,16 @@ import numpy as np
 from scipy.special import ndtri
 
 from ontogeny.measure.wiring import COUPLING_NULL, LEVEL, null_bound, per_edge, wiring_of
-from ontogeny.observations.claims import FALSE, LATEST, RARELY, carried
-from ontogeny.observations.findings import Findings, Rule, percent, span
-from ontogeny.observations.observation import Observation, Where
+from ontogeny.statements.claims import FALSE, LATEST, RARELY, carried
+from ontogeny.statements.findings import Findings, Rule, percent, span
+from ontogeny.statements.statement import Statement, Where
 from ontogeny.stats.onset import HOLD, onset_interval
 
 N_RESAMPLES = 999
 SEED = 0
 
 
-def single_edges(findings: Findings) -> list[Observation]:
+def single_edges(findings: Findings) -> list[Statement]:
     """Say whether more edges, or no more, stand out from permuted weights than chance gives."""
     record = findings.record
     if "coupling" not in record or COUPLING_NULL not in record:
@@ -40,13 +40,13 @@ def single_edges(findings: Findings) -> list[Observation]:
     null = f"each layer's weights permuted: {percent(chance)} of couplings exceed the bound"
     how, where = "95 %, target units resampled", Where("construction", step)
     if low > chance:
-        return [Observation(
+        return [Statement(
             "couplings stand out", "couplings", f"{start} {percent(chance)} exceed when weights "
             "are permuted: some units depend on single units below them.",
             share, "share of couplings", low, high, how, null, chance, where,
         )]  # fmt: skip
     if high <= chance and share > 0:
-        return [Observation(
+        return [Statement(
             "no single coupling stands out", "couplings", f"{start} "
             f"{percent(chance)} exceed when weights are permuted: no single coupling stands out, "
             "so that any structure lies in many weak couplings together.",
@@ -64,7 +64,7 @@ def _resampled(part: np.ndarray, whole: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def bursts_of_births(findings: Findings) -> list[Observation]:
+def bursts_of_births(findings: Findings) -> list[Statement]:
     """Say of each layer at which snapshot more edges into it are born than chance gives."""
     data = findings.graph
     if data is None or "edge_births" not in data:
@@ -82,7 +82,7 @@ def bursts_of_births(findings: Findings) -> list[Observation]:
         k = int(ratio.argmax())
         step, mine = int(at["step"][k]), at["unit_births"].values[k, of_unit == layer]
         low, high = _resampled(mine, np.ones(len(mine)))
-        found.append(Observation(
+        found.append(Statement(
             "a burst of new couplings", layer,
             f"At step {step:,} {births[k]:,} couplings into {layer} exceed those of permuted "
             f"weights for the first time, where chance gives {float(at['births_chance'][k]):,.0f}.",
@@ -95,7 +95,7 @@ def bursts_of_births(findings: Findings) -> list[Observation]:
     return found
 
 
-def assemblies_leave_their_null(findings: Findings) -> list[Observation]:
+def assemblies_leave_their_null(findings: Findings) -> list[Statement]:
     """Say from when on couplings form more, or fewer, groups than loud sources alone give."""
     data = findings.graph
     if data is None or "quality_null" not in data:
@@ -115,7 +115,7 @@ def assemblies_leave_their_null(findings: Findings) -> list[Observation]:
         when = "From the first snapshot on" if np.isinf(after) else f"Beginning {span(after, by)},"
         up = kind == "couplings form assemblies"
         ends = (quality[-1] - null[-1]) * (1 if up else -1)
-        found.append(Observation(
+        found.append(Statement(
             kind, "assemblies",
             f"{when} couplings {words}; the modularity at the end is {quality[-1]:.2f}, and that "
             f"of the null {mean[-1]:.2f}.",
@@ -128,7 +128,7 @@ def assemblies_leave_their_null(findings: Findings) -> list[Observation]:
     return found
 
 
-def sharing_turns(findings: Findings) -> list[Observation]:
+def sharing_turns(findings: Findings) -> list[Statement]:
     """Say in which layers tokens share units more for a while, or less, than before and after."""
     data = findings.graph
     if data is None or "layer_sharing" not in data:
@@ -146,7 +146,7 @@ def sharing_turns(findings: Findings) -> list[Observation]:
         if not turn.effect > turn.bound:
             continue
         ways = ("rises", "falls") if sign > 0 else ("falls", "rises")
-        found.append(Observation(
+        found.append(Statement(
             f"sharing {ways[0]} and {ways[1]}", layer,
             f"The sharing index of {layer} {ways[0]} from {value[0]:.2f} to "
             f"{value[turn.place]:.2f} at step {steps[turn.place]:,} and {ways[1]} to "
@@ -186,7 +186,7 @@ def _turn(value: np.ndarray, half: np.ndarray, n_tests: int) -> _Turn:
     return _Turn(peak, float(low[place]), reach, reach * wide)
 
 
-def tokens_have_own_units(findings: Findings) -> list[Observation]:
+def tokens_have_own_units(findings: Findings) -> list[Statement]:
     """Say in which layers tokens come to use units of their own, or the same ones, at the end."""
     data = findings.graph
     if data is None or "layer_sharing" not in data:
@@ -205,7 +205,7 @@ def tokens_have_own_units(findings: Findings) -> list[Observation]:
             if not (off > reach).all():
                 continue
             half = float(high[-1] - low[-1]) / 2
-            found.append(Observation(
+            found.append(Statement(
                 kind, layer,
                 f"What distinguishes the tokens passes through {words} in {layer}: the sharing "
                 f"index is {now:.2f}, where shuffled units give {float(middle[-1]):.2f}; it was "
@@ -219,7 +219,7 @@ def tokens_have_own_units(findings: Findings) -> list[Observation]:
     return found
 
 
-def units_that_carry(findings: Findings) -> list[Observation]:
+def units_that_carry(findings: Findings) -> list[Statement]:
     """Say of each layer how many units carry more of a token than units did before training."""
     data = findings.graph
     if data is None or "flow" not in data or int(data["step"][0]) != 0 or data.sizes["step"] < 2:
@@ -240,7 +240,7 @@ def units_that_carry(findings: Findings) -> list[Observation]:
         )
         best = np.unravel_index(np.where(finds[-1], at.values[-1], -1).argmax(), finds[-1].shape)
         unit, token = str(at["node"].values[best[0]]), findings.tokens[int(best[1])]
-        found.append(Observation(
+        found.append(Statement(
             "units come to carry tokens", layer,
             f"{units} of the {finds[-1].shape[0]} units of {layer} carry more of what "
             f"distinguishes a token than units did before training ({by_token}). {unit} carries "
@@ -255,7 +255,7 @@ def units_that_carry(findings: Findings) -> list[Observation]:
     return found
 
 
-def _shared(findings: Findings, layer: str, finds: list[np.ndarray]) -> list[Observation]:
+def _shared(findings: Findings, layer: str, finds: list[np.ndarray]) -> list[Statement]:
     """Say whether more units than chance carry several tokens, or only one."""
     rng, said = np.random.default_rng(SEED), []
     several = [int((table.sum(axis=1) > 1).sum()) for table in finds]
@@ -270,7 +270,7 @@ def _shared(findings: Findings, layer: str, finds: list[np.ndarray]) -> list[Obs
         if not min(counts) > bound:
             continue
         carrying = int(finds[-1].any(axis=1).sum())
-        said.append(Observation(
+        said.append(Statement(
             kind, layer,
             f"Of the {carrying} units of {layer} that come to carry tokens {counts[-1]} {words}; "
             f"chance would give {np.mean(by_chance):.0f}.",

@@ -9,18 +9,18 @@ import xarray as xr
 
 from ontogeny.errors import RunError
 from ontogeny.measure import Chance, detectors, graphs, measure_record, structure
-from ontogeny.observations import (
+from ontogeny.statements import (
     FILE,
     Findings,
-    Observation,
+    Statement,
     Where,
     harvest,
+    harvest_run,
     holding,
-    observations_run,
     ranked,
     read,
 )
-from ontogeny.observations import categories as rules
+from ontogeny.statements import categories as rules
 from records import TOKENS, make_record, make_run
 
 FEW = Chance(n_shuffles=99, n_resamples=50)
@@ -43,7 +43,7 @@ def observation(kind="a kind", subject="x", effect=2.0, bound=1.0, **more):
         "text": f"{subject} has {effect}", "units": "1", "low": effect - 1, "high": effect + 1,
         "interval": "95 %", "null": "shuffled", "where": Where("timeline", 3),
     }  # fmt: skip
-    return Observation(kind, subject, effect=effect, bound=bound, **(values | more))
+    return Statement(kind, subject, effect=effect, bound=bound, **(values | more))
 
 
 def test_layers_and_tokens_are_said_where_they_were_planted(planted):
@@ -179,7 +179,7 @@ def test_what_does_not_survive_is_left_out_and_kinds_take_turns():
 
 def test_observations_are_kept_in_the_run_and_read_back(tmp_path):
     run = make_run(tmp_path / "run", make_record(strength=4.0))
-    found = observations_run(run)
+    found = harvest_run(run)
     assert found and read(run.path) == found
     entry = json.loads((run.path / FILE).read_text())["observations"][0]
     assert entry["where"]["view"] and entry["strength"] >= 1

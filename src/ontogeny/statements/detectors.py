@@ -10,8 +10,8 @@ from scipy.stats import binom, binomtest
 
 from ontogeny.measure.probe import layer_names
 from ontogeny.measure.tuning import DORMANT
-from ontogeny.observations.findings import Findings, Rule, percent, span
-from ontogeny.observations.observation import Observation, Where
+from ontogeny.statements.findings import Findings, Rule, percent, span
+from ontogeny.statements.statement import Statement, Where
 from ontogeny.stats.onset import onset_index
 
 SURE = 0.95
@@ -23,7 +23,7 @@ N_SHUFFLES = 999
 SEED = 0
 
 
-def layers_become_tuned(findings: Findings) -> list[Observation]:
+def layers_become_tuned(findings: Findings) -> list[Statement]:
     """Say of each layer how many units come to discriminate a token from the others."""
     data = findings.detectors
     if data is None:
@@ -36,7 +36,7 @@ def layers_become_tuned(findings: Findings) -> list[Observation]:
         gain, low = now[""] - before[""], now["_low"] - before["_high"]
         if not low > 0:
             continue
-        found.append(Observation(
+        found.append(Statement(
             "units become tuned", layer,
             f"{now['']} of the {len(units)} units of {layer} discriminate a token from the others "
             f"at step {steps[-1]:,}; {before[''] or 'none'} did at step {steps[0]:,}.",
@@ -49,7 +49,7 @@ def layers_become_tuned(findings: Findings) -> list[Observation]:
     return found
 
 
-def roles_change(findings: Findings) -> list[Observation]:
+def roles_change(findings: Findings) -> list[Statement]:
     """Say in which layers units change from one token to another, and name the surest."""
     data = findings.detectors
     if data is None or not data.sizes.get("role_change", 0):
@@ -66,7 +66,7 @@ def roles_change(findings: Findings) -> list[Observation]:
         pairs = [_change(data, k) for k in sure]
         most = max(sorted(set(pairs)), key=pairs.count)
         count = len(set(unit[sure].tolist()))
-        found.append(Observation(
+        found.append(Statement(
             "units change their role", layer,
             f"{count} units of {layer} are tuned to one token for a while and then to "
             f"another, most often from {most}.",
@@ -79,7 +79,7 @@ def roles_change(findings: Findings) -> list[Observation]:
     return [*found, *_surest_changes(data, share)]
 
 
-def _surest_changes(data: xr.Dataset, share: np.ndarray) -> list[Observation]:
+def _surest_changes(data: xr.Dataset, share: np.ndarray) -> list[Statement]:
     """Name the units that were tuned best both before and after they changed."""
     unit, steps = data["changed_unit"].values, data["step"].values
     by = np.clip(np.searchsorted(steps, data["changed_by"].values), 1, len(steps) - 1)
@@ -92,7 +92,7 @@ def _surest_changes(data: xr.Dataset, share: np.ndarray) -> list[Observation]:
         at = data.isel(role_change=k)
         name, layer = _unit(data, int(unit[k]))
         low, high = float(at["changed_confidence_after"]), float(at["changed_confidence_by"])
-        found.append(Observation(
+        found.append(Statement(
             "a unit changes its role", f"{layer}: {_change(data, k)}",
             f"The unit {name} changes its token from {_change(data, k)} "
             f"{span(at['changed_after'], at['changed_by'])}.",
@@ -113,7 +113,7 @@ def _change(data: xr.Dataset, row: int) -> str:
     return f"{before} to {after}"
 
 
-def units_become_inactive(findings: Findings) -> list[Observation]:
+def units_become_inactive(findings: Findings) -> list[Statement]:
     """Say how many units of a layer become inactive, and which of them had been tuned best."""
     return _ending(
         findings, "dormant", "units become inactive", "a tuned unit becomes inactive",
@@ -121,7 +121,7 @@ def units_become_inactive(findings: Findings) -> list[Observation]:
     )  # fmt: skip
 
 
-def units_revive(findings: Findings) -> list[Observation]:
+def units_revive(findings: Findings) -> list[Statement]:
     """Say how many units of a layer become active again, and which is tuned best after."""
     return _ending(
         findings, "revived", "units revive", "a unit revives",
@@ -131,7 +131,7 @@ def units_revive(findings: Findings) -> list[Observation]:
 
 def _ending(
     findings: Findings, event: str, many: str, single: str, verbs: tuple[str, str]
-) -> list[Observation]:  # fmt: skip
+) -> list[Statement]:  # fmt: skip
     data = findings.detectors
     if data is None:
         return []
@@ -148,7 +148,7 @@ def _ending(
         when = f"at step {first:,.0f}"
         if first < last:
             when = f"the first at step {first:,.0f}, the last at {last:,.0f}"
-        found.append(Observation(
+        found.append(Statement(
             many, layer,
             f"{len(mine)} of the {len(units)} units of {layer} {verbs[0]}, {when}.",
             len(mine), "units", len(mine), seen,
@@ -163,7 +163,7 @@ def _ending(
 
 def _tuned_ones(
     data: xr.Dataset, sure: np.ndarray, event: str, words: tuple[str, str]
-) -> list[Observation]:
+) -> list[Statement]:
     """Name the units that were tuned best before they became inactive, or after they revived."""
     rows, steps = [], data["step"].values
     for u in np.flatnonzero(sure):
@@ -182,7 +182,7 @@ def _tuned_ones(
         at = data.isel(unit=u)
         when = span(at[f"{event}_after"], at[f"{event}_by"])
         verb = "had discriminated" if event == "dormant" else "then discriminates"
-        found.append(Observation(
+        found.append(Statement(
             words[0], f"{layer}: {token}",
             f"The unit {name}, which {verb} {token} from the other tokens (AUROC {score:.2f} at "
             f"step {steps[best]:,}), {words[1]} {when}.",
@@ -196,7 +196,7 @@ def _tuned_ones(
     return found
 
 
-def channels_beside_rotations(findings: Findings) -> list[Observation]:
+def channels_beside_rotations(findings: Findings) -> list[Statement]:
     """Say whether channels, or random mixtures of them, discriminate tokens better.
 
     A layer counts where the share of tuned channels lies outside that of all 19 rotations; with
@@ -224,7 +224,7 @@ def channels_beside_rotations(findings: Findings) -> list[Observation]:
             continue
         ci = binomtest(k, n).proportion_ci()
         where = int(np.nanargmax(np.where(outside, np.abs(own - mean), np.nan)))
-        found.append(Observation(
+        found.append(Statement(
             kind, "layers",
             f"In {k} of {n} layers {words}, most so in {names[where]}: {percent(own[where])} of "
             f"its channels are tuned to a token, and {percent(mean[where])} of the mixtures.",
@@ -235,7 +235,7 @@ def channels_beside_rotations(findings: Findings) -> list[Observation]:
     return found
 
 
-def conjunctions_before_tokens(findings: Findings) -> list[Observation]:
+def conjunctions_before_tokens(findings: Findings) -> list[Statement]:
     """Say for which tokens conjunctions of their units come before the token is classified.
 
     A unit's conjunction is its largest |interaction| of two parents; it begins where it stays
@@ -264,7 +264,7 @@ def conjunctions_before_tokens(findings: Findings) -> list[Observation]:
         if not seen[0] > bound:
             continue
         low, high = _lead_interval(early, tuned[kept] == token, rng)
-        found.append(Observation(
+        found.append(Statement(
             "conjunctions come before a token is classified", name,
             f"Conjunctions come before the network classifies {name}: at step {after:,.0f} "
             f"{percent(seen[1])} of the units that come to respond to {name} already combine two "

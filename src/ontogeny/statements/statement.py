@@ -22,7 +22,7 @@ class Where:
 
 
 @dataclass(frozen=True)
-class Observation:
+class Statement:
     """A statement about one run that survives its null."""
 
     kind: str
@@ -58,7 +58,7 @@ class Observation:
         return {name: _plain(value) for name, value in found.items()}
 
 
-def ranked(found: Sequence[Observation]) -> list[Observation]:
+def ranked(found: Sequence[Statement]) -> list[Statement]:
     """Return the observations that survive, strongest first, kinds taking turns.
 
     The strongest of every kind come before the second of any: a run has hundreds of units, and
@@ -66,7 +66,7 @@ def ranked(found: Sequence[Observation]) -> list[Observation]:
     compared: those of `CLEAR` times their bound and more count alike, in the order they are given.
     """
     alive = [o for o in found if math.isfinite(o.effect) and o.strength >= 1]
-    by_kind: dict[str, list[Observation]] = {one.kind: [] for one in alive}
+    by_kind: dict[str, list[Statement]] = {one.kind: [] for one in alive}
     for one in sorted(alive, key=lambda o: -o.strength):
         by_kind[one.kind].append(one)
     order = sorted(

@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 
 from ontogeny.measure import Chance, detectors, measure_record
-from ontogeny.observations import Findings
-from ontogeny.observations import units as rules
+from ontogeny.statements import Findings
+from ontogeny.statements import detectors as rules
 from records import STEPS, described, make_record
 
 FEW = Chance(n_shuffles=59, n_resamples=40)

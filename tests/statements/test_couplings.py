@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from graph_records import quiet_record
-from ontogeny.observations import Findings
-from ontogeny.observations import graph as rules
-from ontogeny.observations.claims import chance_finds
+from ontogeny.statements import Findings
+from ontogeny.statements import couplings as rules
+from ontogeny.statements.claims import chance_finds
 from records import LAYERS, STEPS, TOKENS, make_record
 
 N = len(STEPS)

@@ -11,10 +11,10 @@ from scipy.stats import binom
 from ontogeny.measure.compactness import APART
 from ontogeny.measure.layers import last_hidden
 from ontogeny.measure.probe import held_out
-from ontogeny.observations.claims import RARELY, confused_pairs, has_phases, separating_layers
-from ontogeny.observations.findings import Findings, Rule, percent, span
-from ontogeny.observations.observation import Observation, Where
-from ontogeny.observations.onsets import earliest
+from ontogeny.statements.claims import RARELY, confused_pairs, has_phases, separating_layers
+from ontogeny.statements.findings import Findings, Rule, percent, span
+from ontogeny.statements.onsets import earliest
+from ontogeny.statements.statement import Statement, Where
 from ontogeny.stats.permutation import group_resamples
 
 N_RESAMPLES = 999
@@ -27,7 +27,7 @@ def _onset_rows(measures: xr.Dataset, kind: str) -> list[xr.Dataset]:
     return [r for r in rows if math.isfinite(float(r["after"])) and math.isfinite(float(r["by"]))]
 
 
-def layers_that_stand_out(findings: Findings) -> list[Observation]:
+def layers_that_stand_out(findings: Findings) -> list[Statement]:
     """Say of each layer when its token signal rose beyond shuffled tokens and untrained weights."""
     if findings.measures is None:
         return []
@@ -37,7 +37,7 @@ def layers_that_stand_out(findings: Findings) -> list[Observation]:
         at = findings.measures.sel(layer=layer).isel(step=-1)
         bound = max(float(at["layer_threshold"]), float(at["untrained_threshold"]))
         effect = float(at["layer_token_signal"])
-        found.append(Observation(
+        found.append(Statement(
             "a layer stands out", layer,
             f"The units of {layer} begin to discriminate tokens {span(row['after'], row['by'])}: "
             "the token signal rises beyond that of shuffled tokens and of untrained weights, to "
@@ -50,7 +50,7 @@ def layers_that_stand_out(findings: Findings) -> list[Observation]:
     return found
 
 
-def classified_tokens(findings: Findings) -> list[Observation]:
+def classified_tokens(findings: Findings) -> list[Statement]:
     """Say of each token from when on it is classified better than chance."""
     if findings.measures is None:
         return []
@@ -60,7 +60,7 @@ def classified_tokens(findings: Findings) -> list[Observation]:
         at = findings.measures.sel(token=token).isel(step=-1)
         accuracy = float(at["token_accuracy"].sel(split="probe"))
         when = span(row["after"], row["by"])
-        found.append(Observation(
+        found.append(Statement(
             "a token is classified", token,
             f"The network begins to classify {token} better than chance {when}; at the end it "
             f"classifies {percent(accuracy)} of the held-out exemplars of {token} correctly.",
@@ -73,7 +73,7 @@ def classified_tokens(findings: Findings) -> list[Observation]:
     return found
 
 
-def order_of_tokens(findings: Findings) -> list[Observation]:
+def order_of_tokens(findings: Findings) -> list[Statement]:
     """Say which tokens are classified before which, where confidence intervals do not overlap."""
     if findings.measures is None:
         return []
@@ -86,7 +86,7 @@ def order_of_tokens(findings: Findings) -> list[Observation]:
         late = [(1 + float(second[s])) / (1 + float(first[f]))
                 for s, f in (("by", "by"), ("confidence_after", "confidence_by"),
                              ("confidence_by", "confidence_after"))]  # fmt: skip
-        found.append(Observation(
+        found.append(Statement(
             "one token before another", f"{a} before {b}",
             f"The network begins to classify {a} better than chance "
             f"{span(first['after'], first['by'])}, and {b} "
@@ -99,7 +99,7 @@ def order_of_tokens(findings: Findings) -> list[Observation]:
     return found
 
 
-def separated_tokens(findings: Findings) -> list[Observation]:
+def separated_tokens(findings: Findings) -> list[Statement]:
     """Say in which layer all tokens were separated first, if that layer is sure to be the first."""
     data = findings.structure
     if data is None:
@@ -111,7 +111,7 @@ def separated_tokens(findings: Findings) -> list[Observation]:
     is_first = one.from_start or earliest(onsets) == [one]
     at = data.sel(layer=one.name).isel(step=-1)
     low, high = float(at["separation_low"]), float(at["separation_high"])
-    return [Observation(
+    return [Statement(
         "all tokens are separated", one.name,
         f"All {data.sizes['token']} tokens are separated {'first ' if is_first else ''}in "
         f"{one.name}, {one.when()}: the centres of every two tokens lie further apart than their "
@@ -122,7 +122,7 @@ def separated_tokens(findings: Findings) -> list[Observation]:
     )]  # fmt: skip
 
 
-def branches_of_the_tree(findings: Findings) -> list[Observation]:
+def branches_of_the_tree(findings: Findings) -> list[Statement]:
     """Say which branches of the tokens' tree split before which, in the last hidden layer."""
     data = findings.structure
     if data is None or "split_by" not in data:
@@ -142,7 +142,7 @@ def branches_of_the_tree(findings: Findings) -> list[Observation]:
             if a == b or not end <= start:
                 continue
             ratio = (1 + float(at["split_by"][b])) / (1 + float(at["split_by"][a]))
-            found.append(Observation(
+            found.append(Statement(
                 "one branch before another", f"{_sides(at, a)} before {_sides(at, b)}",
                 f"The tree of the tokens in {layer} separates {_sides(at, a)} "
                 f"{span(at['split_after'][a], at['split_by'][a])}, before it separates "
@@ -167,7 +167,7 @@ def _sides(at: xr.Dataset, node: int) -> str:
     return f"{', '.join(few)} from {others}"
 
 
-def tokens_confused(findings: Findings) -> list[Observation]:
+def tokens_confused(findings: Findings) -> list[Statement]:
     """Say which two tokens are taken for each other more than evenly spread errors would be."""
     if findings.structure is None:
         return []
@@ -175,7 +175,7 @@ def tokens_confused(findings: Findings) -> list[Observation]:
     for pair in confused_pairs(findings.structure):
         a, b = names[pair.first], names[pair.second]
         low, high = (float(binom.ppf(q, pair.of, pair.share)) / pair.of for q in (0.025, 0.975))
-        found.append(Observation(
+        found.append(Statement(
             "two tokens stay confused", f"{a} and {b}",
             f"The network still confuses {a} with {b} at the end: {percent(pair.share)} of their "
             "held-out exemplars are classified as the other token, where evenly spread errors "
@@ -187,7 +187,7 @@ def tokens_confused(findings: Findings) -> list[Observation]:
     return found
 
 
-def memorising(findings: Findings) -> list[Observation]:
+def memorising(findings: Findings) -> list[Statement]:
     """Say whether held-out loss rises again after its lowest step.
 
     The lowest step is chosen on every other group of exemplars, the rise measured on the rest.
@@ -211,7 +211,7 @@ def memorising(findings: Findings) -> list[Observation]:
     if not low > 0:
         return []
     step = int(record["step"][lowest])
-    return [Observation(
+    return [Statement(
         "memorising", "held-out loss",
         f"The network memorises its training exemplars from step {step:,} on: the loss of held-out "
         f"exemplars rises by {rise.mean():.2f} nat per exemplar until the end.",
@@ -222,13 +222,13 @@ def memorising(findings: Findings) -> list[Observation]:
     )]  # fmt: skip
 
 
-def stages(findings: Findings) -> list[Observation]:
+def stages(findings: Findings) -> list[Statement]:
     """Say where phases of the whole development begin, if it has phases at all."""
     data = findings.structure
     if data is None or not has_phases(data):
         return []
     p, n = float(data["phase_p"]), data.sizes["phase_measure"]
-    return [Observation(
+    return [Statement(
         "a phase begins", f"phase {place + 2}",
         f"A phase of the development begins at about step {int(data['step'][k]):,}: {n} measures "
         "change their course together there.",
@@ -240,7 +240,7 @@ def stages(findings: Findings) -> list[Observation]:
     ) for place, k in enumerate(np.flatnonzero(data["phase"].values == 1))]  # fmt: skip
 
 
-def beyond_clones(findings: Findings) -> list[Observation]:
+def beyond_clones(findings: Findings) -> list[Statement]:
     """Say from when on more than means and covariances of the images is used."""
     data = findings.structure
     if data is None or "clone_gap_by" not in data:
@@ -252,7 +252,7 @@ def beyond_clones(findings: Findings) -> list[Observation]:
         return []
     begins = "classifies" if math.isinf(after) else "begins to classify"
     since = "from the first snapshot on" if math.isinf(after) else span(after, by)
-    return [Observation(
+    return [Statement(
         "more than means and covariances", "Gaussian clones",
         f"The network {begins} exemplars better than their Gaussian clones {since}, at the end by "
         f"{100 * gap:.0f} points: it uses more than the means and covariances of pixels.",
@@ -261,7 +261,7 @@ def beyond_clones(findings: Findings) -> list[Observation]:
     )]  # fmt: skip
 
 
-def what_distances_resemble(findings: Findings) -> list[Observation]:
+def what_distances_resemble(findings: Findings) -> list[Statement]:
     """Say of each model what layer's distances resemble it most, beyond the other models."""
     data = findings.structure
     if data is None or "model_beyond" not in data:
@@ -284,7 +284,7 @@ def what_distances_resemble(findings: Findings) -> list[Observation]:
         )
         others = " and ".join(w for m, w in names.items()
                               if m != model and m in data["model"].values)  # fmt: skip
-        found.append(Observation(
+        found.append(Statement(
             "distances resemble", f"{model} in {hidden[k]}",
             f"The distances between exemplars resemble {words} most in {hidden[k]} at the end: "
             f"their rank correlation is {value:.2f}"

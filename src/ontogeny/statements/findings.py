@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import xarray as xr
 
-from ontogeny.observations.observation import Observation
+from ontogeny.statements.statement import Statement
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Findings:
         return [str(name) for name in self.record["token"].values]
 
 
-Rule = Callable[[Findings], Sequence[Observation]]
+Rule = Callable[[Findings], Sequence[Statement]]
 """One function a kind of statement; says nothing where its measures are not there."""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ontogeny.observations.observation import Observation
+from ontogeny.statements.statement import Statement
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Holding:
     """Largest effect."""
 
 
-def holding(found: Mapping[str, Sequence[Observation]]) -> list[Holding]:
+def holding(found: Mapping[str, Sequence[Statement]]) -> list[Holding]:
     """Return the statements of several runs, those that hold in most runs first.
 
     Two runs make the same statement if kind and subject agree; units are matched by what they do
@@ -34,7 +34,7 @@ def holding(found: Mapping[str, Sequence[Observation]]) -> list[Holding]:
     found
         Name of each run -> its observations.
     """
-    by_statement: dict[tuple[str, str], dict[str, Observation]] = {}
+    by_statement: dict[tuple[str, str], dict[str, Statement]] = {}
     for run, observations in found.items():
         for one in observations:
             held = by_statement.setdefault((one.kind, one.subject), {})

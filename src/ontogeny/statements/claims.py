@@ -1,7 +1,7 @@
 """What a claim needs: the rules that observations and the report's sentences share.
 
 Where a claim fails its null or its interval, neither of them makes it. May import numpy, scipy,
-xarray, ontogeny.measure and ontogeny.observations.onsets.
+xarray, ontogeny.measure and ontogeny.statements.onsets.
 """
 
 import math
@@ -14,7 +14,7 @@ from scipy.stats import binom
 
 from ontogeny.measure.compactness import APART
 from ontogeny.measure.layers import PIXELS
-from ontogeny.observations.onsets import ENDS, Onset
+from ontogeny.statements.onsets import ENDS, Onset
 
 RARELY = 0.05
 """Chance with which a null passes a bound, over all that is tested of one kind."""

@@ -15,19 +15,19 @@ from ontogeny.measure import measure_run, structure_run
 from ontogeny.measure.detectors import detectors_run
 from ontogeny.measure.graphs import graph_run
 from ontogeny.measure.keeping import KEY
-from ontogeny.observations import categories, graph, units
-from ontogeny.observations.findings import Findings, Rule
-from ontogeny.observations.observation import Observation, Where, ranked
 from ontogeny.progress import Parts, Progress
 from ontogeny.record import NAME as RECORD
 from ontogeny.record import open_record
 from ontogeny.run import RunFolder
+from ontogeny.statements import categories, couplings, detectors
+from ontogeny.statements.findings import Findings, Rule
+from ontogeny.statements.statement import Statement, Where, ranked
 
 FILE = "observations.json"
-RULES: tuple[Rule, ...] = (*categories.RULES, *graph.RULES, *units.RULES)
+RULES: tuple[Rule, ...] = (*categories.RULES, *couplings.RULES, *detectors.RULES)
 
 
-def harvest(findings: Findings) -> list[Observation]:
+def harvest(findings: Findings) -> list[Statement]:
     """Return what a run's measures support, strongest first, kinds taking turns.
 
     Parameters
@@ -38,9 +38,9 @@ def harvest(findings: Findings) -> list[Observation]:
     return ranked([one for rule in RULES for one in rule(findings)])
 
 
-def observations_run(
+def harvest_run(
     run: RunFolder | str | os.PathLike[str], *, progress: Progress | None = None
-) -> list[Observation]:
+) -> list[Statement]:
     """Harvest a run's observations into its observations.json.
 
     Measures that are not there or stale are made first. Where the record lacks what detectors or
@@ -89,7 +89,7 @@ def _possible(
         return None
 
 
-def read(path: str | os.PathLike[str]) -> list[Observation]:
+def read(path: str | os.PathLike[str]) -> list[Statement]:
     """Read observations.json of a run's folder.
 
     Raises
@@ -111,7 +111,7 @@ def read(path: str | os.PathLike[str]) -> list[Observation]:
         raise RunError(msg) from error
 
 
-def _observation(entry: dict[str, Any]) -> Observation:
+def _observation(entry: dict[str, Any]) -> Statement:
     open_ends = {"low": -math.inf, "high": math.inf}
     values: dict[str, Any] = {
         name: open_ends.get(name, math.nan) if entry[name] is None else entry[name]
@@ -120,4 +120,4 @@ def _observation(entry: dict[str, Any]) -> Observation:
     words: dict[str, Any] = {
         name: entry[name] for name in ("kind", "subject", "text", "units", "interval", "null")
     }
-    return Observation(**words, **values, where=Where(**entry["where"]))
+    return Statement(**words, **values, where=Where(**entry["where"]))

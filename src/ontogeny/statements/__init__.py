@@ -4,20 +4,20 @@ A statement that does not survive its null is not made. May import numpy, scipy,
 ontogeny.measure and below; no torch.
 """
 
-from ontogeny.observations.across import Holding, holding
-from ontogeny.observations.findings import Findings
-from ontogeny.observations.harvest import FILE, harvest, observations_run, read
-from ontogeny.observations.observation import Observation, Where, ranked
+from ontogeny.statements.across import Holding, holding
+from ontogeny.statements.findings import Findings
+from ontogeny.statements.harvest import FILE, harvest, harvest_run, read
+from ontogeny.statements.statement import Statement, Where, ranked
 
 __all__ = [
     "FILE",
     "Findings",
     "Holding",
-    "Observation",
+    "Statement",
     "Where",
     "harvest",
+    "harvest_run",
     "holding",
-    "observations_run",
     "ranked",
     "read",
 ]

@@ -103,6 +103,17 @@ def picture_run(
         If there is no run, no record, no snapshot of a recorded step, or no room.
     InputError
         If the network cannot be made, or was shown what is no image.
+
+    Examples
+    --------
+    Of fewer units and steps than by default, to be quick:
+
+    >>> from ontogeny.features.store import Choice
+    >>> pictures = ont.picture_run(run, choice=Choice(pictured=4, filmed=1, frames=2))
+    >>> pictures.picture.dims, pictures.picture.sel(unit="conv2:0").shape
+    (('unit', 'y', 'x', 'channel'), (16, 16, 3))
+    >>> pictures.film_step.values.tolist()
+    [0, 300]
     """
     folder, say = with_network(run), progress or silent
     settled = choice or (QUICK if folder.is_quick else Choice())

@@ -1,5 +1,17 @@
 """Measures: a record in, labelled arrays out; they never see the network.
 
+In the examples of docstrings `run` and `record` are a small run and its record, and `np` is numpy:
+
+    import ontogeny as ont
+
+    task = ont.load_task("faces", tokens=3, density=100, size=16, probe=20)
+    network = ont.vgg(task, widths=(8, 16), dense=16, depth=1, batch_norm=True)
+    config = ont.Config(steps=300, snapshots=10, learning_rate=0.02)
+    run = ont.train(task, network, config, out="runs/tiny")
+    record = ont.observe(run)
+
+Printed numbers are those of one machine; those of another may differ a little.
+
 May import numpy, scipy, xarray, ontogeny.stats, ontogeny.record, ontogeny.run, ontogeny.files and
 ontogeny.errors only.
 """

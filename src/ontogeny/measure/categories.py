@@ -65,6 +65,18 @@ class Chance:
         Confidence of corrected thresholds and of intervals.
     seed
         Seed of both.
+
+    Examples
+    --------
+    Fewer shuffles are quicker and make coarser bounds:
+
+    >>> for n_shuffles in (19, 199):
+    ...     chance = ont.measure.Chance(n_shuffles=n_shuffles)
+    ...     found = ont.measure.token_margins(record, chance=chance)
+    ...     print(n_shuffles, found.margin_threshold.isel(step=-1).values.round(2))
+    ...
+    19 [0.21 0.15 0.14]
+    199 [0.22 0.25 0.27]
     """
 
     n_shuffles: int = 499
@@ -116,6 +128,14 @@ def token_signal(
     ------
     InputError
         If the record lacks activations, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    A unit of the first layer that the tokens do not move, and the logit of cleo that they do:
+
+    >>> found = ont.measure.token_signal(record).isel(step=-1).sel(unit=["conv1:0", "logits:2"])
+    >>> print(found.token_signal.values.round(2), found.token_signal_upper.values.round(2))
+    [-0.03  0.79] [0.12 0.13]
     """
     return label_units(record, signals(record, chance or Chance(), progress))
 
@@ -138,6 +158,22 @@ def layer_token_signal(
     ------
     InputError
         If the record lacks activations, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    Before training and after it, beside what no layer passes at any step by chance:
+
+    >>> found = ont.measure.layer_token_signal(record).isel(step=[0, -1])
+    >>> found.layer_token_signal.to_pandas().round(2)
+    layer  conv1  conv2   fc1  logits
+    step
+    0       0.04   0.03  0.03   -0.02
+    300     0.09   0.24  0.41    0.71
+    >>> found.layer_threshold.to_pandas().round(2)
+    layer  conv1  conv2   fc1  logits
+    step
+    0       0.07   0.06  0.07    0.09
+    300     0.07   0.06  0.08    0.12
     """
     chance = chance or Chance()
     return label_layers(record, signals(record, chance, progress), chance)
@@ -286,6 +322,19 @@ def clusters(
     References
     ----------
     Maris & Oostenveld 2007, Journal of Neuroscience Methods 164:177-190.
+
+    Examples
+    --------
+    One cluster, numbered 1, holds nearly all cells: that tokens matter somewhere in it is certain.
+
+    >>> found = ont.measure.clusters(record).sel(cluster_map="signal")
+    >>> found.cluster.to_pandas().T
+    step    0    1    2    4    7    13   24   45   84   159  300
+    layer
+    conv1     1    1    1    1    1    1    1    1    1    1    1
+    conv2     0    1    1    1    1    1    1    1    1    1    1
+    fc1       0    1    1    1    1    1    1    1    1    1    1
+    logits    0    0    1    1    1    1    1    1    1    1    1
     """
     chance = chance or Chance()
     return label_clusters(record, signals(record, chance, progress), chance)
@@ -403,6 +452,15 @@ def preferred_token(record: xr.Dataset) -> xr.DataArray:
     ------
     InputError
         If the record lacks activations, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    The tokens that the three logits answer most strongly before training, and after it:
+
+    >>> found = ont.measure.preferred_token(record)
+    >>> logits = ["logits:0", "logits:1", "logits:2"]
+    >>> found.sel(unit=logits).isel(step=[0, -1]).values.tolist()
+    [[1, 1, 1], [0, 1, 2]]
     """
     require(record, "activation")
     probe = held_out(record)
@@ -437,6 +495,22 @@ def token_margins(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dat
     ------
     InputError
         If the record lacks logits, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    At step 0 nearly all is called cleo, which is no knowledge of it:
+
+    >>> found = ont.measure.token_margins(record).isel(step=[0, -1])
+    >>> found.answer_share.to_pandas().round(2)
+    token   ada    bo  cleo
+    step
+    0      0.17  0.00  0.83
+    300    0.28  0.33  0.38
+    >>> found.token_margin.to_pandas().round(2)
+    token   ada    bo  cleo
+    step
+    0      0.03  0.00  0.02
+    300    0.42  0.47  0.62
     """
     chance = chance or Chance()
     require(record, "logit")
@@ -486,6 +560,17 @@ def confusion(record: xr.Dataset, *, step: int | None = None) -> xr.DataArray:
     ------
     InputError
         If the record lacks logits or the step.
+
+    Examples
+    --------
+    ada and bo, who have the same hair, are taken for each other; cleo never is for another.
+
+    >>> ont.measure.confusion(record).to_pandas().round(2)
+    token_b   ada   bo  cleo
+    token
+    ada      0.70  0.2  0.10
+    bo       0.15  0.8  0.05
+    cleo     0.00  0.0  1.00
     """
     require(record, "logit")
     at, probe = chosen_step(record, step), held_out(record)

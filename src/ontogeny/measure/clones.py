@@ -57,6 +57,18 @@ def clones(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
     ------
     InputError
         If the record lacks clones, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    That the network does better on exemplars than on clones of their means and covariances is not
+    certain here: the lower bound of the gap is below 0.
+
+    >>> found = ont.measure.clones(record).sel(step=[0, 300])
+    >>> found[["real_accuracy", "clone_accuracy", "clone_gap_low"]].to_dataframe().round(2)
+          real_accuracy  clone_accuracy  clone_gap_low
+    step
+    0              0.35            0.32          -0.13
+    300            0.83            0.77          -0.08
     """
     chance = chance or Chance()
     if "clone_accuracy" not in record:

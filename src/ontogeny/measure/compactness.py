@@ -120,6 +120,20 @@ def neural_collapse(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    The tokens become compact, the more so the higher the layer; the weights of the read-out come
+    to lie along their means (0: exactly).
+
+    >>> found = ont.measure.neural_collapse(record, run=run).isel(step=[0, -1])
+    >>> found.nc1.sel(layer=["pixels", "conv1", "fc1"]).to_pandas().round(1)
+    layer  pixels  conv1   fc1
+    step
+    0         1.2    6.4  26.4
+    300       1.2    2.5   1.1
+    >>> print(found.nc3.values.round(2))
+    [1.45 0.65]
     """
     data = over_layers(record, [(collapse_of, COLLAPSE)], chance=chance, progress=progress)
     return data.merge(collapse_extras(record, data, run=run)).drop_vars(["step_b", "exemplar"])

@@ -82,6 +82,17 @@ def complexity(
     ------
     InputError
         If the record lacks activations, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    Which of the known factors moves two units most, and by how much of their variance:
+
+    >>> found = ont.measure.complexity(record).isel(complexity_step=-1)
+    >>> share = found.factor_share.sel(unit=["conv1:0", "logits:2"])
+    >>> print(share.idxmax("factor").values, share.max("factor").values.round(2))
+    ['background_blue' 'skin_red'] [0.53 0.82]
+    >>> print(found.factor_share_threshold.sel(layer=["conv1", "logits"]).values.round(2))
+    [0.39 0.3 ]
     """
     require(record, "activation", "layer")
     drawn, at = _drawn(record, chance or CHANCE), thinned(record)

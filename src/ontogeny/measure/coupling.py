@@ -50,6 +50,17 @@ def strongest_couplings(
     ------
     InputError
         If the record lacks couplings, the step or the token.
+
+    Examples
+    --------
+    The two strongest sources of what distinguishes cleo at its logit:
+
+    >>> found = ont.measure.strongest_couplings(record, token="cleo", units=2, edges=2)
+    >>> found[["source", "target", "strength"]].to_dataframe().head(2).round(2)
+          source    target  strength
+    edge
+    0      fc1:4  logits:2      0.24
+    1     fc1:14  logits:2      0.16
     """
     variable = "coupling" if token is None else "coupling_contrast"
     require(record, variable, "source", "target", "layer")

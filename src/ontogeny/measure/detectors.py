@@ -29,6 +29,15 @@ def detectors(
     ------
     InputError
         If the record lacks activations, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    All measures of detectors at once, such as how many units of each layer are tuned at the end:
+
+    >>> found = ont.measure.detectors(record)
+    >>> tuned = np.isfinite(found.tuned_by) & np.isinf(found.untuned_by)
+    >>> tuned.groupby(record.layer).sum().to_series().to_dict()
+    {'conv1': 0, 'conv2': 3, 'fc1': 3, 'logits': 2}
     """
     chance = chance or CHANCE
     stages = Parts(progress, {"tuning": 1, "directions": 1})

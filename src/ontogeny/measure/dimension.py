@@ -56,6 +56,17 @@ def dimension(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    What there is of dimensions in the pixels, and what the layers leave of them:
+
+    >>> found = ont.measure.dimension(record).isel(step=[0, -1])
+    >>> found.participation_ratio.to_pandas().round(1)
+    layer  pixels  conv1  conv2  fc1  logits
+    step
+    0        10.3    3.0    3.1  2.2     1.7
+    300      10.3    3.2    3.5  2.9     1.3
     """
     data = over_layers(record, [(dimension_of, DIMENSION)], chance=chance, progress=progress)
     return data[list(DIMENSION)].merge(dimension_scales(record, chance=chance))
@@ -109,6 +120,17 @@ def dimension_scales(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    Seen from further away, the exemplars lie along fewer dimensions:
+
+    >>> found = ont.measure.dimension_scales(record, count=2)
+    >>> found.gride.sel(layer="fc1").to_pandas().round(1)
+    scale        1    2    4    8    16
+    scale_step
+    0           4.6  4.3  3.2  2.6  2.1
+    300         4.1  3.3  3.3  2.4  2.0
     """
     n_steps = record.sizes["step"]
     places = np.unique(np.linspace(0, n_steps - 1, count).round().astype(int))

@@ -72,6 +72,17 @@ def directions(
     ------
     InputError
         If the record lacks activations, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    The share of units that are tuned to a token, and the range of random mixtures of them:
+
+    >>> found = ont.measure.directions(record).isel(direction_step=-1)
+    >>> low, high = found.tuned_share_rotated_low, found.tuned_share_rotated_high
+    >>> print(found.layer.values, found.tuned_share.sel(basis="units").values.round(2))
+    ['conv1' 'conv2' 'fc1' 'logits'] [0.   0.19 0.54 1.  ]
+    >>> print(low.values.round(2), high.values.round(2))
+    [0.   0.06 0.31 0.67] [0.12 0.31 0.62 1.  ]
     """
     require(record, "activation", "layer")
     draws, at = tuning_draws(record, chance or CHANCE), thinned(record)

@@ -63,6 +63,16 @@ def learning_curves(record: xr.Dataset) -> xr.Dataset:
     ------
     InputError
         If the record lacks one of them.
+
+    Examples
+    --------
+    Accuracy on held-out exemplars, and between which bounds guessing would lie:
+
+    >>> curves = ont.measure.learning_curves(record)
+    >>> print(curves.accuracy.sel(split="probe", step=[0, 24, 300]).values.round(2))
+    [0.35 0.57 0.83]
+    >>> [round(float(curves[name]), 2) for name in ("chance_low", "chance", "chance_high")]
+    [0.22, 0.33, 0.45]
     """
     require(record, "loss", "accuracy", "token_accuracy")
     probe = held_out(record)
@@ -105,6 +115,19 @@ def onsets(
     ------
     InputError
         If the record lacks activations, logits, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    cleo is told from the others between steps 13 and 24, bo later, and ada not by the end:
+
+    >>> found = ont.measure.onsets(record)
+    >>> found = found.isel(onset=found.kind.values == "token")
+    >>> found[["after", "by"]].to_dataframe()[["after", "by"]]
+                 after    by
+    onset
+    token: ada    84.0   inf
+    token: bo     45.0  84.0
+    token: cleo   13.0  24.0
     """
     chance = chance or Chance()
     found = signals(record, chance, progress)

@@ -70,6 +70,16 @@ def edge_lives(
     ------
     InputError
         If the record lacks couplings or their null.
+
+    Examples
+    --------
+    Edges that are beyond their null at the end, edges born on the way, and births by chance:
+
+    >>> found = ont.measure.edge_lives(record)
+    >>> print(found.layer.values, found.edges_present.isel(step=-1).values)
+    ['conv1' 'conv2' 'fc1' 'logits'] [0 7 1 0]
+    >>> print(found.edge_births.sum("step").values, found.births_chance.sum("step").values.round(1))
+    [0 6 2 0] [0.2 1.2 2.3 0.5]
     """
     require(record, "coupling")
     wiring, chance = wiring_of(record), chance or Chance()
@@ -97,6 +107,17 @@ def token_edge_lives(
     ------
     InputError
         If the record lacks contrasts or their null.
+
+    Examples
+    --------
+    Edges that carry a token beyond the null, in all layers:
+
+    >>> found = ont.measure.token_edge_lives(record)
+    >>> found.contrast_edges_present.isel(step=[0, -1]).sum("layer").to_pandas()
+    token  ada  bo  cleo
+    step
+    0        3   1     2
+    300      7   6     2
     """
     require(record, "coupling_contrast")
     wiring, chance = wiring_of(record), chance or Chance()

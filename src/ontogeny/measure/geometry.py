@@ -82,6 +82,18 @@ def rdm(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    Distances in the last hidden layer: cleo is far from the two with the same hair.
+
+    >>> found = ont.measure.rdm(record).isel(step=-1).sel(layer="fc1")
+    >>> found.crossnobis.to_pandas().round(2)
+    token_b   ada    bo  cleo
+    token
+    ada      0.00  0.37  1.14
+    bo       0.37  0.00  1.31
+    cleo     1.14  1.31  0.00
     """
     data = over_layers(
         record, [(distances_of, RDM), (pixel_models(), RSA)], chance=chance, progress=progress
@@ -107,6 +119,19 @@ def differentiation(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    The first split is that of cleo from ada and bo, the second that of these two:
+
+    >>> found = ont.measure.differentiation(record).sel(layer="fc1")
+    >>> found.split_side.to_pandas()
+    token       ada   bo  cleo
+    split_node
+    0          -1.0 -1.0   1.0
+    1           1.0 -1.0   0.0
+    >>> print(found.split_after.values, found.split_by.values)
+    [45. 84.] [ 84. 159.]
     """
     data = over_layers(record, [(distances_of, RDM)], chance=chance, progress=progress)
     return data[["crossnobis", *(name for name in RDM if name.startswith("split"))]]

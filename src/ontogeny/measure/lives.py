@@ -57,6 +57,19 @@ def lives(record: xr.Dataset) -> xr.Dataset:
     ------
     InputError
         If the record lacks logits, activations or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    One exemplar of each token: when it was named rightly first, when for good, how often forgotten.
+
+    >>> found = ont.measure.lives(record).isel(exemplar=[0, 1, 2])
+    >>> names = ["learnt_after", "learnt_by", "kept_after", "kept_by", "forgotten"]
+    >>> found[names].to_dataframe()
+              learnt_after  learnt_by  kept_after  kept_by  forgotten
+    exemplar
+    0                  0.0        1.0       159.0    300.0        2.0
+    1                  4.0        7.0       159.0    300.0        2.0
+    2                  0.0        0.0         0.0      0.0        0.0
     """
     require(record, "logit", "activation", "layer")
     probe, steps = held_out(record), record["step"].values

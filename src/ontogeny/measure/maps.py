@@ -106,6 +106,19 @@ def maps(
         If `kind` is not neighbour, mds or pca, `beside` names another map than mds and pca, fewer
         than 1 frame is asked for, or the record lacks activations, logits or held-out exemplars of
         two tokens.
+
+    Examples
+    --------
+    How many of the nearest of an exemplar are of its token, in each layer before and after:
+
+    >>> found = ont.measure.maps(record, kind="pca", frames=2, beside=())
+    >>> found["map"].dims
+    ('map_step', 'layer', 'exemplar', 'axis')
+    >>> found.own_neighbours.to_pandas().round(2)
+    layer     pixels  conv1  conv2   fc1  logits
+    map_step
+    0           0.42   0.34   0.34  0.35    0.32
+    300         0.42   0.41   0.56  0.67    0.72
     """
     if kind not in KINDS or frames < 1 or not set(beside) <= set(BESIDE):
         msg = (

@@ -60,6 +60,18 @@ def match_units(
     InputError
         If the records are of different data or exemplars, or lack the layer or step, or
         the shuffles are too few.
+
+    Examples
+    --------
+    A run beside itself: each unit finds itself, and correlates more than chance would have it.
+
+    >>> found = ont.measure.match_units(record, record, "logits")
+    >>> found[["partner", "correlation", "threshold"]].to_dataframe().round(2)
+               partner  correlation  threshold
+    unit
+    logits:0  logits:0          1.0       0.80
+    logits:1  logits:1          1.0       0.77
+    logits:2  logits:2          1.0       0.87
     """
     chance = chance or CHANCE
     if chance.n_shuffles < CHANCE.n_shuffles:

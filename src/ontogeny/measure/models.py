@@ -414,6 +414,18 @@ def model_comparison(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    How far distances of exemplars in each layer are those of tokens, of parts and of pixels:
+
+    >>> found = ont.measure.model_comparison(record).isel(step=-1)
+    >>> found.model_rsa.sel(model=["token", "parts", "pixels"]).to_pandas().T.round(2)
+    layer   pixels  conv1  conv2   fc1  logits
+    model
+    token     0.11   0.09   0.24  0.39    0.53
+    parts     0.09   0.07   0.27  0.52    0.73
+    pixels     NaN   0.63   0.43  0.34    0.17
     """
     comparison = Comparison(record, chance or Chance())
     over_layers(record, [(comparison.collect, {})], chance=chance, progress=progress)

@@ -74,6 +74,19 @@ def modes(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    The strongest distinction is cleo from the others, and half of it is there first:
+
+    >>> found = ont.measure.modes(record).sel(layer="fc1")
+    >>> found.mode_token.to_pandas().round(2)
+    token   ada    bo  cleo
+    mode
+    0     -0.20 -0.59  0.79
+    1      0.79 -0.57 -0.22
+    >>> print(found.mode_after.values, found.mode_by.values)
+    [ 4. 45.] [ 7. 84.]
     """
     data = over_layers(record, [(modes_of, MODES)], chance=chance, progress=progress)
     return data.drop_vars(["step_b", "token_b", "exemplar"])

@@ -58,6 +58,16 @@ def noise_correlations(
     ------
     InputError
         If the record lacks activations, couplings, the step, the units, or held-out exemplars.
+
+    Examples
+    --------
+    How alike couplings and noise correlations are, beside what a random pairing gives:
+
+    >>> found = ont.measure.noise_correlations(record)
+    >>> print(found.layer.values)
+    ['conv1' 'conv2' 'fc1' 'logits']
+    >>> print(found.likeness.values.round(2), found.likeness_bound.values.round(2))
+    [0.5  0.39 0.42 0.66] [0.37 0.15 0.11 0.26]
     """
     require(record, "activation", "coupling")
     wiring, chance, probe = wiring_of(record), chance or Chance(), held_out(record)
@@ -94,6 +104,15 @@ def noise_likeness(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Da
     ------
     InputError
         If the record lacks activations, couplings or held-out exemplars.
+
+    Examples
+    --------
+    >>> found = ont.measure.noise_likeness(record).isel(step=[0, -1])
+    >>> found.likeness.to_pandas().round(2)
+    layer  conv1  conv2   fc1  logits
+    step
+    0       0.86   0.37  0.50    0.77
+    300     0.50   0.39  0.42    0.66
     """
     names = ("likeness", "likeness_bound", "noise_beyond")
     require(record, "activation", "coupling")

@@ -40,6 +40,16 @@ def paths(record: xr.Dataset, token: str, step: int | None = None, *, k: int = M
     ------
     InputError
         If the record lacks contrasts, the token or the step, or `k` is not 1 ... 5.
+
+    Examples
+    --------
+    The strongest path to cleo's logit, and the product of its shares:
+
+    >>> found = ont.measure.paths(record, "cleo", k=2).isel(path=0)
+    >>> print(found.unit.values, found.share.values.round(2))
+    ['pixels:1' 'conv1:3' 'conv2:11' 'fc1:4' 'logits:2'] [ nan 0.45 0.48 0.23 0.24]
+    >>> round(float(found.strength), 3)
+    0.012
     """
     if not 1 <= k <= MOST:
         msg = f"expected 1 to {MOST} paths, got {k}"
@@ -91,6 +101,16 @@ def token_paths(
     ------
     InputError
         If the record lacks contrasts, logits, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    By the end no path is stronger than chance: many weak ones carry the tokens.
+
+    >>> found = ont.measure.token_paths(record, k=1).isel(step=-1)
+    >>> print(found.path_strength.values[:, 0].round(3), found.path_bound.values.round(3))
+    [0.012 0.011 0.012] [0.023]
+    >>> found.strong_paths.values.tolist()
+    [0, 0, 0]
     """
     require(record, "coupling_contrast")
     chance, wiring = chance or Chance(), wiring_of(record)

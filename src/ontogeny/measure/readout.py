@@ -64,6 +64,22 @@ def readout(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    What a linear read-out tells of the tokens; of labels without meaning it tells a third.
+
+    >>> found = ont.measure.readout(record).isel(step=[0, -1])
+    >>> found.readout.to_pandas().round(2)
+    layer  pixels  conv1  conv2   fc1  logits
+    step
+    0        0.63   0.43   0.48  0.37    0.38
+    300      0.63   0.68   0.77  0.83    0.82
+    >>> found.readout_control.to_pandas().round(2)
+    layer  pixels  conv1  conv2   fc1  logits
+    step
+    0        0.27   0.30   0.34  0.31    0.26
+    300      0.27   0.26   0.28  0.28    0.29
     """
     kernels: list[Part] = [(readout_of, READOUT)]
     if factor_names(record):

@@ -51,6 +51,17 @@ def run_similarity(
     InputError
         If runs are too few, or differ in probe, layers or all of their steps, or a record lacks
         activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    A record beside itself with noise on its responses; logits are large enough to outdo it.
+
+    >>> rng = np.random.default_rng(0)
+    >>> noise = rng.standard_normal(record.activation.shape).astype(np.float32)
+    >>> noisy = record.assign(activation=record.activation + noise)
+    >>> found = ont.measure.run_similarity({"clear": record, "noisy": noisy})
+    >>> print(found.layer.values, found.run_cka_end.sel(run="clear", run_b="noisy").values.round(2))
+    ['conv1' 'conv2' 'fc1' 'logits'] [0.02 0.26 0.76 0.97]
     """
     steps = _matched_steps(records)
     names = layer_names(next(iter(records.values())))
@@ -137,6 +148,17 @@ def noise_ceiling(
     ------
     InputError
         As for :func:`run_similarity`.
+
+    Examples
+    --------
+    A record beside itself with noise on its responses, from conv1 to the logits:
+
+    >>> rng = np.random.default_rng(0)
+    >>> noise = rng.standard_normal(record.activation.shape).astype(np.float32)
+    >>> noisy = record.assign(activation=record.activation + noise)
+    >>> found = ont.measure.noise_ceiling({"clear": record, "noisy": noisy}).isel(step=-1)
+    >>> print(found.ceiling_low.values.round(2), found.ceiling_high.values.round(2))
+    [0.02 0.17 0.69 0.94] [0.71 0.76 0.92 0.99]
     """
     steps = _matched_steps(records)
     draws = {name: draws_of(record, chance or Chance()) for name, record in records.items()}

@@ -30,12 +30,22 @@ def cka(
     Returns
     -------
     xr.Dataset
-        `cka`, `cka_within` (layer, step, step_b); `layer_cka` (similarity_step, layer, layer_b).
+        `cka`, `cka_within` (step, layer, step_b); `layer_cka` (similarity_step, layer, layer_b).
 
     Raises
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    How alike the responses of each layer at the first and at the last step are (pixels stay):
+
+    >>> found = ont.measure.cka(record)
+    >>> found.cka.sel(step=[0], step_b=300).to_pandas().round(2)
+    layer  pixels  conv1  conv2   fc1  logits
+    step
+    0         NaN   0.65   0.68  0.49    0.02
     """
     data = over_layers(record, [(similarity_of, CKA)], chance=chance, progress=progress)
     return data[list(CKA)].merge(layer_similarity(record, chance=chance))

@@ -72,6 +72,16 @@ def sketch(record: xr.Dataset, *, known: Known | None = None) -> xr.Dataset:
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    What a record shows before it is complete, and how much of each layer the plane shows:
+
+    >>> found = ont.measure.sketch(record.isel(step=slice(0, 5)))
+    >>> found.map_step.values.tolist()
+    [0, 1, 2, 4, 7]
+    >>> print(found.sketch_map_share.isel(map_step=-1).values.round(2))
+    [0.74 0.88 0.93 0.99]
     """
     require(record, "activation", "activation_maximum", "logit", "layer")
     probe, layers, steps = held_out(record), units_of_layers(record), record["step"].values

@@ -78,6 +78,17 @@ def structure(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    Every measure of category structure, such as the separation of the closest two tokens:
+
+    >>> found = ont.measure.structure(record.isel(step=[0, -1]))
+    >>> found.separation_worst.to_pandas().round(2)
+    layer  pixels  conv1  conv2   fc1  logits
+    step
+    0        0.51   0.32   0.30  0.29    0.18
+    300      0.51   0.32   0.81  1.02    1.18
     """
     comparison = Comparison(record, chance or Chance())
     kernels: list[Part] = [
@@ -151,6 +162,14 @@ def phases(record: xr.Dataset, data: xr.Dataset | None = None, *, seed: int = 0)
         p value of there being phases; `phase_first`, `phase_last` (step), the earliest and the
         latest snapshot to which this change moves when one measure is left out (NaN elsewhere);
         `change` (phase_measure, step), the same as `phase` of each measure alone.
+
+    Examples
+    --------
+    11 snapshots show no common change of course:
+
+    >>> found = ont.measure.phases(record)
+    >>> int(found.phase.sum()), float(found.phase_p)
+    (0, 1.0)
     """
     data = structure(record) if data is None else data
     curves, steps = _curves(record, data), record["step"].values

@@ -134,6 +134,20 @@ def tuning(
     ------
     InputError
         If the record lacks activations, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    How well the logits tell each token from the rest (.5: not at all), and the bound of chance:
+
+    >>> found = ont.measure.tuning(record).isel(step=-1)
+    >>> found.auroc.sel(unit=["logits:0", "logits:1", "logits:2"]).to_pandas().round(2)
+    token      ada    bo  cleo
+    unit
+    logits:0  0.84  0.65  0.02
+    logits:1  0.53  0.92  0.05
+    logits:2  0.31  0.19  1.00
+    >>> round(float(found.auroc_threshold.sel(layer="logits")), 2)
+    0.74
     """
     chance = chance or CHANCE
     return label_tuning(record, tunings(record, chance, progress), chance)

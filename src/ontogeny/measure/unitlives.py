@@ -82,6 +82,18 @@ def unit_lives(
     ------
     InputError
         If the record lacks activations, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    From when on the logits of ada, bo and cleo are tuned to a token; bo's is not by the end.
+
+    >>> found = ont.measure.unit_lives(record).sel(unit=["logits:0", "logits:1", "logits:2"])
+    >>> found[["tuned_after", "tuned_by"]].to_dataframe()
+              tuned_after  tuned_by
+    unit
+    logits:0         45.0      84.0
+    logits:1        300.0       inf
+    logits:2          7.0      13.0
     """
     chance = chance or CHANCE
     return label_lives(record, tunings(record, chance, progress), chance, hold)

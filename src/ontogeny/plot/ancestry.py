@@ -42,6 +42,17 @@ def ancestry_pictures(
         Names of the tokens in their order, for their colours.
     ax
         Where to draw.
+
+    Examples
+    --------
+    A picture of one unit; frames of the others stay empty.
+
+    >>> tree = ont.measure.construction(record, "cleo", breadth=2)
+    >>> grey = np.full((4, 4, 3), 128, np.uint8)
+    >>> ax = ont.plot.ancestry_pictures(tree, {"fc1:4": (grey, grey)}, tokens=record.token.values)
+    >>> words = [text.get_text() for text in ax.texts]
+    >>> words[2:4], words[-4:]
+    (['logits:2', 'fc1:4'], ['conv1', 'conv2', 'fc1', 'logits'])
     """
     nodes = [n for n in tree["node"].values.astype(str).tolist() if not _is_pixel(tree, n)]
     places = _places(tree, nodes)

@@ -37,6 +37,15 @@ def coupling_graph(
         Units to be drawn in a token's colour, with the token's index.
     ax
         Where to draw.
+
+    Examples
+    --------
+    Columns are layers; the first disc of conv2 is its 4th channel.
+
+    >>> couplings = ont.measure.strongest_couplings(record, units=2)
+    >>> ax = ont.plot.coupling_graph(couplings, tokens=record.token.values)
+    >>> [text.get_text() for text in ax.texts[:8]]
+    ['pixels', 'conv1', 'conv2', 'fc1', 'logits', 'ada', 'bo', 'cleo']
     """
     ax = _layered(ax, couplings.attrs["layers"])
     _draw(ax, couplings, _common_places([couplings]), tokens=tokens, unit_token=unit_token or {})
@@ -62,6 +71,13 @@ def coupling_graphs(
         Names of the logits, in their order.
     unit_token
         Units to be drawn in a token's colour, with the token's index.
+
+    Examples
+    --------
+    >>> found = [ont.measure.strongest_couplings(record, step=step) for step in (0, 300)]
+    >>> axes = ont.plot.coupling_graphs(found, tokens=record.token.values)
+    >>> [ax.get_title(loc="left") for ax in axes]
+    ['step 0', 'step 300']
     """
     places = _common_places(couplings)
     size = (9.0, 3.6 * len(couplings))
@@ -120,6 +136,14 @@ def ancestry_graph(
         Names of the logits, in their order.
     ax
         Where to draw.
+
+    Examples
+    --------
+    >>> tokens = record.token.values.tolist()
+    >>> found = {token: ont.measure.strongest_couplings(record, token=token) for token in tokens}
+    >>> ax = ont.plot.ancestry_graph(found, tokens=tokens)
+    >>> [text.get_text() for text in ax.texts[:5]]
+    ['pixels', 'conv1', 'conv2', 'fc1', 'logits']
     """
     layers = next(iter(ancestries.values())).attrs["layers"]
     ax = _layered(ax, layers)

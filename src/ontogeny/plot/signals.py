@@ -27,6 +27,12 @@ def token_signal_map(measures: xr.Dataset, ax: Axes | None = None) -> Axes:
         `ontogeny.measure.layer_token_signal`, with onsets where these are to be marked.
     ax
         Where to draw.
+
+    Examples
+    --------
+    >>> ax = ont.plot.token_signal_map(ont.measure.layer_token_signal(record))
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['conv1', 'conv2', 'fc1', 'logits']
     """
     ax = style.new_axes(ax, height=3.6)
     signal = measures["layer_token_signal"].transpose("layer", "step")
@@ -79,6 +85,14 @@ def unit_signals(
         Recorded steps; None: the first, the last and two between.
     ax
         Where to draw.
+
+    Examples
+    --------
+    >>> ax = ont.plot.unit_signals(ont.measure.token_signal(record), steps=[0, 300])
+    >>> [text.get_text() for text in ax.texts]
+    ['step 0', 'step 300']
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['conv1', 'conv2', 'fc1', 'logits']
     """
     ax = style.new_axes(ax, height=3.4)
     recorded = signals["step"].values
@@ -139,6 +153,12 @@ def onset_intervals(onsets: xr.Dataset, ax: Axes | None = None) -> Axes:
         `ontogeny.measure.onsets`.
     ax
         Where to draw.
+
+    Examples
+    --------
+    >>> ax = ont.plot.onset_intervals(ont.measure.onsets(record))
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['conv1', 'conv2', 'fc1', 'logits', 'ada', 'bo', 'cleo']
     """
     kinds, names = onsets["kind"].values.astype(str), onsets["name"].values.astype(str)
     layers = list(dict.fromkeys(names[kinds != "token"].tolist()))

@@ -47,7 +47,13 @@ STEP_LABEL = "step (linear to 1, then logarithmic)"
 
 
 def token_colour(index: int) -> str:
-    """Return the colour of the index-th token."""
+    """Return the colour of the index-th token.
+
+    Examples
+    --------
+    >>> ont.plot.token_colour(0), ont.plot.token_colour(1)
+    ('#0072b2', '#d55e00')
+    """
     return TOKEN_COLOURS[index % len(TOKEN_COLOURS)]
 
 
@@ -144,7 +150,15 @@ def _touch(low: list[float], high: list[float], gap: float) -> bool:
 
 
 def plain(text: str) -> str:
-    """Return a name so that matplotlib shows it as it is, dollars and all."""
+    r"""Return a name so that matplotlib shows it as it is, dollars and all.
+
+    Examples
+    --------
+    Dollars would begin a formula:
+
+    >>> print(ont.plot.plain("5$ and 6$"))
+    5\$ and 6\$
+    """
     return text.replace("$", r"\$")
 
 
@@ -189,6 +203,17 @@ def legible(figure: Figure) -> Figure:
 
     The first of `FONTS` that is installed and has the letters stands in for them. Where none has,
     the text is written by its code points, and a warning says so.
+
+    Examples
+    --------
+    What the font has stays as it is:
+
+    >>> import matplotlib.pyplot as plt
+    >>> figure = plt.figure()
+    >>> title = figure.suptitle("Ada")
+    >>> figure = ont.plot.legible(figure)
+    >>> title.get_text()
+    'Ada'
     """
     for artist in figure.findobj(lambda found: isinstance(found, Text | Axis)):
         if isinstance(artist, Axis):

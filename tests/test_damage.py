@@ -9,14 +9,8 @@ import xarray as xr
 
 from ontogeny.checksums import read_metadata
 from ontogeny.errors import DamagedError, OntogenyError
-from ontogeny.measure import (
-    detectors_run,
-    graph_run,
-    measure_run,
-    open_measures,
-    structure_run,
-)
-from ontogeny.measure.keeping import KINDS, open_kept
+from ontogeny.measure import SETS, measure_run, open_measures
+from ontogeny.measure.keeping import PICTURES, open_kept
 from ontogeny.observations import observations_run
 from ontogeny.observations.harvest import read
 from ontogeny.page.bundle import bundle_run
@@ -61,8 +55,8 @@ def whole(tmp_path_factory):
     with run.writing(), run.append_curve() as curve:
         for step in range(1, 4):
             curve.append(Row(step, 1 / step, 0.5, 0.01, [1, 2, 3], [4, 4, 4]))
-    for measure in (measure_run, structure_run, detectors_run, graph_run):
-        measure(run)
+    for name in SETS:
+        measure_run(run, name)
     keep_pictures(run, pictures(make_record(**SMALL)))
     observations_run(run)
     return run
@@ -108,10 +102,11 @@ def seen(look):
 def looks(run):
     """Return all looks at a run's numbers, by name."""
     found = {
-        "record": lambda: open_record(run.path).load(), "measures": lambda: open_measures(run),
+        "record": lambda: open_record(run.path).load(),
         "curve": lambda: run.curve(), "description": lambda: run.description,
         "observations": lambda: read(run.path),
-        **{name: (lambda name=name: open_kept(run, name)) for name in KINDS},
+        **{name: (lambda name=name: open_measures(run, name)) for name in SETS},
+        "pictures": lambda: open_kept(run, PICTURES),
     }  # fmt: skip
     for step in (0, 1, 2, 3):
         found[f"weights {step}"] = lambda step=step: run.weights(step)
@@ -216,7 +211,7 @@ def test_a_chunk_that_is_lost_is_not_filled_with_nothing(run):
     with open_record(run.path) as record, pytest.raises(DamagedError, match="got no such file"):
         record["logit"].load()
     with pytest.raises(DamagedError, match=r"readout.*is lost: run `ontogeny measure "):
-        open_kept(run, "structure")
+        open_measures(run, "structure")
 
 
 def test_damage_of_a_record_names_the_file_the_array_the_snapshot_and_the_command(run):

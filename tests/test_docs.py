@@ -15,7 +15,7 @@ import xarray as xr
 
 import ontogeny as ont
 from ontogeny.cli.parser import parser
-from ontogeny.measure import Chance, detectors_run, graph_run, measure_run, structure_run
+from ontogeny.measure import SETS, Chance, measure_run
 from ontogeny.measure.tuning import CHANCE as UNITS_CHANCE
 from ontogeny.observations import observations_run
 from records import keep_pictures, make_record, make_run
@@ -81,10 +81,8 @@ def folder(tmp_path_factory):
     rises = {"conv5": 3, "fc1": 3, "logits": 3}
     record = make_record(tokens=TOKENS, layers=LAYERS, steps=STEPS, rises=rises, exemplars=12)
     run = make_run(path / "runs" / "small", record)
-    measure_run(run)
-    structure_run(run)
-    detectors_run(run)
-    graph_run(run)
+    for name in SETS:
+        measure_run(run, name)
     observations_run(run)
     keep_pictures(run, pictures_of(record))
     (path / "runs" / "faces").symlink_to(run.path)

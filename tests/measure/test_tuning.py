@@ -4,9 +4,10 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ontogeny.errors import InputError
+from ontogeny.measure import measure_run
 from ontogeny.measure.categories import Chance
 from ontogeny.measure.complexity import complexity, thinned, token_orders
-from ontogeny.measure.detectors import FILE, detectors, detectors_run
+from ontogeny.measure.detectors import detectors
 from ontogeny.measure.probe import held_out
 from ontogeny.measure.tuning import is_dormant, tuning, tuning_draws
 from ontogeny.measure.unitlives import unit_lives
@@ -221,9 +222,9 @@ def test_detectors_are_kept_and_fresh(tmp_path):
     record = make_record(rises=RISES)
     run = make_run(tmp_path / "run", record)
     said = []
-    first = detectors_run(run, chance=CHANCE, progress=lambda what, *_: said.append(what))
-    again = detectors_run(run, chance=CHANCE, progress=lambda what, *_: said.append(what))
-    assert (run.path / FILE).is_dir()
+    how = {"chance": CHANCE, "progress": lambda what, *_: said.append(what)}
+    first, again = (measure_run(run, "detectors", **how) for _ in range(2))
+    assert (run.path / "detectors.zarr").is_dir()
     assert said[0] == "detectors: none yet"
     assert said[-1] == "detectors: fresh"
     xr.testing.assert_equal(first, again)

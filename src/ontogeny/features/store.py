@@ -19,7 +19,7 @@ from ontogeny.features.preferred import PreferredImages, Recipe
 from ontogeny.features.shown import Shown
 from ontogeny.measure.ancestry import serving_units, shown_units
 from ontogeny.measure.discriminating import discriminating_units
-from ontogeny.measure.keeping import Making, Save, keep
+from ontogeny.measure.keeping import PICTURES, Making, Save, keep
 from ontogeny.measure.probe import layer_names
 from ontogeny.progress import Parts, Progress, silent
 from ontogeny.record import COUPLING, COUPLING_CONTRAST
@@ -115,7 +115,7 @@ def picture_run(
         return sitting.all().assign_attrs(about)
 
     enough = asdict(replace(settled, pictured=None))
-    return keep(folder, Making("pictures", asdict(settled), make, enough=(enough,)), say)
+    return keep(folder, Making(PICTURES, asdict(settled), make, enough=(enough,)), say)
 
 
 class _Sitting:

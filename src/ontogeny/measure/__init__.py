@@ -19,15 +19,16 @@ from ontogeny.measure.clones import clones
 from ontogeny.measure.compactness import neural_collapse
 from ontogeny.measure.complexity import complexity
 from ontogeny.measure.coupling import strongest_couplings
-from ontogeny.measure.detectors import detectors, detectors_run
+from ontogeny.measure.detectors import detectors
 from ontogeny.measure.dimension import dimension_scales
 from ontogeny.measure.directions import directions
 from ontogeny.measure.discriminating import discriminating_units
 from ontogeny.measure.dynamics import learning_curves, onsets
 from ontogeny.measure.edges import edge_lives, token_edge_lives
+from ontogeny.measure.first import measure_record
 from ontogeny.measure.geometry import cka, differentiation, dimension, rdm
 from ontogeny.measure.graph import graph, to_networkx, write_graphml, write_parquet
-from ontogeny.measure.graphs import graph_nodes, graph_run, graphs
+from ontogeny.measure.graphs import graph_nodes, graphs
 from ontogeny.measure.lives import lives
 from ontogeny.measure.maps import maps
 from ontogeny.measure.matching import match_units
@@ -37,15 +38,18 @@ from ontogeny.measure.noise import noise_correlations, noise_likeness
 from ontogeny.measure.paths import paths, token_paths
 from ontogeny.measure.readout import readout
 from ontogeny.measure.runs import noise_ceiling, run_similarity
+from ontogeny.measure.sets import SETS, MeasureSet, measure_run, open_measures
 from ontogeny.measure.sofar import sketch
-from ontogeny.measure.store import measure_record, measure_run, open_measures
-from ontogeny.measure.structure import phases, structure, structure_run
+from ontogeny.measure.store import kept
+from ontogeny.measure.structure import phases, structure
 from ontogeny.measure.together import measure_all
 from ontogeny.measure.tuning import tuning
 from ontogeny.measure.unitlives import unit_lives
 
 __all__ = [
+    "SETS",
     "Chance",
+    "MeasureSet",
     "assemblies",
     "assembly_scan",
     "cka",
@@ -56,7 +60,6 @@ __all__ = [
     "construction",
     "describe",
     "detectors",
-    "detectors_run",
     "differentiation",
     "dimension",
     "dimension_scales",
@@ -65,8 +68,8 @@ __all__ = [
     "edge_lives",
     "graph",
     "graph_nodes",
-    "graph_run",
     "graphs",
+    "kept",
     "layer_token_signal",
     "learning_curves",
     "lives",
@@ -93,7 +96,6 @@ __all__ = [
     "sketch",
     "strongest_couplings",
     "structure",
-    "structure_run",
     "to_networkx",
     "token_edge_lives",
     "token_margins",

@@ -3,19 +3,13 @@
 May import numpy, xarray, ontogeny.stats, ontogeny.measure, ontogeny.record, ontogeny.run only.
 """
 
-import os
-
 import xarray as xr
 
 from ontogeny.measure.categories import Chance
 from ontogeny.measure.directions import directions
-from ontogeny.measure.store import kept
 from ontogeny.measure.tuning import CHANCE, label_tuning, tunings
 from ontogeny.measure.unitlives import label_lives
 from ontogeny.progress import Parts, Progress
-from ontogeny.run import RunFolder
-
-FILE = "detectors.zarr"
 
 
 def detectors(
@@ -38,26 +32,3 @@ def detectors(
         directions(record, chance=chance, progress=stages.of("directions")),
     ]  # fmt: skip
     return xr.merge(parts, compat="override", join="exact", combine_attrs="drop_conflicts")
-
-
-def detectors_run(
-    run: RunFolder | str | os.PathLike[str],
-    *,
-    chance: Chance | None = None,
-    progress: Progress | None = None,
-) -> xr.Dataset:
-    """Measure a run's detectors into its detectors.zarr, or return what is there and fresh.
-
-    Raises
-    ------
-    RunError
-        If there is no record, or no room for the measures.
-    InputError
-        If the record lacks activations, or held-out exemplars of two tokens.
-    """
-    settled = chance or CHANCE
-
-    def measure(record: xr.Dataset, _: RunFolder) -> xr.Dataset:
-        return detectors(record, chance=settled, progress=progress)
-
-    return kept(run, FILE, measure, chance=settled, progress=progress)

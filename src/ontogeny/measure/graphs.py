@@ -4,8 +4,6 @@ May import numpy, xarray, ontogeny.stats.graphs, the measures of graphs, ontogen
 ontogeny.run only.
 """
 
-import os
-
 import numpy as np
 import xarray as xr
 
@@ -15,10 +13,8 @@ from ontogeny.measure.edges import edge_lives
 from ontogeny.measure.flow import token_flow
 from ontogeny.measure.graph import strength
 from ontogeny.measure.probe import require
-from ontogeny.measure.store import kept
 from ontogeny.measure.wiring import COUPLING_NULL, LEVEL, Wiring, null_bound, per_edge, wiring_of
 from ontogeny.progress import Parts, Progress
-from ontogeny.run import RunFolder
 from ontogeny.stats.graphs import (
     concentration,
     hub_p,
@@ -28,7 +24,6 @@ from ontogeny.stats.graphs import (
     sharing,
 )
 
-FILE = "graph.zarr"
 HUB = 0.01
 """Chance of naming any unit of a layer a hub where there is none."""
 _N_SHUFFLES = 99
@@ -118,29 +113,6 @@ def graphs(
         found.append(kind(record, chance=chance))
         say(words, 1, 1)
     return xr.merge(found, compat="override", join="exact", combine_attrs="drop_conflicts")
-
-
-def graph_run(
-    run: RunFolder | str | os.PathLike[str],
-    *,
-    chance: Chance | None = None,
-    progress: Progress | None = None,
-) -> xr.Dataset:
-    """Measure a run's coupling graph into its graph.zarr, or return what is there fresh.
-
-    Raises
-    ------
-    RunError
-        If there is no record, or no room for the measures.
-    InputError
-        If the record lacks couplings, contrasts, their nulls, activations or logits.
-    """
-    settled = chance or Chance()
-
-    def measure(record: xr.Dataset, _: RunFolder) -> xr.Dataset:
-        return graphs(record, chance=settled, progress=progress)
-
-    return kept(run, FILE, measure, chance=settled, progress=progress)
 
 
 def _node_row(

@@ -3,8 +3,6 @@
 May import numpy, xarray, ontogeny.stats, ontogeny.measure, ontogeny.record, ontogeny.run only.
 """
 
-import os
-
 import numpy as np
 import xarray as xr
 
@@ -27,7 +25,6 @@ from ontogeny.measure.readout import (
     readout_of,
 )
 from ontogeny.measure.similarity import CKA, similarity_of
-from ontogeny.measure.store import kept
 from ontogeny.progress import Parts, Progress
 from ontogeny.run import RunFolder
 from ontogeny.stats.changepoints import change_points, phase_test
@@ -36,7 +33,6 @@ from ontogeny.stats.permutation import upper_quantile
 from ontogeny.stats.rdm import crossnobis_rdm, fold_means, noise_precision
 from ontogeny.stats.tokens import token_residuals
 
-FILE = "structure.zarr"
 N_DEALT = 99
 """Dealings of tokens behind the bound of splits, and of increments behind p of phases."""
 BOUNDS = {
@@ -213,26 +209,3 @@ def _curves(record: xr.Dataset, data: xr.Dataset) -> dict[str, np.ndarray]:
         f"dimension of {name}": at["participation_ratio"].values.astype(np.float64),
         f"likeness of {name} to its end": at["cka"].isel(step_b=-1).values.astype(np.float64),
     }
-
-
-def structure_run(
-    run: RunFolder | str | os.PathLike[str],
-    *,
-    chance: Chance | None = None,
-    progress: Progress | None = None,
-) -> xr.Dataset:
-    """Measure a run's category structure into its structure.zarr, or return what is there fresh.
-
-    Raises
-    ------
-    RunError
-        If there is no record, or no room for the measures.
-    InputError
-        If the record lacks activations, logits or held-out exemplars of two tokens.
-    """
-    settled = chance or Chance()
-
-    def measure(record: xr.Dataset, folder: RunFolder) -> xr.Dataset:
-        return structure(record, run=folder, chance=settled, progress=progress)
-
-    return kept(run, FILE, measure, chance=settled, progress=progress)

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,7 @@ import xarray as xr
 
 from ontogeny.errors import DamagedError, InputError, RunError
 from ontogeny.files import signed, unsigned, write_atomically
-from ontogeny.measure import measure_run, structure_run
-from ontogeny.measure.detectors import detectors_run
-from ontogeny.measure.graphs import graph_run
+from ontogeny.measure import measure_run
 from ontogeny.measure.keeping import KEY
 from ontogeny.observations import categories, graph, units
 from ontogeny.observations.findings import Findings, Rule
@@ -65,9 +62,9 @@ def observations_run(
     with open_record(folder.path / RECORD) as record:
         measures = measure_run(folder, progress=parts.of("measures"))
         found = harvest(Findings(
-            record, measures, structure_run(folder, progress=parts.of("structure")),
-            _possible(detectors_run, folder, parts.of("detectors")),
-            _possible(graph_run, folder, parts.of("graph")),
+            record, measures, measure_run(folder, "structure", progress=parts.of("structure")),
+            _possible("detectors", folder, parts.of("detectors")),
+            _possible("graph", folder, parts.of("graph")),
         ))  # fmt: skip
     content = {
         "run": folder.path.name,
@@ -79,12 +76,10 @@ def observations_run(
     return found
 
 
-def _possible(
-    measure: Callable[..., xr.Dataset], folder: RunFolder, progress: Progress | None
-) -> xr.Dataset | None:
+def _possible(name: str, folder: RunFolder, progress: Progress | None) -> xr.Dataset | None:
     """Return measures in memory; None where the record lacks what they need."""
     try:
-        return measure(folder, progress=progress).load()
+        return measure_run(folder, name, progress=progress).load()
     except InputError:
         return None
 

@@ -110,7 +110,7 @@ def bundle_run(run: Where, *, beside: Where | None = None, known: Known | None =
         packing.exemplars(packing.sources.record)
         with packing.whole_or_none("couplings"):
             packing.couplings(packing.sources.record)
-        packing.pictures(packing.sources.record, packing.sources[PICTURES])
+        packing.pictures(packing.sources.record, packing.sources[PICTURES.name])
     return packing.bundle()
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ontogeny import plot
 from ontogeny.errors import InputError
-from ontogeny.measure import detectors_run, graph_run, structure_run
+from ontogeny.measure import measure_run
 from ontogeny.measure.probe import require
 from ontogeny.observations.onsets import onsets_of
 from ontogeny.report import words
@@ -31,17 +31,17 @@ class Material:
     @cached_property
     def structure(self) -> xr.Dataset:
         """Category structure, measured first if stale."""
-        return structure_run(self.run)
+        return measure_run(self.run, "structure")
 
     @cached_property
     def detectors(self) -> xr.Dataset:
         """Tuning and lives of units, measured first if stale."""
-        return detectors_run(self.run).load()
+        return measure_run(self.run, "detectors").load()
 
     @cached_property
     def graph(self) -> xr.Dataset:
         """The coupling graph over steps, measured first if stale."""
-        return graph_run(self.run).load()
+        return measure_run(self.run, "graph").load()
 
     def once(self, name: str, make: Callable[[], Kept]) -> Kept:
         """Return what several figures are made of, made for the first of them."""

@@ -1,4 +1,4 @@
-"""At which steps a snapshot is taken.
+"""At which steps a snapshot is taken, and which of them are looked at where not all are.
 
 May import `ontogeny.errors` only, and numpy where a grid is made: the help of the command line
 reads the defaults of a training without it.
@@ -6,8 +6,12 @@ reads the defaults of a training without it.
 
 from collections.abc import Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 from ontogeny.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 EVERY = "every:"
 DETAILED = 13
@@ -54,6 +58,17 @@ def detailed_steps(steps: Sequence[int]) -> frozenset[int]:
     """
     count = min(DETAILED, len(steps))
     return frozenset(steps[round(k * (len(steps) - 1) / max(1, count - 1))] for k in range(count))
+
+
+def evenly_spaced(length: int, count: int) -> "np.ndarray":
+    """Return at most `count` of the places 0 ... `length` - 1, int [place], evenly spaced.
+
+    The first and the last are among them where `count` is at least 2.
+    """
+    import numpy as np
+
+    places = np.linspace(0, length - 1, min(count, length)).round().astype(int)
+    return np.unique(places)
 
 
 def _interval(text: str) -> int:

@@ -1,6 +1,7 @@
 """Tuning of units and their life lines.
 
-May import matplotlib, numpy, xarray, ontogeny.errors and plot.style only.
+May import matplotlib, numpy, xarray, ontogeny.errors, record.layers and plot.style
+only.
 """
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.patches import Patch
 
 from ontogeny.errors import InputError
 from ontogeny.plot import style
+from ontogeny.record.layers import hidden
 
 _CERTAIN = 0.95
 
@@ -36,7 +38,7 @@ def life_lines(
         Which, from top to bottom; None: all but the logits.
     """
     every = list(dict.fromkeys(detectors["layer_of_unit"].values.astype(str).tolist()))
-    chosen = layers or [name for name in every if name != "logits"] or every
+    chosen = layers or hidden(every) or every
     ax = style.new_axes(ax, width=8.4, height=1.2 + 0.6 * len(chosen))
     heights = {name: _height(detectors, name) for name in chosen}
     top, ticks = 0.0, []

@@ -1,6 +1,6 @@
 """Token signals over layers and steps, and onsets as intervals.
 
-May import matplotlib, numpy, xarray and plot.style only.
+May import matplotlib, numpy, xarray, ontogeny.schedule and plot.style only.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from ontogeny.plot import style
+from ontogeny.schedule import evenly_spaced
 
 _BARELY = 0.05
 
@@ -82,8 +83,7 @@ def unit_signals(
     """
     ax = style.new_axes(ax, height=3.4)
     recorded = signals["step"].values
-    between = np.linspace(0, len(recorded) - 1, min(4, len(recorded))).round().astype(int)
-    chosen = recorded[between].tolist() if steps is None else steps
+    chosen = recorded[evenly_spaced(len(recorded), 4)].tolist() if steps is None else steps
     layer = np.array([str(unit).rpartition(":")[0] for unit in signals["unit"].values])
     names = list(dict.fromkeys(layer.tolist()))
     colours = colormaps[style.MAGNITUDE](np.linspace(0.85, 0.05, len(chosen)))

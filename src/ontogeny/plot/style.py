@@ -1,8 +1,8 @@
 """How every figure looks: colours, markers, step axes, bands of nulls, labels beside lines.
 
 Steps are drawn on an axis that is linear from 0 to 1 and logarithmic after it. Tokens take the
-Okabe-Ito colours with a shape each; nulls are grey. May import matplotlib, numpy and
-ontogeny.errors only.
+Okabe-Ito colours with a shape each; nulls are grey. May import matplotlib, numpy,
+ontogeny.schedule and ontogeny.errors only.
 """
 
 import re
@@ -19,6 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager, get_font
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from ontogeny.schedule import evenly_spaced
 
 TOKEN_COLOURS = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c7a00", "#000000",
@@ -96,7 +98,7 @@ def step_axis(ax: Axes, steps: Sequence[float] | np.ndarray, *, label: bool = Tr
 
 def snapshot_ticks(steps: np.ndarray, count: int = 9) -> tuple[np.ndarray, list[str]]:
     """Return positions and labels for an axis with one column per snapshot."""
-    place = np.unique(np.linspace(0, len(steps) - 1, min(count, len(steps))).round().astype(int))
+    place = evenly_spaced(len(steps), count)
     return place, [f"{steps[k]:,}" for k in place]
 
 

@@ -6,8 +6,7 @@ from numpy.testing import assert_allclose
 from graph_records import edge_index, quiet_record, without_nulls
 from ontogeny.datasets import stored_dataset
 from ontogeny.errors import InputError
-from ontogeny.measure import measure_run
-from ontogeny.measure.categories import Chance
+from ontogeny.measure import Chance, measure_run
 from ontogeny.measure.graph import graph
 from ontogeny.measure.graphs import graph_nodes, graphs
 from records import make_run

@@ -4,9 +4,8 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ontogeny.errors import InputError
-from ontogeny.measure import measure_run
-from ontogeny.measure.categories import Chance
-from ontogeny.measure.complexity import complexity, thinned, token_orders
+from ontogeny.measure import Chance, measure_run
+from ontogeny.measure.complexity import complexity, token_orders
 from ontogeny.measure.detectors import detectors
 from ontogeny.measure.probe import held_out
 from ontogeny.measure.tuning import is_dormant, tuning, tuning_draws
@@ -192,11 +191,6 @@ def test_additive_models_explain_sums_of_the_layer_below():
     assert of(data, "additive", "logits:1") < 0.1
     assert np.isnan(of(data, "additive", "conv1:0"))
     assert "factor_share" not in complexity(make_record(), chance=CHANCE)
-
-
-def test_thinned_steps_hold_both_ends():
-    assert thinned(make_record()).tolist() == [0, 3, 6, 8, 11]
-    assert thinned(make_record(steps=(0, 1), rises={})).tolist() == [0, 1]
 
 
 def test_orders_keep_tokens_and_whole_groups():

@@ -3,7 +3,7 @@
 Expanded weights are structural, the weights between pixels and unit, weighed by which paths are
 open: functional so far. Ablation effects are causal for the network as it is, on these exemplars;
 they do not say what training without a unit would give. May import torch, xarray, hooks, model,
-features.fields and errors.
+measure.quantity, features.fields and errors.
 
 References
 ----------
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from ontogeny.errors import InputError
 from ontogeny.features.fields import Column, columns, unit_index
 from ontogeny.hooks import listening, undisturbed
+from ontogeny.measure.quantity import Quantity, label
 from ontogeny.model import Stage, prepare, stages
 
 __all__ = ["HOWS", "ablation_effects", "expanded_weights"]
@@ -31,6 +32,17 @@ BLOCK = 50
 """Exemplars in one pass."""
 _NORMAL = 1.959964
 """97.5 % quantile of the normal distribution."""
+_ENDS = ("", "_low", "_high")
+EFFECTS = {
+    f"{name}{end}": Quantity(
+        dims, "sd of the unablated response", "causal: change of the mean response when the source "
+        "is ablated", "no variance, fewer than two exemplars, or not above the source")
+    for name, dims in (("effect", ("source", "target")),
+                       ("token_effect", ("source", "target", "token")),
+                       ("logit_effect", ("source", "logit")))
+    for end in _ENDS
+}  # fmt: skip
+Effects = dict[str, np.ndarray]
 
 
 def expanded_weights(
@@ -154,9 +166,12 @@ def ablation_effects(  # noqa: PLR0913  (what, whom and how)
         change[:, i, [k for k, (above, _) in enumerate(at[1]) if above <= layer]] = np.nan
     shift = np.stack([y - logits for _, y in changes], axis=1)
     names = _output_names(tokens, logits.shape[1])
-    result = _labelled((change / _spread(plain), shift / _spread(logits)), token, names)
-    result = result.assign_coords(source=list(sources), target=list(targets))
-    return result.assign_attrs(how=how, seed=seed, exemplars=len(x))
+    effects = _effects(change / _spread(plain), shift / _spread(logits), token, len(names))
+    where = {
+        "source": list(sources), "target": list(targets), "token": names, "logit": names,
+    }  # fmt: skip
+    about = {"how": how, "seed": seed, "exemplars": len(x)}
+    return label(effects, EFFECTS, where, attributes=about, always_missing=True)
 
 
 @dataclass(frozen=True)
@@ -295,29 +310,16 @@ def _mean_and_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
     return mean, mean - reach, mean + reach
 
 
-def _labelled(
-    changes: tuple[np.ndarray, np.ndarray], token: np.ndarray, names: list[str]
-) -> xr.Dataset:
+def _effects(change: np.ndarray, shift: np.ndarray, token: np.ndarray, n_tokens: int) -> Effects:
     """Return means and intervals of changes [exemplar, source, target] and of logits' ones."""
-    change, shift = changes
-    by_token = [_mean_and_interval(change[token == c]) for c in range(len(names))]
+    by_token = [_mean_and_interval(change[token == c]) for c in range(n_tokens)]
     parts = {
-        "effect": (("source", "target"), _mean_and_interval(change)),
-        "token_effect": (
-            ("source", "target", "token"),
-            tuple(np.stack(each, axis=-1) for each in zip(*by_token, strict=True)),
-        ),
-        "logit_effect": (("source", "logit"), _mean_and_interval(shift)),
+        "effect": _mean_and_interval(change),
+        "token_effect": [np.stack(each, axis=-1) for each in zip(*by_token, strict=True)],
+        "logit_effect": _mean_and_interval(shift),
     }
-    words = "causal: change of the mean response when the source is ablated"
-    about = {
-        "units": "sd of the unablated response",
-        "long_name": words,
-        "missing": "NaN: no variance, fewer than two exemplars, or not above the source",
+    return {
+        f"{name}{end}": value
+        for name, each in parts.items()
+        for end, value in zip(_ENDS, each, strict=True)
     }
-    data = {
-        f"{name}{end}": (dims, value, about)
-        for name, (dims, values) in parts.items()
-        for end, value in zip(("", "_low", "_high"), values, strict=True)
-    }
-    return xr.Dataset(data, {"token": names, "logit": names})

@@ -14,28 +14,34 @@ import xarray as xr
 from scipy.special import ndtri
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance, answers
+from ontogeny.measure.categories import answers
 from ontogeny.measure.probe import held_out, require
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.stats.onset import HOLD, confidence_interval, onset_index, onset_interval
 from ontogeny.stats.permutation import group_blocks, group_resamples
 
-_WORDS = {
-    "real_accuracy": ("1", "share of the held-out exemplars that are classified correctly"),
-    "clone_accuracy": ("1", "share of their Gaussian clones that are named as their token"),
-    "clone_gap": ("1", "real_accuracy less clone_accuracy: what is known beyond the means and "
-                  "covariances of the tokens' pixels"),
-    "clone_gap_low": ("1", "lower bound of clone_gap, 95 % (Newcombe), groups of exemplars counted "
-                      "as one each"),
-    "clone_gap_high": ("1", "upper bound of clone_gap, 95 %"),
-    "clone_gap_after": ("steps", "step of the last snapshot whose gap is not surely above 0 (lower "
-                        "bound); -inf: above from the first snapshot on"),
-    "clone_gap_by": ("steps", "step of the next snapshot, from which on the gap stays above 0; "
-                     "inf: not by the end"),
-    "clone_gap_confidence_after": ("steps", "lower end of the 95 % confidence interval of the "
-                                   "onset, groups of exemplars and clones resampled"),
-    "clone_gap_confidence_by": ("steps", "upper end of this interval"),
+_MISSING = "no clones, since a token has fewer than 2 exemplars, or NaN logits"
+_NULL = "0: clones are named as well; above it where the 95 % interval of the difference is"
+CLONES = {
+    "real_accuracy": Quantity(("step",), "1", "share of the held-out exemplars that are classified "
+                              "correctly", _MISSING, "clone_accuracy"),
+    "clone_accuracy": Quantity(("step",), "1", "share of their Gaussian clones that are named as "
+                               "their token", _MISSING),
+    "clone_gap": Quantity(("step",), "1", "real_accuracy less clone_accuracy: what is known beyond "
+                          "the means and covariances of the tokens' pixels", _MISSING, _NULL),
+    "clone_gap_low": Quantity(("step",), "1", "lower bound of clone_gap, 95 % (Newcombe), groups "
+                              "of exemplars counted as one each", _MISSING),
+    "clone_gap_high": Quantity(("step",), "1", "upper bound of clone_gap, 95 %", _MISSING),
+    "clone_gap_after": Quantity((), "steps", "step of the last snapshot whose gap is not surely "
+                                "above 0 (lower bound); -inf: above from the first snapshot on",
+                                _MISSING, _NULL),
+    "clone_gap_by": Quantity((), "steps", "step of the next snapshot, from which on the gap stays "
+                             "above 0; inf: not by the end", _MISSING, _NULL),
+    "clone_gap_confidence_after": Quantity((), "steps", "lower end of the 95 % confidence interval "
+                                           "of the onset, groups of exemplars and clones resampled",
+                                           _MISSING, _NULL),
+    "clone_gap_confidence_by": Quantity((), "steps", "upper end of this interval", _MISSING, _NULL),
 }  # fmt: skip
-_MISSING = "NaN: no clones, since a token has fewer than 2 exemplars, or NaN logits"
 
 
 def clones(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
@@ -81,16 +87,12 @@ def clones(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
     again -= clone + rng.standard_normal((len(again), 1)) * _deviation(clone, n)
     bounds = _onset(gap, gap - low, again, steps)
     ends = ("after", "by", "confidence_after", "confidence_by")
-    columns = {
+    values = {
         "real_accuracy": real, "clone_accuracy": clone, "clone_gap": gap,
         "clone_gap_low": low, "clone_gap_high": high,
+        **{f"clone_gap_{end}": bound for end, bound in zip(ends, bounds, strict=True)},
     }  # fmt: skip
-    data = xr.Dataset({k: ("step", v) for k, v in columns.items()}, {"step": steps})
-    data = data.assign({f"clone_gap_{end}": b for end, b in zip(ends, bounds, strict=True)})
-    for name in data.data_vars:
-        units, words = _WORDS[str(name)]
-        data[name].attrs = {"units": units, "long_name": words, "missing": _MISSING}
-    return data
+    return label(values, CLONES, {"step": steps}, always_missing=True)
 
 
 def gap_interval(

@@ -5,8 +5,8 @@ May import numpy, xarray, ontogeny.stats, ontogeny.measure, ontogeny.record, ont
 
 import xarray as xr
 
-from ontogeny.measure.categories import Chance
 from ontogeny.measure.directions import directions
+from ontogeny.measure.quantity import Chance
 from ontogeny.measure.tuning import CHANCE, label_tuning, tunings
 from ontogeny.measure.unitlives import label_lives
 from ontogeny.progress import Parts, Progress

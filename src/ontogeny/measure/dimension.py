@@ -6,9 +6,10 @@ May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below o
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance
-from ontogeny.measure.layers import Layer, Quantity, draws_of, layers_of, over_layers
+from ontogeny.measure.layers import Layer, draws_of, layers_of, over_layers
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.progress import Progress
+from ontogeny.schedule import evenly_spaced
 from ontogeny.stats.dimension import gride, participation_ratio, two_nn
 from ontogeny.stats.tokens import token_residuals
 
@@ -37,6 +38,12 @@ DIMENSION = {
         ("step", "token"), "dimensions", "intrinsic dimension of one token's held-out exemplars "
         "(TwoNN, neighbours of other groups)",
         "fewer than 10 distinct patterns of the token, too few groups, or NaN activations"),
+}  # fmt: skip
+GRIDE = {
+    "gride": Quantity(
+        ("scale_step", "layer", "scale"), "dimensions", "intrinsic dimension of held-out exemplars "
+        "from the distances to their k-th and 2k-th neighbours of other groups (Gride); k = 1 is "
+        "TwoNN", f"fewer than 2k + 1 patterns, {_FEW}"),
 }  # fmt: skip
 
 
@@ -110,8 +117,7 @@ def dimension_scales(
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
     """
-    n_steps = record.sizes["step"]
-    places = np.unique(np.linspace(0, n_steps - 1, count).round().astype(int))
+    places = evenly_spaced(record.sizes["step"], count)
     few = record.isel(step=places)
     names, found = [], []
     for layer in layers_of(few, draws_of(few, chance or Chance())):
@@ -121,15 +127,8 @@ def dimension_scales(
         full[:, : values.shape[1]] = values
         found.append(np.broadcast_to(full, (len(places), len(SCALES))))
         names.append(layer.name)
-    values = np.stack(found, axis=1).astype(np.float32)
-    attributes = {"units": "dimensions", "long_name": "intrinsic dimension of held-out exemplars "
-                  "from the distances to their k-th and 2k-th neighbours of other groups (Gride); "
-                  "k = 1 is TwoNN"}  # fmt: skip
-    if np.isnan(values).any():
-        attributes["missing"] = f"NaN: fewer than 2k + 1 patterns, {_FEW}"
-    coordinates = {"scale_step": few["step"].values, "layer": names, "scale": list(SCALES)}
-    return xr.Dataset({"gride": (("scale_step", "layer", "scale"), values, attributes)},
-                      coordinates)  # fmt: skip
+    where = {"scale_step": few["step"].values, "layer": names, "scale": list(SCALES)}
+    return label({"gride": np.stack(found, axis=1).astype(np.float32)}, GRIDE, where)
 
 
 def _possible(n_exemplars: int) -> tuple[int, ...]:

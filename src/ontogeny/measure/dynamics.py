@@ -10,7 +10,6 @@ import xarray as xr
 from scipy.special import bdtr
 
 from ontogeny.measure.categories import (
-    Chance,
     Signals,
     label_layers,
     resampled_margins,
@@ -18,6 +17,7 @@ from ontogeny.measure.categories import (
     token_margins,
 )
 from ontogeny.measure.probe import held_out, require
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.progress import Progress
 from ontogeny.stats.onset import (
     HOLD,
@@ -35,12 +35,21 @@ KINDS = {
     TOKEN: "the token is named where it is right more often than overall, beyond what shuffled "
     "tokens give",
 }
-_INTERVALS = {
-    "after": "step of the last snapshot that is not beyond the null; -inf: beyond from the first",
-    "by": "step of the next snapshot; inf: not beyond for so many snapshots by the end",
-    "confidence_after": "lower end of the interval's confidence interval",
-    "confidence_by": "upper end of the interval's confidence interval",
-}
+_UNKNOWN, _NULL = "a value that is NaN at some snapshot", "the corrected threshold of its kind"
+_ONSETS = {
+    "after": Quantity(
+        ("onset",), "steps", "step of the last snapshot that is not beyond the null; -inf: beyond "
+        "from the first", _UNKNOWN, _NULL),
+    "by": Quantity(
+        ("onset",), "steps", "step of the next snapshot; inf: not beyond for so many snapshots by "
+        "the end", _UNKNOWN, _NULL),
+    "confidence_after": Quantity(
+        ("onset",), "steps", "lower end of the interval's confidence interval", _UNKNOWN, _NULL),
+    "confidence_by": Quantity(
+        ("onset",), "steps", "upper end of the interval's confidence interval", _UNKNOWN, _NULL),
+    "excursions": Quantity(
+        ("onset",), "1", "times beyond the null that ended", null=_NULL),
+}  # fmt: skip
 
 
 HOLDOUT = ("holdout_loss", "holdout_accuracy", "holdout_token_accuracy")
@@ -71,14 +80,18 @@ def learning_curves(record: xr.Dataset) -> xr.Dataset:
     n, chance = len(probe.token), probe.chance
     up_to = bdtr(np.arange(n + 1), n, chance)
     low, high = np.searchsorted(up_to, [0.025, 0.975]) / n
+    band = label({"chance": chance, "chance_low": low, "chance_high": high}, _chance_quantities(n))
+    known = data["accuracy"].assign_attrs(null="chance: between chance_low and chance_high")
+    return data.assign({"accuracy": known, **band.data_vars})
+
+
+def _chance_quantities(n: int) -> dict[str, Quantity]:
     words = f"of {n} held-out exemplars"
-    for name, value, long_name in (
-        ("chance", chance, f"accuracy of always naming the most frequent token {words}"),
-        ("chance_low", low, f"2.5 % quantile of the binomial at chance {words}"),
-        ("chance_high", high, f"97.5 % quantile of the binomial at chance {words}"),
-    ):
-        data[name] = ((), float(value), {"units": "1", "long_name": long_name})
-    return data
+    return {
+        "chance": Quantity((), "1", f"accuracy of always naming the most frequent token {words}"),
+        "chance_low": Quantity((), "1", f"2.5 % quantile of the binomial at chance {words}"),
+        "chance_high": Quantity((), "1", f"97.5 % quantile of the binomial at chance {words}"),
+    }
 
 
 def onsets(
@@ -171,17 +184,9 @@ class _Curves:
         columns = {
             "after": after, "by": by,
             "confidence_after": np.minimum(low, after), "confidence_by": np.maximum(high, by),
+            "excursions": excursions(values, threshold, hold=hold),
         }  # fmt: skip
-        count = np.asarray(excursions(values, threshold, hold=hold))
-        data = {
-            name: ("onset", column, {"units": "steps", "long_name": _INTERVALS[name]})
-            for name, column in columns.items()
-        }
-        data["excursions"] = (
-            "onset", count, {"units": "1", "long_name": "times beyond the null that ended"}
-        )  # fmt: skip
-        labels = [f"{self.kind}: {name}" for name in self.names]
-        kinds = [self.kind] * len(labels)
-        return xr.Dataset(
-            data, {"onset": labels, "kind": ("onset", kinds), "name": ("onset", self.names)}
-        )
+        names = [f"{self.kind}: {name}" for name in self.names]
+        kinds = [self.kind] * len(names)
+        where = {"onset": names, "kind": ("onset", kinds), "name": ("onset", self.names)}
+        return label(columns, _ONSETS, where)

@@ -6,10 +6,10 @@ May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below o
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance
 from ontogeny.measure.dimension import DIMENSION, dimension, dimension_of
-from ontogeny.measure.layers import Draws, Layer, Quantity, over_layers
+from ontogeny.measure.layers import Layer, over_layers
 from ontogeny.measure.models import RSA, pixel_models
+from ontogeny.measure.quantity import Chance, Draws, Quantity
 from ontogeny.measure.similarity import CKA, cka, layer_similarity, similarity_of
 from ontogeny.progress import Progress
 from ontogeny.stats.differentiation import (
@@ -36,22 +36,24 @@ __all__ = [
     "similarity_of",
 ]
 
+_BOUND = "split_bound, where it was measured: tokens shuffled over the deviations of exemplars"
 RDM = {
     "crossnobis": Quantity(
         ("step", "token", "token_b"), "1", "cross-validated squared Mahalanobis distance of two "
         "tokens per unit, the noise being that within tokens at that layer and step; 0 on average "
         "where tokens do not differ, so it may be negative",
         "too few groups for folds, a token that is absent, a silent layer, a unit that is constant "
-        "within every token but not between them, or NaN activations"),
+        "within every token but not between them, or NaN activations",
+        "0 on average where tokens do not differ"),
     "split_separation": Quantity(
         ("step", "split_node"), "1", "squared distance (crossnobis) between the centres of the two "
-        "sides of each split of the last step's token tree", "as crossnobis"),
+        "sides of each split of the last step's token tree", "as crossnobis", _BOUND),
     "split_side": Quantity(
         ("split_node", "token"), "1", "side on which a token lies of each split, from the root of "
         "the last step's tree down: 1 and -1, 0 where it is not below the split", "as crossnobis"),
     "split_height": Quantity(
         ("split_node",), "1", "mean distance (crossnobis) between the two sides of each split at "
-        "the last step", "as crossnobis"),
+        "the last step", "as crossnobis", _BOUND),
     "split_after": Quantity(
         ("split_node",), "steps", "step of the last snapshot at which the two sides are less than "
         "half as far apart (squared) as at the last step", "as crossnobis; a split that is gone"),

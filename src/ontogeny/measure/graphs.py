@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 
 from ontogeny.measure.assemblies import assemblies
-from ontogeny.measure.categories import Chance
 from ontogeny.measure.edges import edge_lives
 from ontogeny.measure.flow import token_flow
 from ontogeny.measure.graph import strength
 from ontogeny.measure.probe import require
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.measure.wiring import COUPLING_NULL, LEVEL, Wiring, null_bound, per_edge, wiring_of
 from ontogeny.progress import Parts, Progress
 from ontogeny.stats.graphs import (
@@ -28,22 +28,47 @@ HUB = 0.01
 """Chance of naming any unit of a layer a hub where there is none."""
 _N_SHUFFLES = 99
 
-_NODES = {
-    "in_concentration": ("edges", "effective number of sources, 1 / sum of squared shares"),
-    "out_concentration": ("edges", "effective number of targets, 1 / sum of squared shares"),
-    "out_strength": ("1", "sum of |coupling| over its targets"),
-    "is_hub": ("1", "out-strength beyond what shuffled couplings of the targets give"),
-    "reuse": ("edges", "targets that it is coupled to beyond permuted weights"),
-    "sharing": ("1", "entropy of the flow over tokens / ln of their number"),
-    "flow": ("1", "share of what distinguishes the token that is traced back to the node"),
+_CELL = ("step", "layer")
+_NO_TARGETS = "a layer without targets, or without edges beyond the null"
+_FLOW = "each token's flow shuffled over units"
+NODES = {
+    "in_concentration": Quantity(
+        ("step", "node"), "edges", "effective number of sources, 1 / sum of squared shares",
+        "the image's channels, dead units"),
+    "out_concentration": Quantity(
+        ("step", "node"), "edges", "effective number of targets, 1 / sum of squared shares",
+        "logits, and units without couplings"),
+    "out_strength": Quantity(
+        ("step", "node"), "1", "sum of |coupling| over its targets", "logits",
+        "couplings of each target shuffled over its sources: is_hub"),
+    "is_hub": Quantity(
+        ("step", "node"), "1", "out-strength beyond what shuffled couplings of the targets give",
+        null="couplings of each target shuffled over its sources, corrected within the layer"),
+    "reuse": Quantity(
+        ("step", "node"), "edges", "targets that it is coupled to beyond permuted weights",
+        null="permuted weights"),
+    "sharing": Quantity(
+        ("step", "node"), "1", "entropy of the flow over tokens / ln of their number",
+        "units without flow", "layer_sharing, between sharing_low and sharing_high"),
+    "flow": Quantity(
+        ("step", "node", "token"), "1", "share of what distinguishes the token that is traced back "
+        "to the node"),
 }  # fmt: skip
-_LAYERS = {
-    "layer_sharing": ("1", "mean sharing index of the layer's units, weighed by flow"),
-    "sharing_low": ("1", "2.5 % quantile of the same where each token's flow changes units"),
-    "sharing_high": ("1", "97.5 % quantile of the same"),
-    "hubs": ("units", "units with an out-strength beyond chance, corrected within the layer"),
-    "layer_reuse": ("edges", "edges beyond permuted weights per unit that is a source of any"),
-    "reuse_chance": ("edges", "the same where each target draws its sources at random"),
+LAYERS = {
+    "layer_sharing": Quantity(
+        _CELL, "1", "mean sharing index of the layer's units, weighed by flow", "no flow",
+        f"sharing_low to sharing_high: {_FLOW}"),
+    "sharing_low": Quantity(
+        _CELL, "1", "2.5 % quantile of the same where each token's flow changes units", "no flow"),
+    "sharing_high": Quantity(_CELL, "1", "97.5 % quantile of the same", "no flow"),
+    "hubs": Quantity(
+        _CELL, "units", "units with an out-strength beyond chance, corrected within the layer",
+        null=f"in at most {HUB:.0%} of layers any: couplings of each target shuffled"),
+    "layer_reuse": Quantity(
+        _CELL, "edges", "edges beyond permuted weights per unit that is a source of any",
+        _NO_TARGETS, "reuse_chance: each target draws its sources at random"),
+    "reuse_chance": Quantity(
+        _CELL, "edges", "the same where each target draws its sources at random", _NO_TARGETS),
 }  # fmt: skip
 
 
@@ -157,19 +182,16 @@ def _labelled(
     record: xr.Dataset, wiring: Wiring, nodes: list[dict[str, np.ndarray]],
     layers: list[list[tuple[float, ...]]],
 ) -> xr.Dataset:  # fmt: skip
-    table: dict[str, tuple[object, ...]] = {}
-    for name, (units, words) in _NODES.items():
-        values = np.array([row[name] for row in nodes])
-        values = values.astype(np.float32 if values.dtype.kind == "f" else values.dtype)
-        dims = ("step", "node", "token")[: values.ndim]
-        table[name] = (dims, values, {"units": units, "long_name": words})
-    for (name, (units, words)), values in zip(
-        _LAYERS.items(), np.moveaxis(np.array(layers, dtype=np.float64), -1, 0), strict=True
-    ):
-        table[name] = (("step", "layer"), values, {"units": units, "long_name": words})
+    values: dict[str, np.ndarray] = {}
+    for name in NODES:
+        over_steps = np.array([row[name] for row in nodes])
+        is_float = over_steps.dtype.kind == "f"
+        values[name] = over_steps.astype(np.float32) if is_float else over_steps
+    each = np.moveaxis(np.array(layers, dtype=np.float64), -1, 0)
+    values |= dict(zip(LAYERS, each, strict=True))
     where = {
         "step": record["step"].values, "node": wiring.nodes, "layer": np.array(wiring.above),
         "node_layer": ("node", np.array(wiring.layers)[wiring.node_layer]),
         "token": record["token"].values.astype(str),
     }  # fmt: skip
-    return xr.Dataset(table, where)
+    return label(values, NODES | LAYERS, where)

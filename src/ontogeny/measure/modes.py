@@ -13,8 +13,8 @@ Saxe, McClelland & Ganguli 2019, PNAS 116(23):11537-11546 (differentiation of ca
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance
-from ontogeny.measure.layers import Layer, Quantity, over_layers
+from ontogeny.measure.layers import Layer, over_layers
+from ontogeny.measure.quantity import Chance, Quantity
 from ontogeny.progress import Progress
 from ontogeny.stats.differentiation import (
     LinearFit,
@@ -37,7 +37,7 @@ MODES = {
                               "distinctions: length of mode_token' C, C the token by unit "
                               "covariance, its square cross-validated over folds of exemplars, so "
                               "that it is 0 on average (drawn as 0 below) where tokens do not "
-                              "differ", _MISSING),
+                              "differ", _MISSING, "0 where tokens do not differ"),
     "mode_after": Quantity(("mode",), "steps", "step of the last snapshot at which the strength is "
                            "below half of its last value", _NO_FIT),
     "mode_by": Quantity(("mode",), "steps", "step of the next snapshot", _NO_FIT),

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 import xarray as xr
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance
 from ontogeny.measure.detectors import detectors
 from ontogeny.measure.first import measure_record
 from ontogeny.measure.graphs import graphs
 from ontogeny.measure.keeping import Kind, open_kept
+from ontogeny.measure.quantity import Chance
 from ontogeny.measure.store import kept_as
 from ontogeny.measure.structure import structure
 from ontogeny.measure.tuning import CHANCE

@@ -10,8 +10,8 @@ from dataclasses import asdict
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from ontogeny.measure.categories import Chance
 from ontogeny.measure.keeping import Kind, Making, Save, keep
+from ontogeny.measure.quantity import Chance
 from ontogeny.progress import Progress, silent
 from ontogeny.run import RunFolder
 

@@ -6,16 +6,17 @@ May import numpy, xarray, ontogeny.stats, ontogeny.measure, ontogeny.record, ont
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import FEWEST_DRAWS, Chance
+from ontogeny.measure.categories import FEWEST_DRAWS
 from ontogeny.measure.clones import clones
 from ontogeny.measure.compactness import COLLAPSE, collapse_extras, collapse_of
 from ontogeny.measure.dimension import DIMENSION, dimension_of, dimension_scales
 from ontogeny.measure.geometry import RDM, distances_of
-from ontogeny.measure.layers import Layer, Part, Quantity, last_hidden, over_layers
+from ontogeny.measure.layers import Layer, Part, last_hidden, over_layers
 from ontogeny.measure.lives import lives
 from ontogeny.measure.maps import maps
 from ontogeny.measure.models import RSA, Comparison, pixel_models
 from ontogeny.measure.modes import MODES, modes_of
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.measure.readout import (
     FACTORS,
     READOUT,
@@ -40,6 +41,19 @@ BOUNDS = {
                             "where tokens do not differ, with 95 % (largest branch of the trees of "
                             "tokens shuffled over the deviations of exemplars from their token's "
                             "mean)", "pixels, too few groups for folds, NaN activations"),
+}  # fmt: skip
+_NOWHERE = "snapshots at which no phase begins"
+_MOVED = "snapshot to which the beginning of the phase moves when one measure is left out"
+PHASES = {
+    "change": Quantity(("phase_measure", "step"), "1", "1 at the first snapshot of a new phase of "
+                       "a measure, fitted by lines over log(1 + step)"),
+    "phase": Quantity(("step",), "1", "1 at the first snapshot of a new phase of all measures "
+                      "together, fitted by lines over log(1 + step)",
+                      null="phase_p: increments of all measures shuffled over the snapshots"),
+    "phase_first": Quantity(("step",), "steps", f"earliest {_MOVED}", _NOWHERE),
+    "phase_last": Quantity(("step",), "steps", f"latest {_MOVED}", _NOWHERE),
+    "phase_p": Quantity((), "1", "share of shuffles of the increments, all measures together, "
+                        "whose phases fit as much better than one line", "no measure without NaN"),
 }  # fmt: skip
 
 
@@ -158,23 +172,11 @@ def phases(record: xr.Dataset, data: xr.Dataset | None = None, *, seed: int = 0)
     first, last = _moved(series, time, steps, together)
     rng = np.random.default_rng(seed)
     p = phase_test(series, time, n_permutations=N_DEALT, rng=rng) if names else float("nan")
-    nowhere = {"missing": "NaN at snapshots at which no phase begins"}
-    words = "snapshot to which the beginning of the phase moves when one measure is left out"
-    table = {
-        "change": (("phase_measure", "step"), marks.reshape(len(names), len(steps)), {
-            "units": "1", "long_name": "1 at the first snapshot of a new phase of a measure, "
-            "fitted by lines over log(1 + step)"}),
-        "phase": ("step", together, {"units": "1", "long_name": "1 at the first snapshot of a new "
-                  "phase of all measures together, fitted by lines over log(1 + step)"}),
-        "phase_first": ("step", first, {"units": "steps", "long_name": f"earliest {words}",
-                        **nowhere}),
-        "phase_last": ("step", last, {"units": "steps", "long_name": f"latest {words}",
-                       **nowhere}),
-        "phase_p": ((), p, {"units": "1", "long_name": "share of shuffles of the increments, all "
-                    "measures together, whose phases fit as much better than one line",
-                    "missing": "NaN: no measure without NaN"}),
+    values = {
+        "change": marks.reshape(len(names), len(steps)), "phase": together,
+        "phase_first": first, "phase_last": last, "phase_p": p,
     }  # fmt: skip
-    return xr.Dataset(table, {"phase_measure": names, "step": steps})
+    return label(values, PHASES, {"phase_measure": names, "step": steps}, always_missing=True)
 
 
 def _marks(series: np.ndarray, time: np.ndarray) -> np.ndarray:

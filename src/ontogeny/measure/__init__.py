@@ -7,7 +7,6 @@ ontogeny.errors only.
 from ontogeny.measure.ancestry import construction, describe, shown_units
 from ontogeny.measure.assemblies import assemblies, assembly_scan
 from ontogeny.measure.categories import (
-    Chance,
     clusters,
     confusion,
     layer_token_signal,
@@ -36,6 +35,7 @@ from ontogeny.measure.models import model_comparison
 from ontogeny.measure.modes import modes
 from ontogeny.measure.noise import noise_correlations, noise_likeness
 from ontogeny.measure.paths import paths, token_paths
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.measure.readout import readout
 from ontogeny.measure.runs import noise_ceiling, run_similarity
 from ontogeny.measure.sets import SETS, MeasureSet, measure_run, open_measures
@@ -50,6 +50,7 @@ __all__ = [
     "SETS",
     "Chance",
     "MeasureSet",
+    "Quantity",
     "assemblies",
     "assembly_scan",
     "cka",
@@ -70,6 +71,7 @@ __all__ = [
     "graph_nodes",
     "graphs",
     "kept",
+    "label",
     "layer_token_signal",
     "learning_curves",
     "lives",

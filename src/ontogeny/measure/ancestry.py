@@ -1,9 +1,10 @@
 """Ancestry: what a token or a detector is built from, down to the pixels, and what it carries.
 
-A token is followed by contrast share, what distinguishes it; a detector by coupling, what drives
-it at all. Both are descriptive: they say through which sources a difference or a variance comes,
-not what would happen without them; only the interaction ablates. May import numpy, xarray,
-ontogeny.record, ontogeny.stats, ontogeny.measure.flow, .probe, .wiring and ontogeny.errors only.
+A token is followed by contrast share, what distinguishes it; a detector by coupling, what drives it
+at all. Both are descriptive: they say through which sources a difference or a variance comes, not
+what would happen without them; only the interaction ablates. May import numpy, xarray,
+ontogeny.record, ontogeny.stats, ontogeny.measure.flow, .probe, .quantity, .wiring and
+ontogeny.errors only.
 """
 
 from collections.abc import Sequence

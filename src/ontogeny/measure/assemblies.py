@@ -3,8 +3,8 @@
 Units and couplings beyond permuted weights form an undirected graph; Leiden finds communities, a
 null that shuffles each source's couplings over its targets says how much of their quality comes
 from loud sources and from the order of layers alone.
-May import numpy, scipy, xarray, ontogeny.stats.assemblies, ontogeny.measure.probe, .wiring and
-.categories only.
+May import numpy, scipy, xarray, ontogeny.schedule, ontogeny.stats.assemblies,
+ontogeny.measure.probe, .quantity and .wiring only.
 """
 
 from collections.abc import Sequence

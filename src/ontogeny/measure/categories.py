@@ -1,6 +1,6 @@
 """How far tokens come apart, unit by unit and layer by layer, against shuffled tokens.
 
-May import numpy, scipy, xarray, ontogeny.stats and ontogeny.errors only.
+May import numpy, scipy, xarray, ontogeny.stats, ontogeny.measure.probe and .quantity only.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Gaussian clones: from when on a network uses more of its images than means and covariances.
 
-May import numpy, scipy, xarray, ontogeny.stats and ontogeny.measure.probe and .categories only.
+May import numpy, scipy, xarray, ontogeny.stats and ontogeny.measure.categories and below only.
 
 References
 ----------
@@ -21,7 +21,7 @@ from ontogeny.stats.onset import HOLD, confidence_interval, onset_index, onset_i
 from ontogeny.stats.permutation import group_blocks, group_resamples
 
 _MISSING = "no clones, since a token has fewer than 2 exemplars, or NaN logits"
-_NULL = "0: clones are named as well; above it where the 95 % interval of the difference is"
+_NULL = "0: clones are named as often; beyond it where the whole 95 % interval is above 0"
 CLONES = {
     "real_accuracy": Quantity(("step",), "1", "share of the held-out exemplars that are classified "
                               "correctly", _MISSING, "clone_accuracy"),

@@ -1,6 +1,6 @@
 """Which detectors a layer is built from.
 
-May import numpy, xarray, ontogeny.stats.graphs, ontogeny.measure.probe and .wiring only.
+May import numpy, xarray, ontogeny.stats.graphs, ontogeny.measure.probe, .quantity and .wiring only.
 """
 
 import numpy as np

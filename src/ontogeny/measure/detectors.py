@@ -1,6 +1,6 @@
 """All of a run's detectors: tuning, lives and directions, kept with its measures.
 
-May import numpy, xarray, ontogeny.stats, ontogeny.measure, ontogeny.record, ontogeny.run only.
+May import numpy, xarray, ontogeny.measure only.
 """
 
 import xarray as xr

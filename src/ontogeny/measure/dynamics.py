@@ -1,6 +1,6 @@
 """When things happen: learning curves, and onsets as intervals between snapshots.
 
-May import numpy, scipy, xarray, ontogeny.stats and ontogeny.errors only.
+May import numpy, scipy, xarray, ontogeny.stats and ontogeny.measure.categories and below only.
 """
 
 from dataclasses import dataclass

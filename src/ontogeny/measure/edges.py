@@ -6,7 +6,7 @@ against two nulls: how many an edge that means nothing would have, and how many 
 snapshot if each target's births came at times of their own and by whole sources: a source that
 becomes loud is present at many targets at once, in permuted weights too.
 May import numpy, scipy, xarray, ontogeny.stats.graphs, .permutation, ontogeny.measure.probe,
-.wiring and .categories only.
+.quantity and .wiring only.
 """
 
 from collections.abc import Iterator

@@ -3,7 +3,7 @@
 Couplings are functional (they say what moves with what, through the wiring there is), attributions
 are causal to first order, contrast shares are functional.
 May import numpy, xarray, networkx, pyarrow (when asked for), ontogeny.stats.graphs,
-ontogeny.measure.flow, .probe and .wiring, ontogeny.files and ontogeny.errors only.
+ontogeny.measure.flow, .probe, .quantity and .wiring, ontogeny.files and ontogeny.errors only.
 """
 
 import os

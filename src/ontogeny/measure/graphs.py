@@ -1,7 +1,6 @@
 """The coupling graph over all steps: nodes, births and deaths, assemblies, paths, in graph.zarr.
 
-May import numpy, xarray, ontogeny.stats.graphs, the measures of graphs, ontogeny.measure.store and
-ontogeny.run only.
+May import numpy, xarray, ontogeny.stats.graphs and the measures of graphs only.
 """
 
 import numpy as np

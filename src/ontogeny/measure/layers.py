@@ -2,7 +2,8 @@
 
 The first layer is always "pixels": the images themselves, the same at every step, as their
 principal component scores, all of them, so that distances between exemplars are kept.
-May import numpy, xarray, ontogeny.stats, ontogeny.measure.probe and .categories only.
+May import numpy, xarray, ontogeny.stats, ontogeny.record.layers and ontogeny.measure.categories and
+below only.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

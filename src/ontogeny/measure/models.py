@@ -350,7 +350,7 @@ _MISSING = (
 )
 _TABLE = {
     "rsa": Quantity(_CELL, "1", f"Spearman correlation with a model, {_RHO}", _MISSING,
-                    f"threshold and p: {_EXCHANGED}"),
+                    f"its threshold and p: {_EXCHANGED}"),
     "rho_a": Quantity(_CELL, "1", "rho-a (Spearman's with ties broken at random) with a model, "
                       f"{_RHO}", _MISSING),
     "low": Quantity(_CELL, "1", "2.5 % bound of the Spearman correlation, groups of exemplars "
@@ -359,7 +359,7 @@ _TABLE = {
                      "resampled", _MISSING),
     "beyond": Quantity(_CELL, "1", "partial Spearman correlation with a model, those of token, "
                        f"parts and {PIXELS} that are known and other than it regressed out",
-                       _MISSING, f"threshold and p of the partial correlation: {_EXCHANGED}"),
+                       _MISSING, f"its own threshold and p: {_EXCHANGED}"),
     "threshold": Quantity(_LAYER, "1", f"correlation {_LIMIT}: {_EXCHANGED}", _MISSING),
     "p": Quantity(_LAYER, "1", "share of permutations whose largest correlation over steps reaches "
                   f"the observed largest one: {_EXCHANGED}", _MISSING),

@@ -2,8 +2,8 @@
 
 Two units of neighbouring layers may vary together because both tell the tokens apart; what is left
 within tokens is shared variation that no token explains. Descriptive: neither functional nor
-causal. May import numpy, scipy, xarray, ontogeny.stats.graphs, ontogeny.measure.probe, .wiring and
-.categories only.
+causal. May import numpy, scipy, xarray, ontogeny.stats.graphs, ontogeny.measure.probe, .quantity
+and .wiring only.
 """
 
 from collections.abc import Sequence

@@ -2,8 +2,8 @@
 
 A path's strength is the product of the shares that its edges have in what distinguishes the token
 at their targets: the part of the logit's distinction that is built along it. Functional.
-May import numpy, xarray, ontogeny.stats.paths, .onset, .permutation, ontogeny.measure.probe,
-.wiring and .categories only.
+May import numpy, xarray, ontogeny.stats.paths, .onset, .permutation, ontogeny.measure.categories,
+.wiring and below only.
 """
 
 import numpy as np

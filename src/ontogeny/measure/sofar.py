@@ -2,7 +2,7 @@
 
 Nothing of it is a finding. It is drawn until the run is measured, and says so in its definitions;
 its names begin with `sketch_`, so that nobody takes it for the measure of that kind.
-May import numpy, xarray, ontogeny.stats and ontogeny.measure.probe and .categories only.
+May import numpy, xarray, ontogeny.stats and ontogeny.measure.categories and below only.
 """
 
 from collections.abc import MutableMapping

@@ -46,7 +46,8 @@ def measure_all(
     run
         A run, or its folder.
     workers
-        Sets at a time; None: as many as there are cores, 3 at most. Each takes up to 0.9 GB.
+        Sets at a time; None: as many as there are cores, but no more than sets besides the first.
+        Each takes up to 0.9 GB.
     progress
         Told what is being done and how far it is (`ontogeny.progress`).
 

@@ -3,7 +3,7 @@
 The preferred token of a unit is chosen on one half of the probe and scored on the other, so that
 choosing costs nothing; nulls shuffle the tokens over groups of exemplars and take the largest
 value of all units of a layer at all steps.
-May import numpy, scipy, xarray, ontogeny.stats and ontogeny.measure.probe and .categories only.
+May import numpy, scipy, xarray, ontogeny.stats and ontogeny.measure.probe and .quantity only.
 """
 
 from dataclasses import dataclass

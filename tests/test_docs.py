@@ -246,7 +246,10 @@ def test_python_names_of_the_pages_exist():
 def test_files_of_the_run_folder_are_those_that_the_code_writes():
     page = (ROOT / "docs" / "run-folder.md").read_text()
     source = "".join(file.read_text() for file in (ROOT / "src").rglob("*.py"))
-    for name in re.findall(r"\b(\w+\.(?:zarr|json|csv|npz|html))\b", page):
+    sets = {f"{name}.zarr" for name in SETS}
+    named = set(re.findall(r"\b(\w+\.(?:zarr|json|csv|npz|html))\b", page))
+    assert sets <= named
+    for name in named - sets:
         assert f'"{name}"' in source or name == "page.html", name
 
 

@@ -16,7 +16,7 @@ endif
 PIP_ARGS := --quiet --disable-pip-version-check -c constraints.txt
 CORE_TESTS := tests/stats tests/measure tests/plot tests/test_record.py tests/test_run.py \
               tests/test_report.py tests/test_package.py tests/test_commands.py \
-              tests/test_progress.py tests/test_stages.py
+              tests/test_progress.py tests/test_stages.py tests/test_examples.py
 
 # The page, built from web/; where the machine has no Node, a package of the environment brings it.
 STATIC := src/ontogeny/page/static/index.html

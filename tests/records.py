@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.keeping import Making, keep
+from ontogeny.measure.keeping import PICTURES, Making, keep
 from ontogeny.progress import silent
 from ontogeny.record import LEVELS, NAME, PAIRS, SCHEMA, RecordWriter, definition, validate
 from ontogeny.run import RunFolder
@@ -137,7 +137,7 @@ def make_run(path, record, *, state="complete", name="faces", failure=None):
 
 def keep_pictures(run, pictures):
     """Keep pictures that no network made in the run's folder, as fresh ones of its record."""
-    keep(run, Making("pictures", {}, lambda record, save: pictures), silent)
+    keep(run, Making(PICTURES, {}, lambda record, save: pictures), silent)
 
 
 def _layer(n_units, token, rise, n_steps, strength, rng, is_logits):

@@ -15,7 +15,7 @@ import xarray as xr
 
 import ontogeny as ont
 from ontogeny.cli.parser import parser
-from ontogeny.measure import Chance, detectors_run, graph_run, measure_run, structure_run
+from ontogeny.measure import SETS, Chance, measure_run
 from ontogeny.measure.tuning import CHANCE as UNITS_CHANCE
 from ontogeny.statements import harvest_run
 from records import keep_pictures, make_record, make_run
@@ -23,7 +23,16 @@ from records import keep_pictures, make_record, make_run
 ROOT = Path(__file__).parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS]
-RUN_IN_FULL = ("tutorial", "measures", "detectors", "observations", "how-to-add-a-measure")
+RUN_IN_FULL = (
+    "tutorial",
+    "measures",
+    "detectors",
+    "observations",
+    "how-to-add-a-measure",
+    "how-to-add-a-statement",
+    "how-to-add-a-figure",
+    "how-to-add-a-task",
+)
 TOKENS = ("ada", "bo", "cleo", "dov", "eli")
 LAYERS = {"conv1": 6, "conv5": 18, "fc1": 6}
 STEPS = (0, 1, 2, 3, 4, 6, 8, 11)
@@ -81,10 +90,8 @@ def folder(tmp_path_factory):
     rises = {"conv5": 3, "fc1": 3, "logits": 3}
     record = make_record(tokens=TOKENS, layers=LAYERS, steps=STEPS, rises=rises, exemplars=12)
     run = make_run(path / "runs" / "small", record)
-    measure_run(run)
-    structure_run(run)
-    detectors_run(run)
-    graph_run(run)
+    for name in SETS:
+        measure_run(run, name)
     harvest_run(run)
     keep_pictures(run, pictures_of(record))
     (path / "runs" / "faces").symlink_to(run.path)
@@ -248,7 +255,10 @@ def test_python_names_of_the_pages_exist():
 def test_files_of_the_run_folder_are_those_that_the_code_writes():
     page = (ROOT / "docs" / "run-folder.md").read_text()
     source = "".join(file.read_text() for file in (ROOT / "src").rglob("*.py"))
-    for name in re.findall(r"\b(\w+\.(?:zarr|json|csv|npz|html))\b", page):
+    sets = {f"{name}.zarr" for name in SETS}
+    named = set(re.findall(r"\b(\w+\.(?:zarr|json|csv|npz|html))\b", page))
+    assert sets <= named
+    for name in named - sets:
         assert f'"{name}"' in source or name == "page.html", name
 
 

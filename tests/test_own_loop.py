@@ -24,8 +24,7 @@ from ontogeny.measure import (  # noqa: E402
     discriminating_units,
     measure_run,
 )
-from ontogeny.measure.kinds import APART  # noqa: E402
-from ontogeny.measure.together import kinds_of  # noqa: E402
+from ontogeny.measure.together import sets_apart  # noqa: E402
 from ontogeny.model import prepare, vgg  # noqa: E402
 from ontogeny.observe import Observer, Recorder, observe, weights_hash  # noqa: E402
 from ontogeny.page.bundle import bundle_run  # noqa: E402
@@ -105,10 +104,10 @@ def probe_of(task):
 
 
 def measured(run):
-    """Measure a run in this process, kind after kind, as `measure_all` does in several."""
+    """Measure a run in this process, set after set, as `measure_all` does in several."""
     measure_run(run)
-    for kind in kinds_of(run):
-        APART[kind].measure(run.path)
+    for name in sets_apart(run):
+        measure_run(run.path, name)
 
 
 def recorded(out, model, steps=12, **choices):

@@ -1,13 +1,18 @@
+"""The report's figures of units and couplings: their titles are what the rules say."""
+
 import numpy as np
 import pytest
 import xarray as xr
 
+from graph_records import quiet_record
 from ontogeny.errors import RunError
-from ontogeny.measure import measure_record
+from ontogeny.measure import Chance, graphs, measure_record
+from ontogeny.measure import detectors as tuned
 from ontogeny.measure.ancestry import shown_units
 from ontogeny.record import open_record
-from ontogeny.report import detectors
+from ontogeny.report import detectors, graph, units
 from ontogeny.report.figures import Material
+from ontogeny.statements import Findings, Said, Unsaid
 from records import keep_pictures, make_record, make_run
 
 
@@ -48,7 +53,15 @@ def material(tmp_path_factory):
     run = make_run(tmp_path_factory.mktemp("run") / "faces", made)
     keep_pictures(run, pictures(made))
     with open_record(run.path) as record:
-        yield Material(run, record, measure_record(record))
+        yield spoken(
+            Material(run, Findings(record, measure_record(record))), carriers=Said("All carry all.")
+        )
+
+
+def spoken(material, **said):
+    """Return material of which this was said, whatever its measures are."""
+    material.__dict__["said"] = said
+    return material
 
 
 def words_of(figure):
@@ -60,7 +73,7 @@ def test_each_token_has_its_ancestry_with_pictures_and_text(material):
     assert [ax.get_title(loc="left") for ax in section.figure.axes] == ["ada", "bo", "cy"]
     assert all(f"{token}: the evidence at its logit" in section.seen for token in material.tokens)
     assert any(word.endswith(" eyes") for word in words_of(section.figure))
-    assert section.title.endswith("are among the strongest of one token only")
+    assert section.title == "All carry all."
 
 
 def test_the_detector_that_carries_a_token_has_a_sheet(material):
@@ -84,7 +97,30 @@ def test_without_pictures_a_section_says_how_to_make_them(tmp_path):
     made = make_record()
     run = make_run(tmp_path / "faces", made)
     with open_record(run.path) as record:
-        bare = Material(run, record, measure_record(record))
-        for draw in detectors.SECTIONS.values():
+        bare = spoken(
+            Material(run, Findings(record, measure_record(record))), carriers=Unsaid("None.")
+        )
+        for shown in detectors.FIGURES:
             with pytest.raises(RunError, match="got none yet: run `ontogeny pictures"):
-                draw(bare)
+                shown.draw(bare)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    record, few = quiet_record(), Chance(n_shuffles=59, n_resamples=20)
+    findings = Findings(
+        record, measure_record(record, chance=few), detectors=tuned(record, chance=few),
+        graph=graphs(record, chance=few),
+    )  # fmt: skip
+    return Material(make_run(tmp_path_factory.mktemp("run") / "faces", record), findings)
+
+
+@pytest.mark.parametrize("draw", [shown.draw for shown in (*graph.FIGURES, *units.FIGURES)],
+                         ids=lambda draw: draw.__name__)  # fmt: skip
+@pytest.mark.parametrize("said", [Said("This is seen."), Unsaid("This is not known.")])
+def test_a_figure_of_units_or_couplings_has_the_title_that_its_rule_says(measured, draw, said):
+    names = ("births", "assemblies", "sharing", "unit_lives", "scores", "bases")
+    section = draw(spoken(measured, **dict.fromkeys(names, Said("Of another."))))
+    assert section.title == "Of another." and section.seen and section.null
+    spoken(measured, **(dict.fromkeys(names, Said("Of another.")) | {section.key: said}))
+    assert draw(measured).title == said.sentence

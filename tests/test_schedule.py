@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ontogeny.errors import InputError
-from ontogeny.schedule import DETAILED, detailed_steps, snapshot_steps
+from ontogeny.schedule import DETAILED, detailed_steps, evenly_spaced, snapshot_steps
 
 
 @given(st.integers(0, 5000), st.integers(1, 300))
@@ -65,3 +65,19 @@ def test_detailed_snapshots_hold_the_ends_and_are_evenly_spaced(n):
     assert places[-1] == n - 1
     gaps = np.diff(places)
     assert not len(gaps) or gaps.max() - gaps.min() <= 1
+
+
+@given(st.integers(1, 500), st.integers(2, 60))
+def test_evenly_spaced_places_hold_both_ends_and_as_many_as_there_can_be(length, count):
+    places = evenly_spaced(length, count)
+    assert places[0] == 0
+    assert places[-1] == length - 1
+    assert len(places) == min(length, count)
+    assert np.ptp(np.diff(places)) <= 1 if length > 1 else True
+
+
+def test_evenly_spaced_places_of_a_record():
+    assert evenly_spaced(12, 5).tolist() == [0, 3, 6, 8, 11]
+    assert evenly_spaced(2, 5).tolist() == [0, 1]
+    assert evenly_spaced(7, 1).tolist() == [0]
+    assert evenly_spaced(0, 3).tolist() == []

@@ -13,10 +13,10 @@ import matplotlib
 matplotlib.use("Agg")
 
 import ontogeny as ont
-from ontogeny.measure import measure_run
 from ontogeny.report import first, structure
 from ontogeny.report.figures import Material, Section
 from ontogeny.run import RunFolder
+from ontogeny.statements import findings_of, first_sentences
 
 PICTURES = {"learning": first.key_figure, "separation": structure.differentiation}
 DPI = 100
@@ -31,10 +31,10 @@ def findings(run: str, out: Path) -> list[str]:
     """Write the pictures; return the sentences of the report's first screen."""
     folder = RunFolder.open(run)
     with ont.open_record(run) as record:
-        material = Material(folder, record, measure_run(folder))
+        material = Material(folder, findings_of(folder, record))
         for name, draw in PICTURES.items():
             save(draw(material), out / f"{name}.png")
-        return first.sentences(material)
+        return first_sentences(material.said)
 
 
 def main() -> None:

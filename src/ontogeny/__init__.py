@@ -20,6 +20,8 @@ _HOMES = {
     "RunError": "ontogeny.errors",
     "RunFolder": "ontogeny.run",
     "Task": "ontogeny.tasks",
+    "ablation_effects": "ontogeny.features.ablation",
+    "expanded_weights": "ontogeny.features.ablation",
     "load_task": "ontogeny.tasks",
     "measure": "ontogeny.measure",
     "observe": "ontogeny.observe",

@@ -40,6 +40,16 @@ class Config:
     ------
     InputError
         If any choice is impossible; one sentence names them all.
+
+    Examples
+    --------
+    The learning rate falls along a cosine, unless told otherwise:
+
+    >>> config = ont.Config(steps=300, snapshots=6)
+    >>> config.snapshot_steps
+    (0, 1, 3, 10, 31, 96, 300)
+    >>> [round(config.learning_rate_at(step), 5) for step in (1, 151, 300)]
+    [0.001, 0.0005, 0.0]
     """
 
     steps: int = 1200

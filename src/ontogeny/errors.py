@@ -9,15 +9,43 @@ from pathlib import Path
 
 
 class OntogenyError(Exception):
-    """A mistake of the user's; the message says what was expected, what was got, what to do."""
+    """A mistake of the user's; the message says what was expected, what was got, what to do.
+
+    Examples
+    --------
+    All mistakes of a user's can be caught at once:
+
+    >>> issubclass(ont.InputError, ont.OntogenyError), issubclass(ont.RunError, ont.OntogenyError)
+    (True, True)
+    """
 
 
 class InputError(OntogenyError, ValueError):
-    """An argument, a file or a folder is not what was expected."""
+    """An argument, a file or a folder is not what was expected.
+
+    Examples
+    --------
+    >>> try:
+    ...     ont.snapshot_steps(100, "every:0")
+    ... except ont.InputError as error:  # a ValueError, too
+    ...     print(error)
+    ...
+    expected snapshots as a count, a list of steps or "every:N" (N >= 1), got "every:0"
+    """
 
 
 class RunError(OntogenyError, RuntimeError):
-    """A run folder cannot be used as asked: locked, damaged, of a newer schema, out of room."""
+    """A run folder cannot be used as asked: locked, damaged, of a newer schema, out of room.
+
+    Examples
+    --------
+    >>> try:
+    ...     ont.RunFolder.open("runs/none")
+    ... except ont.RunError as error:
+    ...     print(str(error).split(",")[0])
+    ...
+    expected the folder of a run
+    """
 
 
 class DamagedError(RunError):
@@ -29,7 +57,15 @@ class DivergedError(RunError):
 
 
 class MissingExtraError(OntogenyError, ImportError):
-    """An optional package is not installed; the message says how to install it."""
+    """An optional package is not installed; the message says how to install it.
+
+    Examples
+    --------
+    Code that is ready for a package that is missing is ready for a missing extra:
+
+    >>> issubclass(ont.MissingExtraError, ImportError)
+    True
+    """
 
 
 def command(act: str, run: Path) -> str:

@@ -61,6 +61,14 @@ def prepare(images: np.ndarray | Tensor) -> Tensor:
     Tensor
         float32, [exemplar, channel, y, x] in channels-last memory order,
         (value - 127.5) / 63.75, thus -2 ... 2.
+
+    Examples
+    --------
+    >>> black, white = np.zeros((1, 8, 8, 3), np.uint8), np.full((1, 8, 8, 3), 255, np.uint8)
+    >>> float(ont.prepare(black).min()), float(ont.prepare(white).max())
+    (-2.0, 2.0)
+    >>> tuple(ont.prepare(white).shape)
+    (1, 3, 8, 8)
     """
     pixels = torch.as_tensor(images)
     return pixels.permute(0, 3, 1, 2).float().sub_(PIXEL_MEAN).div_(PIXEL_SCALE)
@@ -129,6 +137,15 @@ def vgg(  # noqa: PLR0913  (the options of the family, all keyword-only)
     ----------
     Simonyan & Zisserman 2015 (VGG); He et al. 2015 (initialisation);
     Chizat, Oyallon & Bach 2019 (output scale and laziness).
+
+    Examples
+    --------
+    Five exemplars in, a logit for each of three tokens out:
+
+    >>> task = ont.load_task("faces", tokens=3, density=20, size=16)
+    >>> network = ont.vgg(task, widths=(8, 16), dense=16, depth=1)
+    >>> tuple(network(ont.prepare(task.images[task.probe[:5]])).shape)
+    (5, 3)
     """
     if task is not None:
         channels, tokens = task.channels, task.n_tokens
@@ -150,7 +167,14 @@ FACTORIES: dict[str, Callable[..., nn.Module]] = {"ontogeny.model:vgg": vgg}
 
 
 def parameters(model: nn.Module) -> int:
-    """Count the trainable numbers of a network."""
+    """Count the trainable numbers of a network.
+
+    Examples
+    --------
+    >>> from ontogeny.model import parameters
+    >>> parameters(ont.vgg())
+    1239333
+    """
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
@@ -174,6 +198,14 @@ def stages(model: nn.Module, example: Tensor) -> list[Stage]:
     ------
     InputError
         If there is no convolution or dense layer, or one is used twice in a pass.
+
+    Examples
+    --------
+    >>> from ontogeny.model import stages
+    >>> network = ont.vgg(widths=(8, 16), dense=16, depth=1)
+    >>> example = ont.prepare(np.zeros((1, 16, 16, 3), np.uint8))
+    >>> [(stage.name, stage.n_units) for stage in stages(network, example)]
+    [('conv1', 8), ('conv2', 16), ('fc1', 16), ('logits', 5)]
     """
     made = calls(model, example)
     starts = [i for i, call in enumerate(made) if isinstance(call.module, nn.Conv2d | nn.Linear)]

@@ -103,6 +103,16 @@ class RunFolder:
     ----------
     path
         The folder. Nothing is read until asked for; `RunFolder.open` checks first.
+
+    Examples
+    --------
+    It reads a run without torch:
+
+    >>> run = ont.RunFolder.open("runs/tiny")
+    >>> run.state, run.steps
+    ('complete', (0, 1, 2, 4, 7, 13, 24, 45, 84, 159, 300))
+    >>> run.weights(300)["conv1.weight"].shape
+    (8, 3, 3, 3)
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

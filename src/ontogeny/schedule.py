@@ -1,4 +1,4 @@
-"""At which steps a snapshot is taken.
+"""At which steps a snapshot is taken, and which of them are looked at where not all are.
 
 May import `ontogeny.errors` only, and numpy where a grid is made: the help of the command line
 reads the defaults of a training without it.
@@ -6,8 +6,12 @@ reads the defaults of a training without it.
 
 from collections.abc import Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 from ontogeny.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 EVERY = "every:"
 DETAILED = 13
@@ -30,6 +34,15 @@ def snapshot_steps(steps: int, snapshots: int | str | Sequence[int] = 60) -> tup
     ------
     InputError
         If a count is negative, N is not a positive int, or a step lies outside 0 ... `steps`.
+
+    Examples
+    --------
+    Every step at first, then ever fewer; or as many everywhere:
+
+    >>> ont.snapshot_steps(1000, 10)
+    (0, 1, 2, 5, 10, 22, 46, 100, 215, 464, 1000)
+    >>> ont.snapshot_steps(1000, "every:250")
+    (0, 250, 500, 750, 1000)
     """
     if steps < 0:
         msg = f"expected steps >= 0, got {steps}"
@@ -51,9 +64,28 @@ def detailed_steps(steps: Sequence[int]) -> frozenset[int]:
     """Return at most `DETAILED` of the snapshots' steps, evenly spaced, first and last included.
 
     At these the costlier part of the record is observed: see `ontogeny.record`.
+
+    Examples
+    --------
+    Not all snapshots where there are many:
+
+    >>> from ontogeny.schedule import detailed_steps
+    >>> len(detailed_steps(range(1000))), sorted(detailed_steps([0, 5, 7]))
+    (13, [0, 5, 7])
     """
     count = min(DETAILED, len(steps))
     return frozenset(steps[round(k * (len(steps) - 1) / max(1, count - 1))] for k in range(count))
+
+
+def evenly_spaced(length: int, count: int) -> "np.ndarray":
+    """Return at most `count` of the places 0 ... `length` - 1, int [place], evenly spaced.
+
+    The first and the last are among them where `count` is at least 2.
+    """
+    import numpy as np
+
+    places = np.linspace(0, length - 1, min(count, length)).round().astype(int)
+    return np.unique(places)
 
 
 def _interval(text: str) -> int:

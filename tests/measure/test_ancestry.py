@@ -8,13 +8,13 @@ from numpy.testing import assert_allclose
 from ontogeny.errors import InputError
 from ontogeny.measure import measure_record
 from ontogeny.measure.ancestry import (
-    _chance_finds,
     construction,
     describe,
     flows_at,
     serving_units,
     shown_units,
 )
+from ontogeny.stats.finds import chance_finds
 from oracles import ancestry as naive
 from records import make_record
 
@@ -100,7 +100,7 @@ def test_flows_made_once_serve_all_constructions_at_their_step():
 def test_chance_finds_are_those_of_benjamini_and_hochberg():
     rng = np.random.default_rng(0)
     values, null = rng.exponential(2, 40), rng.exponential(1, 60)
-    assert_allclose(_chance_finds(values, null), naive.chance_finds(values, null), rtol=1e-10)
+    assert_allclose(chance_finds(values, null), naive.chance_finds(values, null), rtol=1e-10)
 
 
 def test_a_planted_path_is_found_down_to_the_pixels():

@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance
+from ontogeny.measure import Chance
 from ontogeny.measure.directions import directions
 from records import described, make_record
 

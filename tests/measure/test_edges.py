@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from graph_records import edge_index, quiet_record, without_nulls
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance
+from ontogeny.measure import Chance
 from ontogeny.measure.edges import edge_lives, token_edge_lives
 from records import STEPS
 

@@ -6,9 +6,9 @@ from numpy.testing import assert_allclose
 from graph_records import edge_index, quiet_record, without_nulls
 from ontogeny.datasets import stored_dataset
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance
+from ontogeny.measure import Chance, measure_run
 from ontogeny.measure.graph import graph
-from ontogeny.measure.graphs import graph_nodes, graph_run, graphs
+from ontogeny.measure.graphs import graph_nodes, graphs
 from records import make_run
 
 CHANCE = Chance(n_shuffles=99, n_resamples=20)
@@ -47,9 +47,9 @@ def test_all_measures_come_together_and_tell_where_they_are():
 def test_a_run_keeps_its_graph(tmp_path):
     run = make_run(tmp_path / "run", quiet_record())
     said = []
-    found = graph_run(run, chance=CHANCE, progress=lambda what, *_: said.append(what))
+    found = measure_run(run, "graph", chance=CHANCE, progress=lambda what, *_: said.append(what))
     assert said[0] == "graph: none yet"
-    again = graph_run(run, chance=CHANCE, progress=lambda what, *_: said.append(what))
+    again = measure_run(run, "graph", chance=CHANCE, progress=lambda what, *_: said.append(what))
     assert said[-1] == "graph: fresh"
     for name in ("edge_births", "flow", "assembly", "born_by"):
         assert_allclose(again[name], found[name])
@@ -58,4 +58,4 @@ def test_a_run_keeps_its_graph(tmp_path):
 
 def test_a_record_without_nulls_is_refused(tmp_path):
     with pytest.raises(InputError, match="a record with coupling_null"):
-        graph_run(make_run(tmp_path / "run", without_nulls()), chance=CHANCE)
+        measure_run(make_run(tmp_path / "run", without_nulls()), "graph", chance=CHANCE)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance
+from ontogeny.measure import Chance
 from ontogeny.measure.matching import match_units
 from records import described, make_record
 

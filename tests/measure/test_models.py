@@ -148,7 +148,8 @@ def test_no_images_no_factors_silent_layers_nan_one_step_and_nothing_to_exchange
 
 def test_every_quantity_has_units_a_definition_and_a_reason_for_nan(data):
     for name in data.data_vars:
-        assert data[name].attrs["units"] == "1"
+        in_steps = str(name).startswith("model_beyond_") and str(name).endswith(("after", "by"))
+        assert data[name].attrs["units"] == ("steps" if in_steps else "1")
         assert len(data[name].attrs["long_name"]) > 10
         assert ("missing" in data[name].attrs) == bool(np.isnan(data[name]).any())
 

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from graph_records import edge_index, quiet_record
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance
+from ontogeny.measure import Chance
 from ontogeny.measure.paths import paths, token_paths
 from records import STEPS
 

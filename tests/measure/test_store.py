@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ontogeny.errors import DamagedError, RunError
-from ontogeny.measure import Chance, keeping, measure_run, open_measures
+from ontogeny.errors import DamagedError, InputError, RunError
+from ontogeny.measure import SETS, Chance, MeasureSet, keeping, kept, measure_run, open_measures
+from ontogeny.measure.keeping import Kind
 from ontogeny.record import RecordWriter
 from records import make_record, make_run, write_record
 
@@ -67,8 +68,9 @@ def test_measures_of_another_version_or_other_draws_are_stale(tmp_path, monkeypa
     measured(run)
     more = Chance(n_shuffles=39, n_resamples=5)
     assert measured(run, more)[1][0].startswith("measures: stale")
-    another = replace(keeping.KINDS["measures"], version=2)
-    monkeypatch.setitem(keeping.KINDS, "measures", another)
+    own = SETS["measures"]
+    next_one = replace(own.kind, version=own.kind.version + 1)
+    monkeypatch.setitem(SETS, "measures", replace(own, kind=next_one))
     with pytest.raises(RunError, match="of another version"):
         open_measures(run)
     assert measured(run, more)[1][0].startswith("measures: stale")
@@ -133,3 +135,39 @@ def test_infinite_onsets_and_text_survive_the_disk(tmp_path):
     data = open_measures(run)
     assert np.isinf(data["by"]).all()
     assert data["token"].values.tolist() == ["ü", "a b", "<c>"]
+
+
+@pytest.mark.parametrize("ask", [measure_run, open_measures])
+def test_a_set_that_is_not_there_is_refused_in_one_sentence(tmp_path, ask):
+    run = make_run(tmp_path / "run", make_record())
+    with pytest.raises(InputError, match=r"expected one of measures, .*, got detector: choose one"):
+        ask(run, "detector")
+
+
+def steps_of(record, *, chance=None, progress=None):
+    """The least set of measures there can be."""
+    return xr.Dataset({"steps": ((), record.sizes["step"])})
+
+
+def test_a_row_of_the_table_is_all_that_a_new_set_needs(tmp_path, monkeypatch):
+    monkeypatch.setitem(SETS, "mine", MeasureSet(Kind("mine", "how many steps"), steps_of))
+    run = make_run(tmp_path / "run", make_record())
+    with pytest.raises(RunError, match=r"expected how many steps in mine\.zarr, got none yet"):
+        open_measures(run, "mine")
+    assert measure_run(run, "mine", chance=FEW)["steps"] == 12
+    assert open_measures(run, "mine").attrs["n_shuffles"] == FEW.n_shuffles
+
+
+def test_measures_of_your_own_are_kept_until_their_version_is_raised(tmp_path):
+    run = make_run(tmp_path / "run", make_record())
+    made = []
+
+    def measure(record, _):
+        made.append(record.sizes["step"])
+        return steps_of(record)
+
+    for version in (1, 1, 2):
+        found = kept(run, "mine.zarr", measure, chance=FEW, version=version)
+    assert made == [12, 12]
+    assert found["steps"] == 12
+    assert (run.path / "mine.zarr").is_dir()

@@ -6,13 +6,13 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from ontogeny.measure import (
+    SETS,
     Chance,
-    keeping,
+    measure_run,
     neural_collapse,
     phases,
     readout,
     structure,
-    structure_run,
 )
 from records import make_record, make_run
 
@@ -73,15 +73,14 @@ def test_branches_pass_their_bound_only_with_token_structure(data):
 def test_measures_of_structure_are_kept_until_stale(tmp_path, monkeypatch):
     run = make_run(tmp_path / "run", make_record())
     said = []
-    first = structure_run(run, chance=FEW, progress=lambda what, *_: said.append(what))
+    how = {"chance": FEW, "progress": lambda what, *_: said.append(what)}
+    first = measure_run(run, "structure", **how)
     assert "category structure of fc1" in said
     said.clear()
-    xr.testing.assert_identical(
-        structure_run(run.path, chance=FEW, progress=lambda what, *_: said.append(what)), first
-    )
+    xr.testing.assert_identical(measure_run(run.path, "structure", **how), first)
     assert said == ["structure: fresh"]
     said.clear()
-    another = replace(keeping.KINDS["structure"], version=1000)
-    monkeypatch.setitem(keeping.KINDS, "structure", another)
-    structure_run(run, chance=FEW, progress=lambda what, *_: said.append(what))
+    own = SETS["structure"]
+    monkeypatch.setitem(SETS, "structure", replace(own, kind=replace(own.kind, version=1000)))
+    measure_run(run, "structure", **how)
     assert said[0] == "structure: stale, measured again"

@@ -19,17 +19,11 @@ import xarray as xr
 from ontogeny import companion
 from ontogeny.datasets import stored_dataset
 from ontogeny.errors import InputError, RunError
-from ontogeny.measure import (
-    detectors_run,
-    graph_run,
-    measure_all,
-    measure_run,
-    structure_run,
-)
+from ontogeny.measure import measure_all, measure_run
 from records import make_record, make_run
 
 ROOT = Path(__file__).parents[2]
-KINDS = ("measures", "structure", "detectors", "graph")
+NAMES = ("measures", "structure", "detectors", "graph")
 MEASURES = 'import ontogeny as ont\nont.measure.measure_all("run")\nprint("measured once")\n'
 
 
@@ -38,8 +32,8 @@ def measured(tmp_path_factory):
     """A small run with all its measures."""
     record = make_record(steps=(0, 1, 2), layers={"conv1": 3, "logits": 3}, exemplars=6)
     run = make_run(tmp_path_factory.mktemp("measured") / "run", record)
-    for one in (measure_run, structure_run, detectors_run, graph_run):
-        one(run)
+    for name in NAMES:
+        measure_run(run, name)
     return run.path
 
 
@@ -51,7 +45,7 @@ def run(measured, tmp_path):
 
 
 def is_measured(run):
-    return all(stored_dataset(run / f"{name}.zarr") is not None for name in KINDS)
+    return all(stored_dataset(run / f"{name}.zarr") is not None for name in NAMES)
 
 
 def python(*arguments, run, **how):
@@ -153,7 +147,7 @@ def test_what_a_process_refuses_is_the_same_class_and_sentence(tmp_path):
     record = make_record(steps=(0, 1, 2), layers={"conv1": 3, "logits": 3}, exemplars=6)
     run = make_run(tmp_path / "run", record.drop_vars("coupling_contrast"))
     with pytest.raises(InputError) as alone:
-        graph_run(run)
+        measure_run(run, "graph")
     with pytest.raises(InputError) as together:
         measure_all(run)
     assert str(together.value) == str(alone.value)

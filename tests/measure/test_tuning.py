@@ -4,9 +4,9 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance
-from ontogeny.measure.complexity import complexity, thinned, token_orders
-from ontogeny.measure.detectors import FILE, detectors, detectors_run
+from ontogeny.measure import Chance, measure_run
+from ontogeny.measure.complexity import complexity, token_orders
+from ontogeny.measure.detectors import detectors
 from ontogeny.measure.probe import held_out
 from ontogeny.measure.tuning import is_dormant, tuning, tuning_draws
 from ontogeny.measure.unitlives import unit_lives
@@ -193,11 +193,6 @@ def test_additive_models_explain_sums_of_the_layer_below():
     assert "factor_share" not in complexity(make_record(), chance=CHANCE)
 
 
-def test_thinned_steps_hold_both_ends():
-    assert thinned(make_record()).tolist() == [0, 3, 6, 8, 11]
-    assert thinned(make_record(steps=(0, 1), rises={})).tolist() == [0, 1]
-
-
 def test_orders_keep_tokens_and_whole_groups():
     token, group = np.repeat([0, 1], 6), np.repeat(np.arange(6), 2)
     orders = token_orders(token, group, 20, np.random.default_rng(0))
@@ -221,9 +216,9 @@ def test_detectors_are_kept_and_fresh(tmp_path):
     record = make_record(rises=RISES)
     run = make_run(tmp_path / "run", record)
     said = []
-    first = detectors_run(run, chance=CHANCE, progress=lambda what, *_: said.append(what))
-    again = detectors_run(run, chance=CHANCE, progress=lambda what, *_: said.append(what))
-    assert (run.path / FILE).is_dir()
+    how = {"chance": CHANCE, "progress": lambda what, *_: said.append(what)}
+    first, again = (measure_run(run, "detectors", **how) for _ in range(2))
+    assert (run.path / "detectors.zarr").is_dir()
     assert said[0] == "detectors: none yet"
     assert said[-1] == "detectors: fresh"
     xr.testing.assert_equal(first, again)

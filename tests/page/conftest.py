@@ -9,7 +9,7 @@ from playwright.sync_api import sync_playwright
 import ontogeny
 from ontogeny.features.climb import Recipe
 from ontogeny.features.store import Choice, picture_run
-from ontogeny.measure import Chance, detectors_run, graph_run, measure_run, structure_run
+from ontogeny.measure import SETS, Chance, measure_run
 from ontogeny.run import RunFolder
 from ontogeny.statements.harvest import harvest_run
 from page.browser import Visit, launch, served
@@ -31,8 +31,8 @@ def run(tmp_path_factory):
     """A real run with all that `ontogeny run` makes, only smaller."""
     out = tmp_path_factory.mktemp("browser") / "small"
     train_small(out)
-    for measured in (measure_run, structure_run, detectors_run, graph_run):
-        measured(out, chance=Chance(n_shuffles=99, n_resamples=50))
+    for name in SETS:
+        measure_run(out, name, chance=Chance(n_shuffles=99, n_resamples=50))
     harvest_run(out)
     recipe = Recipe(steps=6, warm_steps=3, batch=128)
     picture_run(out, choice=Choice(recipe=recipe, frames=3, filmed=12))

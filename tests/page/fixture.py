@@ -14,7 +14,7 @@ from pathlib import Path
 import ontogeny
 from ontogeny.features.climb import Recipe
 from ontogeny.features.store import Choice, picture_run
-from ontogeny.measure import Chance, detectors_run, graph_run, measure_run, structure_run
+from ontogeny.measure import SETS, Chance, measure_run
 from ontogeny.page.bundle import Bundle, bundle_run
 from ontogeny.statements.harvest import harvest_run
 
@@ -42,8 +42,8 @@ def bundle(folder: Path) -> Bundle:
     early = bundle_run(run)
     for one in early.manifest["missing"]:  # a scratch folder has another name each time
         one["why"] = one["why"].replace(f"{folder}/", "")
-    for measured in (measure_run, structure_run, detectors_run, graph_run):
-        measured(run, chance=CHANCE)
+    for name in SETS:
+        measure_run(run, name, chance=CHANCE)
     picture_run(run, choice=CHOICE)
     harvest_run(run)
     return bundle_run(run).with_beside(sketched(early))

@@ -10,7 +10,7 @@ import xarray as xr
 from PIL import Image
 
 from ontogeny.errors import RunError
-from ontogeny.measure import Chance, measure_run, structure_run
+from ontogeny.measure import Chance, measure_run
 from ontogeny.measure.wiring import wiring_of
 from ontogeny.page import bundle as packing_module
 from ontogeny.page import edges
@@ -29,7 +29,7 @@ FEW = Chance(n_shuffles=19, n_resamples=20)
 def measured(tmp_path_factory):
     run = make_run(tmp_path_factory.mktemp("page") / "run", make_record())
     measure_run(run, chance=FEW)
-    structure_run(run, chance=FEW)
+    measure_run(run, "structure", chance=FEW)
     return run
 
 

@@ -140,12 +140,12 @@ def test_what_was_computed_of_a_step_is_kept_for_the_next_bundle(growing, monkey
 
 
 def test_a_sketch_goes_when_the_measure_comes(tmp_path):
-    from ontogeny.measure import Chance, detectors_run
+    from ontogeny.measure import Chance, measure_run
     from ontogeny.page.bundle import bundle_run
 
     run = make_run(tmp_path / "run", make_record())
     before = set(bundle_run(run).manifest["arrays"])
-    detectors_run(run, chance=Chance(n_shuffles=19, n_resamples=20))
+    measure_run(run, "detectors", chance=Chance(n_shuffles=19, n_resamples=20))
     after = set(bundle_run(run).manifest["arrays"])
     assert {"sketch_response", "sketch_map"} <= before and "token_response" not in before
     assert "token_response" in after and "sketch_response" not in after

@@ -140,6 +140,9 @@ class Network:
     def preferred_image(self, step, unit):
         return np.zeros((4, 5, 3), np.uint8) if unit == "conv1:0" else np.zeros((0, 0, 3), np.uint8)
 
+    def without(self, step, unit):
+        return {"token": ["ada"], "accuracy": [1.0], "accuracy_without": [None]}
+
 
 def test_what_needs_the_network_is_answered_when_asked(run, monkeypatch):
     monkeypatch.setattr(serve.Questions, "network", Network())
@@ -150,6 +153,8 @@ def test_what_needs_the_network_is_answered_when_asked(run, monkeypatch):
         assert answer.headers["content-type"] == "image/png"
         assert Image.open(io.BytesIO(picture)).size == (5, 4)
         assert ask("/ask/preferred?step=3&unit=conv1:1")[0].status == 204
+        text = ask("/ask/without?step=3&unit=conv1:0")[1]
+        assert json.loads(text)["accuracy_without"] == [None]
         assert ask("/ask/map?step=x&unit=conv1:0")[0].status == 400
         assert ask("/ask/else?step=1&unit=a")[0].status == 404
 

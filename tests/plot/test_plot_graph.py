@@ -4,7 +4,7 @@ from matplotlib import pyplot as plt
 from numpy.testing import assert_allclose
 
 from graph_records import edge_index, quiet_record
-from ontogeny.measure.categories import Chance
+from ontogeny.measure import Chance
 from ontogeny.measure.coupling import strongest_couplings
 from ontogeny.measure.graphs import graphs
 from ontogeny.plot.assemblies import assembly_quality, assembly_raster, edge_births, token_sharing

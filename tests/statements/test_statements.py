@@ -8,19 +8,24 @@ import pytest
 import xarray as xr
 
 from ontogeny.errors import RunError
-from ontogeny.measure import Chance, detectors, graphs, measure_record, structure
+from ontogeny.measure import Chance, detectors, ending, graphs, measure_record, structure
+from ontogeny.measure.models import with_onsets
 from ontogeny.statements import (
     FILE,
+    RULES,
     Findings,
+    Said,
     Statement,
+    Unsaid,
     Where,
+    geometry,
     harvest,
     harvest_run,
     holding,
+    learning,
     ranked,
     read,
 )
-from ontogeny.statements import categories as rules
 from records import TOKENS, make_record, make_run
 
 FEW = Chance(n_shuffles=99, n_resamples=50)
@@ -36,6 +41,10 @@ def findings(record):
 @pytest.fixture(scope="module")
 def planted():
     return findings(make_record(strength=4.0))
+
+
+def statements_of(rule, found):
+    return getattr(rule(found), "statements", ())
 
 
 def observation(kind="a kind", subject="x", effect=2.0, bound=1.0, **more):
@@ -60,7 +69,9 @@ def test_layers_and_tokens_are_said_where_they_were_planted(planted):
 
 
 def test_every_statement_is_whole(planted):
-    for one in harvest(planted):
+    made = harvest(planted)
+    assert made
+    for one in made:
         assert one.strength >= 1 and one.text.endswith(".") and one.null and one.interval
         assert one.where.view in {"timeline", "categories", "detectors", "construction"}
         assert one.where.step in planted.record["step"].values
@@ -74,6 +85,23 @@ def test_noise_makes_no_statement(seed):
     assert [o.kind for o in found if o.kind not in true] == []
 
 
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_every_rule_says_a_whole_sentence_or_why_it_is_silent(planted, rule):
+    for data in (planted, Findings(planted.record)):
+        found = rule(data)
+        assert isinstance(found, Said | Unsaid)
+        assert found.sentence[0].isupper() or found.sentence[0].isdigit()
+        assert found.sentence.endswith(".")
+        assert "nan" not in found.sentence.split()
+    assert rule.about and rule.seen_in
+    assert {one.kind for one in getattr(rule(planted), "statements", ())} <= set(rule.kinds)
+
+
+def test_every_kind_is_made_by_one_rule_only():
+    kinds = [kind for rule in RULES for kind in rule.kinds]
+    assert len(kinds) == len(set(kinds)) and len({rule.name for rule in RULES}) == len(RULES)
+
+
 def test_nothing_measured_nothing_said():
     record = make_record(rises={})
     assert harvest(Findings(record.drop_vars("logit"))) == []
@@ -83,30 +111,12 @@ def test_memorising_is_said_where_loss_rises_again():
     record = make_record(strength=1.5)
     logit = record["logit"].values
     logit[8:] *= np.linspace(2, 6, len(logit) - 8)[:, None, None]
-    found = rules.memorising(Findings(record))
-    assert len(found) == 1 and found[0].where.step < record["step"].values[9]
-    assert found[0].low > 0
-    assert rules.memorising(Findings(make_record(rises={}))) == []
-
-
-def test_a_branch_is_not_told_before_itself(planted):
-    data = planted.structure.copy(deep=True)
-    data["split_bound"].values[:] = 0
-    for name in ("split_by", "split_confidence_by", "split_after", "split_confidence_after"):
-        data[name].values[:] = 0
-    data["split_separation"].values[:] = 1
-    found = rules.branches_of_the_tree(Findings(planted.record, structure=data))
-    assert all(a != b for a, b in (o.subject.split(" before ") for o in found))
-
-
-def test_confused_tokens_are_a_pair_that_was_planted():
-    record = make_record(strength=6.0, exemplars=40)
-    found = findings(record)
-    table = found.structure["confusion_over_steps"]
-    table[-1] = [[0.6, 0.4, 0.0], [0.4, 0.6, 0.0], [0.0, 0.05, 0.95]]
-    said = rules.tokens_confused(found)
-    assert [o.subject for o in said] == ["ada and bo"]
-    assert said[0].effect == pytest.approx(0.4, abs=0.01) and said[0].low < 0.4 < said[0].high
+    found = learning.memorised(Findings(record, ending(record)))
+    assert isinstance(found, Said)
+    (one,) = found.statements
+    assert one.text == found.sentence and one.where.step < record["step"].values[9] and one.low > 0
+    record = make_record(rises={})
+    assert isinstance(learning.memorised(Findings(record, ending(record))), Unsaid)
 
 
 def gap(values, low, after, by):
@@ -114,7 +124,9 @@ def gap(values, low, after, by):
     return xr.Dataset(
         {"clone_gap": ("step", values), "clone_gap_low": ("step", low),
          "clone_gap_high": ("step", np.array(values) + 0.05), "clone_gap_after": after,
-         "clone_gap_by": by},
+         "clone_gap_by": by, "clone_gap_confidence_after": after,
+         "clone_gap_confidence_by": by, "real_accuracy": ("step", np.full(n, 0.9)),
+         "clone_accuracy": ("step", 0.9 - np.array(values))},
         {"step": np.arange(n)},
     )  # fmt: skip
 
@@ -122,12 +134,14 @@ def gap(values, low, after, by):
 def test_what_clones_lack_is_said_from_its_onset_on():
     record = make_record(rises={})
     found = Findings(record, structure=gap([0.0, 0.1, 0.2], [-0.05, 0.05, 0.15], 0.0, 1.0))
-    (one,) = rules.beyond_clones(found)
-    assert one.text.startswith("The network begins to classify exemplars better than their")
+    said = learning.clones(found)
+    assert isinstance(said, Said)
+    (one,) = said.statements
+    assert one.text.startswith("The network begins to classify real exemplars better than their")
     assert (one.effect, one.low) == (0.2, 0.15) and one.strength == pytest.approx(4)
     for lost in (gap([0.0, 0.1, 0.2], [-0.05, 0.05, 0.15], 2.0, math.inf),
                  gap([0.0, 0.1, 0.0], [-0.05, 0.05, -0.01], 0.0, 1.0)):  # fmt: skip
-        assert rules.beyond_clones(Findings(record, structure=lost)) == []
+        assert isinstance(learning.clones(Findings(record, structure=lost)), Unsaid)
 
 
 def resembling(rsa, beyond, low):
@@ -138,11 +152,12 @@ def resembling(rsa, beyond, low):
     nulls = {f"model_{name}threshold": (("layer", "model"), np.full((2, 2), 0.1))
              for name in ("", "beyond_")}  # fmt: skip
     where = {"step": [9], "layer": ["conv1", "fc1"], "model": ["token", "pixels"]}
-    return Findings(make_record(rises={}), structure=xr.Dataset(data | nulls, where))
+    structure = with_onsets(xr.Dataset(data | nulls, where))
+    return Findings(make_record(rises={}), structure=structure)
 
 
 def test_what_distances_resemble_is_said_of_the_layer_that_does_most():
-    said = rules.what_distances_resemble(resembling(
+    said = statements_of(geometry.resemble, resembling(
         [[0.3, 0.7], [0.6, 0.2]], [[0.2, 0.5], [0.4, 0.0]], [[0.2, 0.6], [0.5, 0.12]]
     ))  # fmt: skip
     assert [o.subject for o in said] == ["token in fc1", "pixels in conv1"]
@@ -153,8 +168,8 @@ def test_what_distances_resemble_is_said_of_the_layer_that_does_most():
 
 def test_likeness_that_other_models_explain_or_that_is_not_sure_is_not_said():
     rsa = [[0.3, 0.7], [0.6, 0.2]]
-    assert rules.what_distances_resemble(resembling(rsa, [[0.0] * 2] * 2, rsa)) == []
-    assert rules.what_distances_resemble(resembling(rsa, rsa, [[0.05] * 2] * 2)) == []
+    assert statements_of(geometry.resemble, resembling(rsa, [[0.0] * 2] * 2, rsa)) == ()
+    assert statements_of(geometry.resemble, resembling(rsa, rsa, [[0.05] * 2] * 2)) == ()
 
 
 def test_tokens_are_ordered_only_by_intervals_that_lie_apart(planted):
@@ -164,7 +179,8 @@ def test_tokens_are_ordered_only_by_intervals_that_lie_apart(planted):
             "confidence_after": (1, 9, 1), "confidence_by": (3, 14, 20)}  # fmt: skip
     for name, values in ends.items():
         measures[name].values[rows] = values
-    said = rules.order_of_tokens(Findings(planted.record, measures))
+    said = statements_of(learning.classified, Findings(planted.record, measures))
+    said = [one for one in said if one.kind == "one token before another"]
     assert [o.subject for o in said] == ["ada before bo"]
     assert said[0].effect == pytest.approx(13 / 3) and said[0].low == pytest.approx(10 / 4)
 

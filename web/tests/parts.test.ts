@@ -6,7 +6,7 @@ import { together } from "../src/views/construction/groups";
 import { PIXEL, Units } from "../src/data/units";
 import { layout } from "../src/views/construction/layout";
 import { walk } from "../src/views/construction/walk";
-import { ask, mapEnds, mapPath, readMap } from "../src/data/ask";
+import { ask, mapEnds, mapPath, readMap, readWithout, withoutPath } from "../src/data/ask";
 import type { Bundle } from "../src/data/bundle";
 import { SvgPen } from "../src/draw/svg";
 
@@ -147,6 +147,15 @@ describe("what the server is asked", () => {
     ).toEqual([0, 5]);
     for (const bad of [null, {}, { values: [] }, { values: [["x"]] }]) {
       expect(() => readMap(bad)).toThrow(/map of numbers/);
+    }
+  });
+  it("is a column of numbers for every token, or a sentence", () => {
+    const columns = { accuracy: [1], accuracy_without: [0.5], logit: [-1], logit_low: [null] };
+    const found = readWithout({ token: ["ada"], ...columns, logit_high: [0] });
+    expect(found.accuracy_without).toEqual([0.5]);
+    expect(withoutPath(3, "conv1:2")).toBe("ask/without?step=3&unit=conv1%3A2");
+    for (const bad of [null, {}, { token: [] }, { token: ["ada"], ...columns, logit_high: [] }]) {
+      expect(() => readWithout(bad)).toThrow(/every token/);
     }
   });
   it("is refused in the server's own words", async () => {

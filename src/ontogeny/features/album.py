@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ontogeny.errors import InputError, RunError, command
-from ontogeny.measure.keeping import open_kept
+from ontogeny.measure.keeping import PICTURES, open_kept
 from ontogeny.run import RunFolder
 
 FILE = "pictures.zarr"
@@ -100,7 +100,7 @@ def open_album(run: RunFolder | str | os.PathLike[str], record: xr.Dataset) -> A
         If the record holds no images.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    pictures = open_kept(folder, "pictures")
+    pictures = open_kept(folder, PICTURES)
     if "film_picture" not in pictures:
         msg = (
             f"expected all pictures in {folder.path / FILE}, got the first of them, by a making "

@@ -1,4 +1,4 @@
-"""What a view asks of the network at any step: a whole activation map, a preferred image.
+"""What a view asks of the network at any step: a map, a preferred image, what a unit is needed for.
 
 Steps between snapshots are trained again, bit for bit, from the checkpoint before them. May import
 torch, `ontogeny.features`, `train`, `record`.
@@ -13,11 +13,13 @@ import numpy as np
 from torch import Tensor, nn
 
 from ontogeny.errors import InputError
+from ontogeny.features.ablation import ablation_effects
 from ontogeny.features.fields import columns, unit_index
 from ontogeny.features.preferred import cut, preferred_images
 from ontogeny.features.responses import each_response
 from ontogeny.features.shown import Shown
 from ontogeny.model import prepare
+from ontogeny.record import NAME as RECORD
 from ontogeny.record import open_record
 from ontogeny.run import RunFolder
 from ontogeny.train import with_network
@@ -74,6 +76,37 @@ class Asked:
             self._units(model, unit)
             return cut(preferred_images(model, self._shown.images, [unit]), unit)
 
+    def without(self, step: int, unit: str) -> dict[str, list]:
+        """Return what silencing a unit does: its activation is 0 on all shown exemplars.
+
+        Returns
+        -------
+        dict
+            By token, in their order: `token`, its name; `accuracy` with the unit and
+            `accuracy_without` it, shares of the token's exemplars; `logit`, the change of the
+            token's logit over all exemplars in its standard deviations, with `logit_low` and
+            `logit_high`. What does not vary is None. See `ontogeny.ablation_effects`.
+
+        Raises
+        ------
+        InputError
+            If the step was not trained, the unit does not exist, or it is a logit.
+        """
+        shown, tokens = self._shown, self._tokens
+        token = np.array([tokens.index(name) for name in self._names])
+        with self._lock:
+            model = self._network(step)
+            if self._units(model, unit)[0][0] == "logits":
+                msg = f"expected a hidden unit, got {unit}: a logit is what the others act on"
+                raise InputError(msg)
+            found = ablation_effects(model, shown.images, token, [unit], [], tokens=tokens)
+        at = found.isel(source=0)
+        rows = {f"logit{end}": at[f"logit_effect{end}"] for end in ("", "_low", "_high")}
+        rows |= {"accuracy": at["token_accuracy"], "accuracy_without": at["token_accuracy_without"]}
+        numbers = {name: [None if np.isnan(v) else float(v) for v in row.values]
+                   for name, row in rows.items()}  # fmt: skip
+        return {"token": tokens, **numbers}
+
     def _network(self, step: int) -> nn.Module:
         if step not in self._networks:
             self._networks[step] = self.run.replay(step)
@@ -94,6 +127,18 @@ class Asked:
             msg = f"expected an exemplar from 0 to {len(images) - 1}, got {exemplar}"
             raise InputError(msg)
         return images[exemplar : exemplar + 1]
+
+    @property
+    def _tokens(self) -> list[str]:
+        return [str(name) for name in self.run.description["task"]["tokens"]]
+
+    @cached_property
+    def _names(self) -> list[str]:
+        """Token of each exemplar that is shown."""
+        with open_record(self.run.path / RECORD) as record:
+            names = record["exemplar_token"].values.astype(str)
+            known = dict(zip(record["exemplar"].values.tolist(), names, strict=True))
+        return [str(known[int(exemplar)]) for exemplar in self._shown.exemplars]
 
     @cached_property
     def _shown(self) -> Shown:

@@ -104,7 +104,7 @@ def top_exemplars(  # noqa: PLR0913 - whose, of which, how many and how differen
     -------
     xarray.Dataset
         `exemplar` (unit, rank), index into `images`, -1 where no more differ or none is answered
-        to above the unit's least response (a dead unit has none); `response`, the unit's
+        to above the unit's least response (an inactive unit has none); `response`, the unit's
         activation there (not divided); `top`, `left`, `height`, `width`: the receptive field in
         pixels, which may reach beyond the image; the same with `quantile` in place of `rank` under
         names that begin with `spectrum_`. `crop` cuts the pixels.

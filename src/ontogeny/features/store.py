@@ -19,7 +19,7 @@ from ontogeny.features.preferred import PreferredImages, Recipe
 from ontogeny.features.shown import Shown
 from ontogeny.measure.ancestry import serving_units, shown_units
 from ontogeny.measure.discriminating import discriminating_units
-from ontogeny.measure.keeping import Making, Save, keep
+from ontogeny.measure.keeping import PICTURES, Making, Save, keep
 from ontogeny.measure.probe import layer_names
 from ontogeny.progress import Parts, Progress, silent
 from ontogeny.record import COUPLING, COUPLING_CONTRAST
@@ -103,6 +103,17 @@ def picture_run(
         If there is no run, no record, no snapshot of a recorded step, or no room.
     InputError
         If the network cannot be made, or was shown what is no image.
+
+    Examples
+    --------
+    Of fewer units and steps than by default, to be quick:
+
+    >>> from ontogeny.features.store import Choice
+    >>> pictures = ont.picture_run(run, choice=Choice(pictured=4, filmed=1, frames=2))
+    >>> pictures.picture.dims, pictures.picture.sel(unit="conv2:0").shape
+    (('unit', 'y', 'x', 'channel'), (16, 16, 3))
+    >>> pictures.film_step.values.tolist()
+    [0, 300]
     """
     folder, say = with_network(run), progress or silent
     settled = choice or (QUICK if folder.is_quick else Choice())
@@ -115,7 +126,7 @@ def picture_run(
         return sitting.all().assign_attrs(about)
 
     enough = asdict(replace(settled, pictured=None))
-    return keep(folder, Making("pictures", asdict(settled), make, enough=(enough,)), say)
+    return keep(folder, Making(PICTURES, asdict(settled), make, enough=(enough,)), say)
 
 
 class _Sitting:

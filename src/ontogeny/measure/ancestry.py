@@ -1,9 +1,10 @@
 """Ancestry: what a token or a detector is built from, down to the pixels, and what it carries.
 
-A token is followed by contrast share, what distinguishes it; a detector by coupling, what drives
-it at all. Both are descriptive: they say through which sources a difference or a variance comes,
-not what would happen without them; only the interaction ablates. May import numpy, xarray,
-ontogeny.record, ontogeny.stats, ontogeny.measure.flow, .probe, .wiring and ontogeny.errors only.
+A token is followed by contrast share, what distinguishes it; a detector by coupling, what drives it
+at all. Both are descriptive: they say through which sources a difference or a variance comes, not
+what would happen without them; only the interaction ablates. May import numpy, xarray,
+ontogeny.record, ontogeny.stats, ontogeny.measure.flow, .probe, .quantity, .wiring and
+ontogeny.errors only.
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,10 @@ import xarray as xr
 from ontogeny.errors import InputError
 from ontogeny.measure.flow import directions, token_flow
 from ontogeny.measure.probe import chosen_step, held_out, layer_names, require
+from ontogeny.measure.quantity import Quantity, label
 from ontogeny.measure.wiring import LEVEL, Wiring, null_bound, token_index, wiring_of
 from ontogeny.record import LEVELS
+from ontogeny.stats.finds import chance_finds
 from ontogeny.stats.graphs import flow_down, largest, portions
 from ontogeny.stats.onset import onset_interval
 
@@ -28,6 +31,59 @@ _SIGNS = 2.576
 """99 % of sums with random signs lie within so many roots of the sum of squares."""
 _TELL = 3
 """Sources that are named in a text."""
+_PASSES = "share of what distinguishes the token that passes through the unit"
+NODES = {
+    "net": Quantity(
+        ("node",), "1", "what sources add less what they take away, of all", "not followed by "
+        "token", "net_null: random signs of the same shares"),
+    "net_null": Quantity(
+        ("node",), "1", "net that random signs of the same shares pass with 1 %",
+        "not followed by token"),
+    "flow": Quantity(("node",), "1", "share of the start's couplings followed to here"),
+    "level": Quantity(
+        ("node",), "1", "layers from the start: 0 the start, -1 the layer below, 1 above"),
+    "evidence": Quantity(
+        ("node",), "1", "1: speaks for the token, -1: against, 0: not followed by token"),
+    "direction": Quantity(("node",), "1", "1: more active for the token, -1: less"),
+    "sources": Quantity(("node",), "units", "units that are coupled to it from the layer below"),
+    "sources_beyond": Quantity(
+        ("node",), "units", "sources whose share is beyond the null", null="null_share"),
+    "serves": Quantity(
+        ("node", "token"), "1", _PASSES, null="serves_q: the network before training"),
+    "serves_net": Quantity(
+        ("node", "token"), "1", f"{_PASSES}, what takes away being negative"),
+    "serves_q": Quantity(
+        ("node", "token"), "1", "share of chance finds among the units of the layer that carry a "
+        "token as much, by the network before training", "step 0 is not recorded"),
+    "preferred_token": Quantity(
+        ("node",), "1", "token of the largest mean activation; empty where the unit has no token "
+        "signal", null="token_signal_upper"),
+    "onset_after": Quantity(
+        ("node",), "steps", "last snapshot before token signal stays beyond its bound",
+        "not measured", "token_signal_upper"),
+    "onset_by": Quantity(
+        ("node",), "steps", "snapshot from which token signal stays beyond its bound",
+        "not measured", "token_signal_upper"),
+    "interaction": Quantity(
+        ("node",), "1", "E[a(11) - a(10) - a(01) + a(00)] / sd(a), two sources ablated to 0 or not",
+        "not recorded, or no such pair"),
+    "interaction_first": Quantity(("node",), "1", "the stronger one of these two sources"),
+    "interaction_second": Quantity(("node",), "1", "the other one"),
+}  # fmt: skip
+
+
+def _edge_quantities(null: str, *, is_token: bool) -> dict[str, Quantity]:
+    share = "coupling: share of the target's variance"
+    if is_token:
+        share = "contrast share, positive: adds to what distinguishes the token"
+    return {
+        "share": Quantity(("edge",), "1", share, null=f"null_share: {null}"),
+        "null_share": Quantity(("edge",), "1", null),
+        "beyond_null": Quantity(("edge",), "1", "share larger than null_share"),
+        "false_share": Quantity(
+            ("edge",), "1", "share of chance finds in the layer at the strictest level of the null "
+            "that is passed"),
+    }  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +115,7 @@ def flows_at(record: xr.Dataset, step: int | None = None) -> Flows:
     if int(record["step"][0]) == 0 and at > 0:
         untrained, _ = token_flow(contrast.sel(step=0).values, wiring)
         for own in map(wiring.members, range(len(wiring.layers))):
-            chance[own] = _chance_finds(size[own], untrained[own])
+            chance[own] = chance_finds(size[own], untrained[own])
     return Flows(at, wiring, size, net, chance)
 
 
@@ -117,6 +173,18 @@ def construction(
     ------
     InputError
         If the record lacks couplings, the token, the unit or the step.
+
+    Examples
+    --------
+    The two strongest sources of cleo's logit, and what a permuted network would give:
+
+    >>> tree = ont.measure.construction(record, "cleo", breadth=2)
+    >>> names = ["source", "target", "share", "null_share", "beyond_null"]
+    >>> tree[names].to_dataframe().head(2).round(2)
+          source    target  share  null_share  beyond_null
+    edge
+    0      fc1:4  logits:2   0.24        0.29        False
+    1     fc1:14  logits:2   0.16        0.29        False
     """
     require(record, "coupling", "coupling_contrast", "source", "target", "layer", "token")
     if breadth < 1 or (depth is not None and depth < 1):
@@ -132,13 +200,20 @@ def construction(
     walk.down([start], breadth, depth if depth is not None else len(wiring.blocks))
     if token is None:
         walk.up(start, breadth)
-    data = walk.dataset(_null(record, wiring, variable, at))
-    data = data.assign(_served(record, flows, np.array(list(walk.flow))))
-    data = data.assign(_histories(record, at, data["node"].values, measures))
-    data = data.assign(_interactions(record, at, data["node"].values))
-    data.attrs |= {"start": str(wiring.nodes[start]), "token": token or "", "step": at,
-                   "layers": list(wiring.layers)}  # fmt: skip
-    return data
+    limits, words = _null(record, wiring, variable, at)
+    nodes = np.array(list(walk.flow))
+    names = wiring.nodes[nodes]
+    values = walk.values(limits) | _histories(record, at, names, measures)
+    values |= _interactions(record, at, names)
+    values |= {
+        "serves": flows.size[nodes], "serves_net": flows.net[nodes],
+        "serves_q": flows.chance[nodes],
+    }  # fmt: skip
+    where = walk.coordinates() | {"token": record["token"].values.astype(str)}
+    about = {"null": words, "null_level": LEVEL, "start": str(wiring.nodes[start]),
+             "token": token or "", "step": at, "layers": list(wiring.layers)}  # fmt: skip
+    table = NODES | _edge_quantities(words, is_token=token is not None)
+    return label(values, table, where, attributes=about, always_missing=True)
 
 
 def shown_units(
@@ -148,6 +223,11 @@ def shown_units(
 
     For each token the logit and the detectors of its ancestry, then the detectors of the strongest
     couplings back from all logits; pixels are left out. At most `limit`, the upper layers first.
+
+    Examples
+    --------
+    >>> ont.measure.shown_units(record, breadth=1, limit=7)
+    ['logits:0', 'logits:1', 'logits:2', 'fc1:10', 'fc1:3', 'fc1:4', 'fc1:14']
     """
     require(record, "coupling", "coupling_contrast", "source", "target", "layer", "token")
     at, wiring = chosen_step(record, step), wiring_of(record)
@@ -223,44 +303,36 @@ class _Walk:
             self._note(layer, above, above, layer - at)
             flow = above
 
-    def dataset(self, null: tuple[dict[float, np.ndarray], str]) -> xr.Dataset:
+    def values(self, limits: dict[float, np.ndarray]) -> dict[str, np.ndarray]:
         """Return what was met, with what the null passes."""
-        limits, words = null
-        nodes, names, layers = list(self.flow), self.wiring.nodes, np.array(self.wiring.layers)
-        source, target = (np.array([edge[k] for edge in self.edges], dtype=int) for k in (0, 1))
-        share = np.array([value for _, _, value in self.edges])
+        nodes = list(self.flow)
+        _, target, share = self._columns()
         net, net_null = self._nets(nodes)
         signs = np.sign(list(self.net.values())).astype(int) * self.is_token
-        data = {
-            "share": ("edge", share, {"units": "1", "long_name": "contrast share, positive: adds "
-                      "to what distinguishes the token" if self.is_token else
-                      "coupling: share of the target's variance"}),
-            "null_share": ("edge", limits[LEVEL][target], {"units": "1", "long_name": words}),
-            "beyond_null": ("edge", np.abs(share) > limits[LEVEL][target]),
-            "false_share": ("edge", self._false(target, share, limits),
-                            {"units": "1", "long_name": "share of chance finds in the layer at the "
-                             "strictest level of the null that is passed"}),
-            "net": ("node", net, {"units": "1", "long_name":
-                    "what sources add less what they take away, of all"}),
-            "net_null": ("node", net_null, {"units": "1", "long_name":
-                         "net that random signs of the same shares pass with 1 %"}),
-            "flow": ("node", np.array(list(self.flow.values())), {"units": "1", "long_name":
-                     "share of the start's couplings followed to here"}),
-            "level": ("node", np.array(list(self.level.values()))),
-            "evidence": ("node", signs, {"units": "1", "long_name":
-                         "1: speaks for the token, -1: against, 0: not followed by token"}),
-            "direction": ("node", self.direction[nodes].astype(int), {"units":
-                          "1", "long_name": "1: more active for the token, -1: less"}),
-            "sources": ("node", np.bincount(self.wiring.target, minlength=len(names))[nodes],
-                        {"units": "units"}),
-            "sources_beyond": ("node", self._beyond(limits[LEVEL])[nodes], {"units": "units",
-                               "long_name": "sources whose share is beyond the null"}),
+        count = np.bincount(self.wiring.target, minlength=self.wiring.n_nodes)
+        return {
+            "share": share, "null_share": limits[LEVEL][target],
+            "beyond_null": np.abs(share) > limits[LEVEL][target],
+            "false_share": self._false(target, share, limits),
+            "net": net, "net_null": net_null, "flow": np.array(list(self.flow.values())),
+            "level": np.array(list(self.level.values())), "evidence": signs,
+            "direction": self.direction[nodes].astype(int), "sources": count[nodes],
+            "sources_beyond": self._beyond(limits[LEVEL])[nodes],
         }  # fmt: skip
-        coordinates = {
+
+    def coordinates(self) -> dict[str, object]:
+        """Return the names of nodes and of the ends of edges."""
+        nodes, names, layers = list(self.flow), self.wiring.nodes, np.array(self.wiring.layers)
+        source, target, _ = self._columns()
+        return {
             "node": names[nodes], "node_layer": ("node", layers[self.wiring.node_layer[nodes]]),
             "source": ("edge", names[source]), "target": ("edge", names[target]),
         }  # fmt: skip
-        return xr.Dataset(data, coordinates, {"null": words, "null_level": LEVEL})
+
+    def _columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return source, target and share of the edges."""
+        source, target = (np.array([edge[k] for edge in self.edges], dtype=int) for k in (0, 1))
+        return source, target, np.array([value for _, _, value in self.edges])
 
     def _nets(self, nodes: list[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return what units' sources add less what they take, and what random signs give."""
@@ -361,40 +433,9 @@ def _null(
     return limits, "no null: neither permuted weights nor an earlier, untrained step are recorded"
 
 
-def _served(record: xr.Dataset, flows: Flows, nodes: np.ndarray) -> dict[str, tuple]:
-    """Return the share of each token's flow that passes through nodes, and its untrained null."""
-    words = "share of what distinguishes the token that passes through the unit"
-    return {
-        "serves": (("node", "token"), flows.size[nodes], {"units": "1", "long_name": words}),
-        "serves_net": (("node", "token"), flows.net[nodes],
-                       {"units": "1", "long_name": f"{words}, what takes away being negative"}),
-        "serves_q": (("node", "token"), flows.chance[nodes],
-                     {"units": "1", "long_name": "share of chance finds among the units of the "
-                      "layer that carry a token as much, by the network before training",
-                      "missing": "NaN: step 0 is not recorded"}),
-        "token": ("token", record["token"].values.astype(str)),
-    }  # fmt: skip
-
-
-def _chance_finds(values: np.ndarray, null: np.ndarray) -> np.ndarray:
-    """Return the share of chance finds at each value's own size (Benjamini & Hochberg 1995).
-
-    p = (1 + how many null values are as large) / (1 + their number).
-    """
-    ordered = np.sort(null, axis=None)
-    above = ordered.size - np.searchsorted(ordered, values.ravel(), side="left")
-    p = (1 + above) / (1 + ordered.size)
-    order = np.argsort(p, kind="stable")
-    rank = np.arange(1, p.size + 1)
-    q = np.minimum.accumulate((p[order] * p.size / rank)[::-1])[::-1]
-    result = np.empty_like(q)
-    result[order] = np.minimum(q, 1.0)
-    return result.reshape(values.shape)
-
-
 def _histories(
     record: xr.Dataset, step: int, nodes: np.ndarray, measures: xr.Dataset | None
-) -> dict[str, tuple]:
+) -> dict[str, np.ndarray]:
     """Return preferred tokens and onsets of token signal; "" and NaN where not measured."""
     units = {str(u): k for k, u in enumerate(record["unit"].values)}
     preferred = np.full(len(nodes), "", dtype=object)
@@ -411,10 +452,8 @@ def _histories(
             onset[k] = onset_interval(signal[:, i], upper[:, i], steps)
             preferred[k] = best[i] if signal[now, i] > upper[now, i] else ""
     return {
-        "preferred_token": ("node", preferred.astype(str), {"long_name": "token of the largest "
-                            "mean activation; empty where the unit has no token signal"}),
-        "onset_after": ("node", onset[:, 0], {"units": "steps", "missing": "NaN: not measured"}),
-        "onset_by": ("node", onset[:, 1], {"units": "steps", "missing": "NaN: not measured"}),
+        "preferred_token": preferred.astype(str),
+        "onset_after": onset[:, 0], "onset_by": onset[:, 1],
     }  # fmt: skip
 
 
@@ -427,7 +466,7 @@ def _preferred(record: xr.Dataset, step: int, columns: list[int]) -> list[str]:
     return [probe.tokens[int(present[k])] for k in means.argmax(axis=0)]
 
 
-def _interactions(record: xr.Dataset, step: int, nodes: np.ndarray) -> dict[str, tuple]:
+def _interactions(record: xr.Dataset, step: int, nodes: np.ndarray) -> dict[str, np.ndarray]:
     """Return each node's largest recorded interaction of two sources; NaN where there is none."""
     size = np.full(len(nodes), np.nan)
     pair = np.full((len(nodes), 2), "", dtype=object)
@@ -444,13 +483,10 @@ def _interactions(record: xr.Dataset, step: int, nodes: np.ndarray) -> dict[str,
             size[k] = value[row, best]
             channels = (int(first[row, best]), int(second[row, best]))
             pair[k] = [f"{below[_layer(node)]}:{c}" for c in channels]
-    words = "E[a(11) - a(10) - a(01) + a(00)] / sd(a), two sources ablated to 0 or not"
-    missing = "NaN: not recorded, or no such pair"
     return {
-        "interaction": ("node", size, {"units": "1", "long_name": words, "missing": missing}),
-        "interaction_first": ("node", pair[:, 0].astype(str)),
-        "interaction_second": ("node", pair[:, 1].astype(str)),
-    }
+        "interaction": size, "interaction_first": pair[:, 0].astype(str),
+        "interaction_second": pair[:, 1].astype(str),
+    }  # fmt: skip
 
 
 # In words -------------------------------------------------------------------------------------
@@ -470,6 +506,17 @@ def describe(tree: xr.Dataset) -> str:
     ----------
     tree
         What `construction` returned.
+
+    Examples
+    --------
+    >>> import textwrap
+    >>> tree = ont.measure.construction(record, "cleo", breadth=2)
+    >>> print(textwrap.fill(ont.measure.describe(tree), 90))
+    cleo: the evidence at its logit favours it by 100 % net (random signs give up to 91 %).
+    Its strongest 2 sources, fc1:4 [responds less to it] and fc1:14, give 39 %, which is no
+    more than the null gives. None of the detectors shown carries it more than units did
+    before training. Step 300; 0 of its 16 sources are beyond the null (99 % of shares after
+    permuting the layer's weights), 0.2 would be by chance.
     """
     start, token = str(tree.attrs["start"]), str(tree.attrs["token"])
     if token:

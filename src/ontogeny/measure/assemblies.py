@@ -3,8 +3,8 @@
 Units and couplings beyond permuted weights form an undirected graph; Leiden finds communities, a
 null that shuffles each source's couplings over its targets says how much of their quality comes
 from loud sources and from the order of layers alone.
-May import numpy, scipy, xarray, ontogeny.stats.assemblies, ontogeny.measure.probe, .wiring and
-.categories only.
+May import numpy, scipy, xarray, ontogeny.schedule, ontogeny.stats.assemblies,
+ontogeny.measure.probe, .quantity and .wiring only.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 from scipy import sparse
 
-from ontogeny.measure.categories import Chance
 from ontogeny.measure.probe import chosen_step, require
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.measure.wiring import COUPLING_NULL, Wiring, null_bound, per_edge, wiring_of
 from ontogeny.schedule import detailed_steps
 from ontogeny.stats.assemblies import (
@@ -36,6 +36,44 @@ RESOLUTIONS = (0.5, 1.0, 2.0, 4.0)
 SMALLEST = 5
 """Units of the smallest community that is an assembly."""
 N_SHUFFLES = 19
+_MODULARITY = "modularity of assemblies"
+_SHUFFLED = "each source's couplings are shuffled over its targets"
+ASSEMBLIES = {
+    "assembly": Quantity(
+        ("step", "unit"), "1", "lasting name of the unit's assembly; -1: in none"),
+    "assemblies": Quantity(("step",), "1", "number of assemblies"),
+    "quality": Quantity(
+        ("quality_step",), "1", _MODULARITY, "no couplings beyond the null",
+        f"quality_null: {_SHUFFLED}"),
+    "quality_null": Quantity(
+        ("quality_step", "shuffle"), "1", f"{_MODULARITY} where {_SHUFFLED}",
+        "no couplings beyond the null"),
+    "quality_excess": Quantity(
+        ("quality_step",), "1", f"{_MODULARITY}, less the mean of the null",
+        "no couplings beyond the null", "0 on average; quality_p"),
+    "quality_p": Quantity(
+        ("quality_step",), "1", "share of the null's graphs of at least this quality",
+        "no couplings beyond the null"),
+    "event_step": Quantity(("event",), "steps", "snapshot of a change of assemblies"),
+    "event_kind": Quantity(("event",), "1", "what changes: born, split, merged or died"),
+    "event_name": Quantity(("event",), "1", "lasting name of the assembly that changes"),
+    "event_other": Quantity(
+        ("event",), "1", "lasting name of the other assembly of the change; -1: none"),
+}  # fmt: skip
+SCAN = {
+    "assemblies": Quantity(("resolution", "seed"), "1", "number of assemblies"),
+    "quality": Quantity(
+        ("resolution", "seed"), "1", _MODULARITY, null=f"quality_null: {_SHUFFLED}"),
+    "quality_null": Quantity(
+        ("resolution", "seed"), "1", f"{_MODULARITY} where {_SHUFFLED}"),
+    "rand": Quantity(("resolution",), "1", "mean adjusted Rand index of assemblies of two seeds"),
+    "layer_information": Quantity(
+        ("resolution",), "1", "information of assemblies about layers, normalised; 1: they are "
+        "layers"),
+    "information": Quantity(
+        ("resolution", "resolution_b"), "1", "information of assemblies about those at another "
+        "resolution, normalised; the first seed's"),
+}  # fmt: skip
 
 
 def assemblies(
@@ -76,6 +114,14 @@ def assemblies(
     ------
     InputError
         If the record lacks couplings or their null.
+
+    Examples
+    --------
+    How many there are at each step, and whether units hold together beyond chance at the end:
+
+    >>> found = ont.measure.assemblies(record)
+    >>> print(found.assemblies.values, found.quality_p.values[-1])
+    [0 2 2 2 0 0 0 0 0 0 0] 0.2
     """
     require(record, "coupling")
     wiring, chance = wiring_of(record), chance or Chance()
@@ -124,6 +170,16 @@ def assembly_scan(
     ------
     InputError
         If the record lacks the step, couplings or their null.
+
+    Examples
+    --------
+    How many assemblies there are at each resolution, and their modularity beside chance:
+
+    >>> found = ont.measure.assembly_scan(record).mean("seed")
+    >>> print(found.resolution.values, found.assemblies.values.round(1))
+    [0.5 1.  2.  4. ] [2. 2. 1. 1.]
+    >>> print(found.quality.values.round(2), found.quality_null.values.round(2))
+    [0.78 0.66 0.47 0.18] [0.75 0.61 0.41 0.08]
     """
     require(record, "coupling")
     wiring, chance = wiring_of(record), chance or Chance()
@@ -135,24 +191,22 @@ def assembly_scan(
     null = [[_quality(other, r, 0) for other in dealt] for r in resolutions]
     labels = [[leiden(graph, resolution=r, seed=seed) for seed in range(n_seeds)]
               for r in resolutions]  # fmt: skip
-    quality = [[modularity(graph, label, resolution=r) for label in row]
+    quality = [[modularity(graph, groups, resolution=r) for groups in row]
                for r, row in zip(resolutions, labels, strict=True)]  # fmt: skip
     inside = [labels[i][0] != NONE for i in range(len(resolutions))]
     pairs = [(a, b) for a in range(n_seeds) for b in range(a)]
-    table = {
-        "assemblies": (("resolution", "seed"), [[_large(v) for v in row] for row in labels]),
-        "quality": (("resolution", "seed"), quality),
-        "quality_null": (("resolution", "seed"), null),
-        "rand": ("resolution", [
-            np.mean([adjusted_rand(row[a], row[b]) for a, b in pairs]) for row in labels]),
-        "layer_information": ("resolution", [
+    values = {
+        "assemblies": [[_large(v) for v in row] for row in labels],
+        "quality": quality, "quality_null": null,
+        "rand": [np.mean([adjusted_rand(row[a], row[b]) for a, b in pairs]) for row in labels],
+        "layer_information": [
             normalised_information(row[0][kept], wiring.node_layer[kept])
-            for row, kept in zip(labels, inside, strict=True)]),
-        "information": (("resolution", "resolution_b"), [
-            [normalised_information(a[0], b[0]) for b in labels] for a in labels]),
+            for row, kept in zip(labels, inside, strict=True)],
+        "information": [[normalised_information(a[0], b[0]) for b in labels] for a in labels],
     }  # fmt: skip
     where = {"resolution": list(resolutions), "resolution_b": list(resolutions)}
-    return xr.Dataset(table, where, {"step": int(record["step"][k]), "level": level})
+    about = {"step": int(record["step"][k]), "level": level}
+    return label(values, SCAN, where, attributes=about)
 
 
 def _sizes(record: xr.Dataset, k: int) -> np.ndarray:
@@ -170,8 +224,8 @@ def _quality(graph: sparse.csr_matrix, resolution: float, seed: int) -> float:
     return modularity(graph, leiden(graph, resolution=resolution, seed=seed), resolution=resolution)
 
 
-def _large(label: np.ndarray) -> int:
-    return int((np.unique(label[label != NONE], return_counts=True)[1] >= SMALLEST).sum())
+def _large(groups: np.ndarray) -> int:
+    return int((np.unique(groups[groups != NONE], return_counts=True)[1] >= SMALLEST).sum())
 
 
 def _labelled(
@@ -181,22 +235,13 @@ def _labelled(
     reached = 1 + (null >= quality[:, None]).sum(axis=1)
     steps = record["step"].values
     p = np.where(np.isnan(quality), np.nan, reached / (1 + null.shape[1]))
-    words = "modularity of assemblies"
-    table = {
-        "assembly": (("step", "unit"), name, {"units": "1", "long_name": "lasting name of the "
-                     "unit's assembly; -1: in none"}),
-        "assemblies": ("step", count, {"units": "1", "long_name": "number of assemblies"}),
-        "quality": ("quality_step", quality, {"units": "1", "long_name": words}),
-        "quality_null": (("quality_step", "shuffle"), null, {"units": "1", "long_name":
-                         f"{words} where each source's couplings are shuffled over its targets"}),
-        "quality_excess": ("quality_step", quality - null.mean(axis=1), {"units": "1", "long_name":
-                           f"{words}, less the mean of the null"}),
-        "quality_p": ("quality_step", p, {"units": "1", "long_name": "share of the null's graphs "
-                      "of at least this quality"}),
+    values = {
+        "assembly": name, "assemblies": count, "quality": quality, "quality_null": null,
+        "quality_excess": quality - null.mean(axis=1), "quality_p": p,
     }  # fmt: skip
     units = wiring.nodes[wiring.n_pixels :]
     tried = sorted(detailed_steps(steps.tolist()))
-    return xr.Dataset(table, {"step": steps, "unit": units, "quality_step": tried})
+    return label(values, ASSEMBLIES, {"step": steps, "unit": units, "quality_step": tried})
 
 
 def _events(
@@ -208,4 +253,4 @@ def _events(
         "event_name": [name for *_, name, _ in events],
         "event_other": [others[0] if others else NONE for *_, others in events],
     }
-    return xr.Dataset({name: ("event", np.asarray(values)) for name, values in columns.items()})
+    return label(columns, ASSEMBLIES)

@@ -1,6 +1,6 @@
 """How far tokens come apart, unit by unit and layer by layer, against shuffled tokens.
 
-May import numpy, scipy, xarray, ontogeny.stats and ontogeny.errors only.
+May import numpy, scipy, xarray, ontogeny.stats, ontogeny.measure.probe and .quantity only.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 from scipy.special import stdtrit
 
-from ontogeny.errors import InputError
 from ontogeny.measure.probe import (
     Probe,
     chosen_step,
@@ -18,6 +17,7 @@ from ontogeny.measure.probe import (
     require,
     units_of_layers,
 )
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.progress import Progress
 from ontogeny.stats.clusters import cluster_permutation
 from ontogeny.stats.permutation import (
@@ -49,37 +49,74 @@ TOKEN_SIGNAL = (
     "squared), less its mean m under shuffled tokens: (eta squared - m) / (1 - m); 0 without token "
     "structure, 1 at most"
 )
+_SHUFFLED = "tokens shuffled over groups of exemplars"
+_UNITS = {
+    "token_signal": Quantity(
+        ("step", "unit"), "1", TOKEN_SIGNAL, "a unit that does not vary",
+        f"0 on average; token_signal_upper is passed with 1 %: {_SHUFFLED}"),
+    "token_signal_upper": Quantity(
+        ("step", "unit"), "1", "token signal that a unit without token structure passes with 1 %, "
+        "by shuffled tokens", "a unit that does not vary"),
+    "eta_squared": Quantity(
+        ("step", "unit"), "1", "eta squared: between-token share of a unit's variance over "
+        "held-out exemplars", "a unit that does not vary"),
+    "preferred_token": Quantity(
+        ("step", "unit"), "1", "index of the token with the largest mean activation over held-out "
+        "exemplars; -1: none"),
+}  # fmt: skip
+_CLUSTERS = {
+    "cluster": Quantity(
+        ("cluster_map", "step", "layer"), "1", "number of the cluster that the cell is in; 0: none",
+        null="draws of each map's null: cluster_p"),
+    "cluster_p": Quantity(
+        ("cluster_map", "step", "layer"), "1", "share of draws of the null in which some cluster "
+        "anywhere on the map weighs as much", f"cells in no cluster; fewer than {FEWEST_DRAWS} "
+        'draws, a layer that does not vary, and for "change" a record without step 0'),
+    "layer_change": Quantity(
+        ("step", "layer"), "1", "layer token signal less that at step 0",
+        "a record without step 0, or a silent layer", f"clusters of {CLUSTER_MAPS['change']}"),
+}  # fmt: skip
+_CONFUSION = {
+    "confusion": Quantity(
+        ("token", "token_b"), "1", "share of a token's held-out exemplars that are taken for each "
+        "token", "a token without held-out exemplars"),
+}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Chance:
-    """How nulls and intervals are drawn.
+def _layer_quantities(chance: Chance) -> dict[str, Quantity]:
+    cell, silent = ("step", "layer"), "a layer of which no unit varies"
+    return {
+        "layer_token_signal": Quantity(
+            cell, "1", f"mean over varying units of {TOKEN_SIGNAL}", silent,
+            f"layer_threshold: {_SHUFFLED}; untrained_threshold: other untrained weights"),
+        "layer_threshold": Quantity(
+            cell, "1", "layer token signal that no layer at no step passes without token "
+            f"structure, with {chance.level:.0%} (maximum over layers x steps of "
+            f"{chance.n_shuffles} shuffles)", silent),
+        "untrained_threshold": Quantity(
+            ("layer",), "1", "layer token signal that another draw of the layer's untrained "
+            f"weights does not pass, with {chance.level:.0%} corrected over layers; NaN where step "
+            "0 is not in the record", "step 0 is not in the record, or fewer than 2 units vary"),
+        "share_beyond": Quantity(
+            cell, "1", "share of a layer's varying units whose token signal is above their own 1 % "
+            "bound", silent, f"1 % on average: {_SHUFFLED}"),
+        "units_varying": Quantity(cell, "units", "units of the layer that vary over exemplars"),
+    }  # fmt: skip
 
-    Parameters
-    ----------
-    n_shuffles
-        How often tokens are shuffled over groups of exemplars.
-    n_resamples
-        Groups are drawn with replacement within tokens so many times.
-    level
-        Confidence of corrected thresholds and of intervals.
-    seed
-        Seed of both.
-    """
 
-    n_shuffles: int = 499
-    n_resamples: int = 200
-    level: float = 0.95
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        fewest = int(np.ceil(1 / (1 - self.level) - 1e-9)) - 1
-        if self.n_shuffles < fewest or self.n_resamples < 1 or not 0 < self.level < 1:
-            msg = (
-                f"expected at least {fewest} shuffles at level {self.level} and 1 resample, "
-                f"got {self.n_shuffles} and {self.n_resamples}"
-            )
-            raise InputError(msg)
+def _token_quantities(chance: Chance) -> dict[str, Quantity]:
+    cell = ("step", "token")
+    return {
+        "answer_share": Quantity(
+            cell, "1", "share of the answers on held-out exemplars that name the token: its "
+            "accuracy without token structure"),
+        "token_margin": Quantity(
+            cell, "1", "accuracy on the token's held-out exemplars less the share of answers that "
+            "name it", "a token without held-out exemplars", f"margin_threshold: {_SHUFFLED}"),
+        "margin_threshold": Quantity(
+            cell, "1", "margin that no token at no step passes without token structure, with "
+            f"{chance.level:.0%} (maximum over tokens x steps of {chance.n_shuffles} shuffles)"),
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,6 +153,14 @@ def token_signal(
     ------
     InputError
         If the record lacks activations, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    A unit of the first layer that the tokens do not move, and the logit of cleo that they do:
+
+    >>> found = ont.measure.token_signal(record).isel(step=-1).sel(unit=["conv1:0", "logits:2"])
+    >>> print(found.token_signal.values.round(2), found.token_signal_upper.values.round(2))
+    [-0.03  0.79] [0.12 0.13]
     """
     return label_units(record, signals(record, chance or Chance(), progress))
 
@@ -138,6 +183,22 @@ def layer_token_signal(
     ------
     InputError
         If the record lacks activations, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    Before training and after it, beside what no layer passes at any step by chance:
+
+    >>> found = ont.measure.layer_token_signal(record).isel(step=[0, -1])
+    >>> found.layer_token_signal.to_pandas().round(2)
+    layer  conv1  conv2   fc1  logits
+    step
+    0       0.04   0.03  0.03   -0.02
+    300     0.09   0.24  0.41    0.71
+    >>> found.layer_threshold.to_pandas().round(2)
+    layer  conv1  conv2   fc1  logits
+    step
+    0       0.07   0.06  0.07    0.09
+    300     0.07   0.06  0.08    0.12
     """
     chance = chance or Chance()
     return label_layers(record, signals(record, chance, progress), chance)
@@ -221,41 +282,25 @@ def _layer_means(values: np.ndarray, units: list[np.ndarray]) -> np.ndarray:
 
 def label_units(record: xr.Dataset, found: Signals) -> xr.Dataset:
     """Name the signals of units."""
-    data = xr.Dataset(coords={"step": record["step"].values, "unit": record["unit"].values})
-    upper = "token signal that a unit without token structure passes with 1 %, by shuffled tokens"
-    _put(data, "token_signal", ("step", "unit"), found.unit, TOKEN_SIGNAL)
-    _put(data, "token_signal_upper", ("step", "unit"), found.unit_upper, upper)
-    eta = "eta squared: between-token share of a unit's variance over held-out exemplars"
-    _put(data, "eta_squared", ("step", "unit"), found.eta, eta)
-    return data
+    values = {
+        "token_signal": found.unit, "token_signal_upper": found.unit_upper,
+        "eta_squared": found.eta,
+    }  # fmt: skip
+    where = {"step": record["step"].values, "unit": record["unit"].values}
+    return label(values, _UNITS, where)
 
 
 def label_layers(record: xr.Dataset, found: Signals, chance: Chance) -> xr.Dataset:
     """Name the signals of layers and add their thresholds."""
-    coordinates = {"step": record["step"].values, "layer": layer_names(record)}
-    data = xr.Dataset(coords=coordinates)
-    dims = ("step", "layer")
-    threshold = corrected_threshold(found.layer_null, chance.level)
-    _put(
-        data, "layer_token_signal", dims, found.layer, f"mean over varying units of {TOKEN_SIGNAL}"
-    )
-    _put(
-        data, "layer_threshold", dims, threshold,
-        f"layer token signal that no layer at no step passes without token structure, with "
-        f"{chance.level:.0%} (maximum over layers x steps of {chance.n_shuffles} shuffles)",
-    )  # fmt: skip
-    _put(
-        data, "untrained_threshold", "layer", untrained_threshold(record, found, chance),
-        "layer token signal that another draw of the layer's untrained weights does not pass, with "
-        f"{chance.level:.0%} corrected over layers; NaN where step 0 is not in the record",
-    )  # fmt: skip
     share, varying = _shares(record, found)
-    _put(
-        data, "share_beyond", dims, share,
-        "share of a layer's varying units whose token signal is above their own 1 % bound",
-    )  # fmt: skip
-    _put(data, "units_varying", dims, varying, "units of the layer that vary over exemplars")
-    data["units_varying"].attrs["units"] = "units"
+    values = {
+        "layer_token_signal": found.layer,
+        "layer_threshold": corrected_threshold(found.layer_null, chance.level),
+        "untrained_threshold": untrained_threshold(record, found, chance),
+        "share_beyond": share, "units_varying": varying,
+    }  # fmt: skip
+    where = {"step": record["step"].values, "layer": layer_names(record)}
+    data = label(values, _layer_quantities(chance), where)
     return data.merge(label_clusters(record, found, chance))
 
 
@@ -286,6 +331,19 @@ def clusters(
     References
     ----------
     Maris & Oostenveld 2007, Journal of Neuroscience Methods 164:177-190.
+
+    Examples
+    --------
+    One cluster, numbered 1, holds nearly all cells: that tokens matter somewhere in it is certain.
+
+    >>> found = ont.measure.clusters(record).sel(cluster_map="signal")
+    >>> found.cluster.to_pandas().T
+    step    0    1    2    4    7    13   24   45   84   159  300
+    layer
+    conv1     1    1    1    1    1    1    1    1    1    1    1
+    conv2     0    1    1    1    1    1    1    1    1    1    1
+    fc1       0    1    1    1    1    1    1    1    1    1    1
+    logits    0    0    1    1    1    1    1    1    1    1    1
     """
     chance = chance or Chance()
     return label_clusters(record, signals(record, chance, progress), chance)
@@ -303,22 +361,11 @@ def label_clusters(record: xr.Dataset, found: Signals, chance: Chance) -> xr.Dat
             seen = cluster_permutation(statistic.T, np.swapaxes(null, 1, 2), two_sided=two_sided)
             number[k] = seen.label.T
             p[k] = np.concatenate([[np.nan], seen.p])[number[k]]
-    data = xr.Dataset(coords={"cluster_map": list(CLUSTER_MAPS), **coordinates})
-    dims = ("cluster_map", "step", "layer")
-    _put(data, "cluster", dims, number, "number of the cluster that the cell is in; 0: none")
-    _put(
-        data, "cluster_p", dims, p,
-        "share of draws of the null in which some cluster anywhere on the map weighs as much",
+    return label(
+        {"cluster": number, "cluster_p": p, "layer_change": change}, _CLUSTERS,
+        {"cluster_map": list(CLUSTER_MAPS), **coordinates}, always_missing=True,
+        attributes={f"cluster_map: {name}": text for name, text in CLUSTER_MAPS.items()},
     )  # fmt: skip
-    words = "layer token signal less that at step 0"
-    _put(data, "layer_change", dims[1:], change, words)
-    data["cluster_p"].attrs["missing"] = (
-        f"NaN: cells in no cluster; fewer than {FEWEST_DRAWS} draws, a layer that does not vary, "
-        'and for "change" a record without step 0'
-    )
-    data["layer_change"].attrs["missing"] = "NaN: a record without step 0, or a silent layer"
-    data.attrs = {f"cluster_map: {name}": text for name, text in CLUSTER_MAPS.items()}
-    return data
 
 
 def layer_change(
@@ -403,6 +450,15 @@ def preferred_token(record: xr.Dataset) -> xr.DataArray:
     ------
     InputError
         If the record lacks activations, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    The tokens that the three logits answer most strongly before training, and after it:
+
+    >>> found = ont.measure.preferred_token(record)
+    >>> logits = ["logits:0", "logits:1", "logits:2"]
+    >>> found.sel(unit=logits).isel(step=[0, -1]).values.tolist()
+    [[1, 1, 1], [0, 1, 2]]
     """
     require(record, "activation")
     probe = held_out(record)
@@ -415,11 +471,8 @@ def preferred_token(record: xr.Dataset) -> xr.DataArray:
         varies = np.isfinite(means).all(axis=0) & apart
         present = np.unique(probe.token)
         names[k, varies] = present[means[:, varies].argmax(axis=0)]
-    coordinates = {"step": record["step"].values, "unit": record["unit"].values}
-    words = "index of the token with the largest mean activation over held-out exemplars; -1: none"
-    return xr.DataArray(
-        names, coordinates, ("step", "unit"), "preferred_token", {"units": "1", "long_name": words}
-    )
+    where = {"step": record["step"].values, "unit": record["unit"].values}
+    return label({"preferred_token": names}, _UNITS, where)["preferred_token"]
 
 
 def token_margins(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
@@ -437,6 +490,22 @@ def token_margins(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dat
     ------
     InputError
         If the record lacks logits, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    At step 0 nearly all is called cleo, which is no knowledge of it:
+
+    >>> found = ont.measure.token_margins(record).isel(step=[0, -1])
+    >>> found.answer_share.to_pandas().round(2)
+    token   ada    bo  cleo
+    step
+    0      0.17  0.00  0.83
+    300    0.28  0.33  0.38
+    >>> found.token_margin.to_pandas().round(2)
+    token   ada    bo  cleo
+    step
+    0      0.03  0.00  0.02
+    300    0.42  0.47  0.62
     """
     chance = chance or Chance()
     require(record, "logit")
@@ -448,20 +517,12 @@ def token_margins(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dat
     margin = token_margin(answer, probe.token[None], even, n_tokens)[:, 0]
     null = np.swapaxes(token_margin(answer, dealt, even, n_tokens), 0, 1)
     share = np.stack([np.mean(answer == name, axis=1) for name in range(n_tokens)], axis=1)
-    data = xr.Dataset(coords={"step": record["step"].values, "token": list(probe.tokens)})
-    dims = ("step", "token")
-    _put(data, "answer_share", dims, share, "share of the answers on held-out exemplars that name")
-    data["answer_share"].attrs["long_name"] += " the token: its accuracy without token structure"
-    margin_name = (
-        "accuracy on the token's held-out exemplars less the share of answers that name it"
-    )
-    _put(data, "token_margin", dims, margin, margin_name)
-    _put(
-        data, "margin_threshold", dims, corrected_threshold(null, chance.level),
-        f"margin that no token at no step passes without token structure, with {chance.level:.0%} "
-        f"(maximum over tokens x steps of {chance.n_shuffles} shuffles)",
-    )  # fmt: skip
-    return data
+    values = {
+        "answer_share": share, "token_margin": margin,
+        "margin_threshold": corrected_threshold(null, chance.level),
+    }  # fmt: skip
+    where = {"step": record["step"].values, "token": list(probe.tokens)}
+    return label(values, _token_quantities(chance), where)
 
 
 def resampled_margins(record: xr.Dataset, chance: Chance) -> np.ndarray:
@@ -486,6 +547,17 @@ def confusion(record: xr.Dataset, *, step: int | None = None) -> xr.DataArray:
     ------
     InputError
         If the record lacks logits or the step.
+
+    Examples
+    --------
+    ada and bo, who have the same hair, are taken for each other; cleo never is for another.
+
+    >>> ont.measure.confusion(record).to_pandas().round(2)
+    token_b   ada   bo  cleo
+    token
+    ada      0.70  0.2  0.10
+    bo       0.15  0.8  0.05
+    cleo     0.00  0.0  1.00
     """
     require(record, "logit")
     at, probe = chosen_step(record, step), held_out(record)
@@ -496,10 +568,8 @@ def confusion(record: xr.Dataset, *, step: int | None = None) -> xr.DataArray:
     total = np.bincount(probe.token, minlength=len(counts))[:, None]
     share = np.divide(counts, total, where=total > 0, out=np.full(counts.shape, np.nan))
     names = list(probe.tokens)
-    attributes = {"units": "1", "step": at, "long_name": "share of a token's held-out exemplars "
-                  "that are taken for each token"}  # fmt: skip
-    return xr.DataArray(share, {"token": names, "token_b": names}, ("token", "token_b"),
-                        "confusion", attributes)  # fmt: skip
+    data = label({"confusion": share}, _CONFUSION, {"token": names, "token_b": names})
+    return data["confusion"].assign_attrs(step=at)
 
 
 def answers(record: xr.Dataset, probe: Probe) -> np.ndarray:
@@ -507,10 +577,3 @@ def answers(record: xr.Dataset, probe: Probe) -> np.ndarray:
     logit = record["logit"].transpose("step", "exemplar", "token").values[:, probe.position]
     fine = np.isfinite(logit).all(axis=2)
     return np.where(fine, np.nan_to_num(logit).argmax(axis=2), -1)
-
-
-def _put(
-    data: xr.Dataset, name: str, dims: str | tuple[str, ...], values: np.ndarray, long_name: str
-) -> None:
-    """Add a share (units 1) with its definition."""
-    data[name] = (dims, values, {"units": "1", "long_name": long_name})

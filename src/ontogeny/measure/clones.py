@@ -1,6 +1,6 @@
 """Gaussian clones: from when on a network uses more of its images than means and covariances.
 
-May import numpy, scipy, xarray, ontogeny.stats and ontogeny.measure.probe and .categories only.
+May import numpy, scipy, xarray, ontogeny.stats and ontogeny.measure.categories and below only.
 
 References
 ----------
@@ -11,31 +11,37 @@ shares).
 
 import numpy as np
 import xarray as xr
-from scipy.special import ndtri
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance, answers
+from ontogeny.measure.categories import answers
 from ontogeny.measure.probe import held_out, require
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.stats.onset import HOLD, confidence_interval, onset_index, onset_interval
 from ontogeny.stats.permutation import group_blocks, group_resamples
+from ontogeny.stats.shares import wilson_interval
 
-_WORDS = {
-    "real_accuracy": ("1", "share of the held-out exemplars that are classified correctly"),
-    "clone_accuracy": ("1", "share of their Gaussian clones that are named as their token"),
-    "clone_gap": ("1", "real_accuracy less clone_accuracy: what is known beyond the means and "
-                  "covariances of the tokens' pixels"),
-    "clone_gap_low": ("1", "lower bound of clone_gap, 95 % (Newcombe), groups of exemplars counted "
-                      "as one each"),
-    "clone_gap_high": ("1", "upper bound of clone_gap, 95 %"),
-    "clone_gap_after": ("steps", "step of the last snapshot whose gap is not surely above 0 (lower "
-                        "bound); -inf: above from the first snapshot on"),
-    "clone_gap_by": ("steps", "step of the next snapshot, from which on the gap stays above 0; "
-                     "inf: not by the end"),
-    "clone_gap_confidence_after": ("steps", "lower end of the 95 % confidence interval of the "
-                                   "onset, groups of exemplars and clones resampled"),
-    "clone_gap_confidence_by": ("steps", "upper end of this interval"),
+_MISSING = "no clones, since a token has fewer than 2 exemplars, or NaN logits"
+_NULL = "0: clones are named as often; beyond it where the whole 95 % interval is above 0"
+CLONES = {
+    "real_accuracy": Quantity(("step",), "1", "share of the held-out exemplars that are classified "
+                              "correctly", _MISSING, "clone_accuracy"),
+    "clone_accuracy": Quantity(("step",), "1", "share of their Gaussian clones that are named as "
+                               "their token", _MISSING),
+    "clone_gap": Quantity(("step",), "1", "real_accuracy less clone_accuracy: what is known beyond "
+                          "the means and covariances of the tokens' pixels", _MISSING, _NULL),
+    "clone_gap_low": Quantity(("step",), "1", "lower bound of clone_gap, 95 % (Newcombe), groups "
+                              "of exemplars counted as one each", _MISSING),
+    "clone_gap_high": Quantity(("step",), "1", "upper bound of clone_gap, 95 %", _MISSING),
+    "clone_gap_after": Quantity((), "steps", "step of the last snapshot whose gap is not surely "
+                                "above 0 (lower bound); -inf: above from the first snapshot on",
+                                _MISSING, _NULL),
+    "clone_gap_by": Quantity((), "steps", "step of the next snapshot, from which on the gap stays "
+                             "above 0; inf: not by the end", _MISSING, _NULL),
+    "clone_gap_confidence_after": Quantity((), "steps", "lower end of the 95 % confidence interval "
+                                           "of the onset, groups of exemplars and clones resampled",
+                                           _MISSING, _NULL),
+    "clone_gap_confidence_by": Quantity((), "steps", "upper end of this interval", _MISSING, _NULL),
 }  # fmt: skip
-_MISSING = "NaN: no clones, since a token has fewer than 2 exemplars, or NaN logits"
 
 
 def clones(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
@@ -57,6 +63,18 @@ def clones(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
     ------
     InputError
         If the record lacks clones, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    That the network does better on exemplars than on clones of their means and covariances is not
+    certain here: the lower bound of the gap is below 0.
+
+    >>> found = ont.measure.clones(record).sel(step=[0, 300])
+    >>> found[["real_accuracy", "clone_accuracy", "clone_gap_low"]].to_dataframe().round(2)
+          real_accuracy  clone_accuracy  clone_gap_low
+    step
+    0              0.35            0.32          -0.13
+    300            0.83            0.77          -0.08
     """
     chance = chance or Chance()
     if "clone_accuracy" not in record:
@@ -81,16 +99,12 @@ def clones(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
     again -= clone + rng.standard_normal((len(again), 1)) * _deviation(clone, n)
     bounds = _onset(gap, gap - low, again, steps)
     ends = ("after", "by", "confidence_after", "confidence_by")
-    columns = {
+    values = {
         "real_accuracy": real, "clone_accuracy": clone, "clone_gap": gap,
         "clone_gap_low": low, "clone_gap_high": high,
+        **{f"clone_gap_{end}": bound for end, bound in zip(ends, bounds, strict=True)},
     }  # fmt: skip
-    data = xr.Dataset({k: ("step", v) for k, v in columns.items()}, {"step": steps})
-    data = data.assign({f"clone_gap_{end}": b for end, b in zip(ends, bounds, strict=True)})
-    for name in data.data_vars:
-        units, words = _WORDS[str(name)]
-        data[name].attrs = {"units": units, "long_name": words, "missing": _MISSING}
-    return data
+    return label(values, CLONES, {"step": steps}, always_missing=True)
 
 
 def gap_interval(
@@ -101,19 +115,13 @@ def gap_interval(
     With d = p - q and Wilson's intervals (l, u) of each:
     d - sqrt((p - l_p)^2 + (u_q - q)^2), d + sqrt((u_p - p)^2 + (q - l_q)^2).
     """
-    z = float(ndtri((1 + level) / 2))
-    (low, high), (low_b, high_b) = _wilson(share, n, z), _wilson(other, n_other, z)
+    low, high = wilson_interval(share, n, level=level)
+    low_b, high_b = wilson_interval(other, n_other, level=level)
     gap = share - other
     return (
         gap - np.hypot(share - low, high_b - other),
         gap + np.hypot(high - share, other - low_b),
     )
-
-
-def _wilson(share: np.ndarray, n: int, z: float) -> tuple[np.ndarray, np.ndarray]:
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return centre - reach, centre + reach
 
 
 def _deviation(share: np.ndarray, n: int) -> np.ndarray:

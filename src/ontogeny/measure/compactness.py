@@ -3,12 +3,15 @@
 May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below only.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance
-from ontogeny.measure.layers import Draws, Layer, Quantity, over_layers
+from ontogeny.measure.layers import Layer, over_layers
+from ontogeny.measure.quantity import Chance, Draws, Quantity, label
 from ontogeny.progress import Progress
+from ontogeny.record.layers import PIXELS
 from ontogeny.run import RunFolder
 from ontogeny.stats.collapse import (
     cdnv,
@@ -36,13 +39,16 @@ SEPARATION = (
 _TOO_FEW = "a token with fewer than 2 held-out exemplars, a silent layer, or NaN activations"
 COLLAPSE = {
     "nc1": Quantity(("step",), "1", "NC1: within-token over between-token variability, "
-                    "tr(S_W S_B^+) / tokens; 0 when every token is one point", _TOO_FEW),
+                    "tr(S_W S_B^+) / tokens; 0 when every token is one point", _TOO_FEW,
+                    "nc1_null: shuffled tokens"),
     "nc1_null": Quantity(("step",), "1", f"NC1 with shuffled tokens, mean of {N_SHUFFLES} "
                          "shuffles over groups: it falls with the layer's width", _TOO_FEW),
     "nc2_norm": Quantity(("step",), "1", "NC2, lengths: coefficient of variation of the distances "
-                         "of token means from their mean; 0 in collapse", _TOO_FEW),
+                         "of token means from their mean; 0 in collapse", _TOO_FEW,
+                         "nc2_norm_null: shuffled tokens"),
     "nc2_angle": Quantity(("step",), "1", "NC2, angles: mean distance of cosines between token "
-                          "means from those of a simplex; 0 in collapse", _TOO_FEW),
+                          "means from those of a simplex; 0 in collapse", _TOO_FEW,
+                          "nc2_angle_null: shuffled tokens"),
     "nc2_norm_null": Quantity(("step",), "1", f"NC2, lengths, with shuffled tokens, mean of "
                               f"{N_SHUFFLES}", _TOO_FEW),
     "nc2_angle_null": Quantity(("step",), "1", f"NC2, angles, with shuffled tokens, mean of "
@@ -52,9 +58,10 @@ COLLAPSE = {
                     "too few groups for folds, NaN activations or logits"),
     "cdnv": Quantity(("step", "token", "token_b"), "1", "CDNV: mean of two tokens' variances over "
                      "the squared distance of their means; 0 when each is one point",
-                     f"a token with itself; {_TOO_FEW}"),
+                     f"a token with itself; {_TOO_FEW}", "cdnv_null: no token structure"),
     "separation_worst": Quantity(("step",), "1", "smallest over pairs of tokens of the "
-                                 f"{SEPARATION}", _TOO_FEW),
+                                 f"{SEPARATION}", _TOO_FEW,
+                                 "cdnv_null^(-1/2): no token structure"),
     "separation_low": Quantity(("step",), "1", "2.5 % bound of separation_worst, groups of "
                                "exemplars resampled", _TOO_FEW),
     "separation_high": Quantity(("step",), "1", "97.5 % bound of separation_worst, groups of "
@@ -80,6 +87,17 @@ COLLAPSE = {
                                         "groups of exemplars resampled", _TOO_FEW),
     "things_confidence_by": Quantity((), "steps", "upper end of the 95 % confidence interval",
                                      _TOO_FEW),
+}  # fmt: skip
+_LINE = "of the line of ln D over layers, D the separation fuzziness"
+_NO_RUN = "no run was given, and the read-out's weights are not in the record: pass run"
+EXTRAS = {
+    "law_slope": Quantity(("step",), "1", f"slope {_LINE}", _TOO_FEW),
+    "law_correlation": Quantity(("step",), "1", f"correlation {_LINE}", _TOO_FEW),
+    "cdnv_null": Quantity(("token", "token_b"), "1", "CDNV without token structure: (n - 1) / 2 "
+                          "for equal counts", "a token with fewer than 2 held-out exemplars"),
+    "nc3": Quantity(("step",), "1", "NC3: distance of the read-out's weights from the token means "
+                    "below it, both centred or scaled; 0 the same, 1.41 unrelated, 2 opposite",
+                    "no snapshot holds the step, or shapes do not fit", "1.41: unrelated"),
 }  # fmt: skip
 
 
@@ -120,6 +138,20 @@ def neural_collapse(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    The tokens become compact, the more so the higher the layer; the weights of the read-out come
+    to lie along their means (0: exactly).
+
+    >>> found = ont.measure.neural_collapse(record, run=run).isel(step=[0, -1])
+    >>> found.nc1.sel(layer=["pixels", "conv1", "fc1"]).to_pandas().round(1)
+    layer  pixels  conv1   fc1
+    step
+    0         1.2    6.4  26.4
+    300       1.2    2.5   1.1
+    >>> print(found.nc3.values.round(2))
+    [1.45 0.65]
     """
     data = over_layers(record, [(collapse_of, COLLAPSE)], chance=chance, progress=progress)
     return data.merge(collapse_extras(record, data, run=run)).drop_vars(["step_b", "exemplar"])
@@ -247,31 +279,18 @@ def collapse_extras(
     record: xr.Dataset, data: xr.Dataset, *, run: RunFolder | None = None
 ) -> xr.Dataset:
     """Return what needs all layers or the weights: the law of separation, CDNV's null, NC3."""
-    layers = [name for name in data["layer"].values if name != "pixels"]
+    layers = [name for name in data["layer"].values if name != PIXELS]
     law = separation_law(data["fuzziness"].sel(layer=layers).values.astype(np.float64))
     names = [str(name) for name in record["exemplar_token"].values]
     held = record["exemplar_split"].values.astype(str) == "probe"
     index = [list(data["token"].values).index(n) for n, h in zip(names, held, strict=True) if h]
     null = cdnv_null(token_counts(np.array(index), data.sizes["token"]))
-    extras = xr.Dataset(coords={"step": data["step"], "token": data["token"]})
-    words = "of the line of ln D over layers, D the separation fuzziness"
-    for name, values, what in (
-        ("law_slope", law.slope, "slope"), ("law_correlation", law.correlation, "correlation"),
-    ):  # fmt: skip
-        extras[name] = ("step", values, {"units": "1", "long_name": f"{what} {words}"})
-    extras["cdnv_null"] = (
-        ("token", "token_b"), null,
-        {"units": "1", "long_name": "CDNV without token structure: (n - 1) / 2 for equal counts"},
-    )  # fmt: skip
-    reason = "no snapshot holds the step, or shapes do not fit"
-    if run is None:
-        reason = "no run was given, and the read-out's weights are not in the record: pass run"
     nc3 = np.full(len(data["step"]), np.nan) if run is None else _duality(record, run, layers)
-    extras["nc3"] = ("step", nc3, {
-        "units": "1", "long_name": "NC3: distance of the read-out's weights from the token "
-        "means below it, both centred or scaled; 0 the same, 1.41 unrelated, 2 opposite",
-    } | ({"missing": f"NaN: {reason}"} if np.isnan(nc3).any() else {}))  # fmt: skip
-    return extras
+    values = {
+        "law_slope": law.slope, "law_correlation": law.correlation, "cdnv_null": null, "nc3": nc3,
+    }  # fmt: skip
+    table = EXTRAS if run is not None else EXTRAS | {"nc3": replace(EXTRAS["nc3"], missing=_NO_RUN)}
+    return label(values, table, {"step": data["step"], "token": data["token"]})
 
 
 def _duality(record: xr.Dataset, run: RunFolder, layers: list[str]) -> np.ndarray:

@@ -12,12 +12,13 @@ import numpy as np
 import xarray as xr
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance
 from ontogeny.measure.layers import FACTOR
 from ontogeny.measure.probe import Probe, held_out, layer_names, require, units_of_layers
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.measure.readout import factor_names
 from ontogeny.measure.tuning import CHANCE, interval
 from ontogeny.progress import Progress
+from ontogeny.schedule import evenly_spaced
 from ontogeny.stats.complexity import (
     explained_share,
     factor_columns,
@@ -31,23 +32,44 @@ from ontogeny.stats.probes import ridge_readout
 AT = "complexity_step"
 N_STEPS, N_SHUFFLES, N_FOLDS = 5, 19, 5
 RIDGE = 0.01
-_SILENT = "NaN: a unit that does not vary, or exemplars in too few groups"
-_FACTORS = {
-    "main_effects": "held-out share of the unit's variance that the main effects of the token and "
-    "of known factors explain (pursuit); 1 less this is an upper bound of kappa, the share due to "
-    "interactions",
-    "kappa": "held-out share of the unit's variance that products of two main effects add: a lower "
-    "bound of kappa; negative where they only add noise",
-    "kappa_low": "2.5 % bound of kappa, groups of exemplars resampled",
-    "kappa_high": "97.5 % bound of kappa, groups of exemplars resampled",
+_CELL = (AT, "unit")
+_SILENT = "a unit that does not vary, or exemplars in too few groups"
+_BOTTOM = f"{_SILENT}; units of the first layer, which has no layer below"
+COMPLEXITY = {
+    "main_effects": Quantity(
+        _CELL, "1", "held-out share of the unit's variance that the main effects of the token and "
+        "of known factors explain (pursuit); 1 less this is an upper bound of kappa, the share due "
+        "to interactions", _SILENT),
+    "kappa": Quantity(
+        _CELL, "1", "held-out share of the unit's variance that products of two main effects add: "
+        "a lower bound of kappa; negative where they only add noise", _SILENT,
+        "kappa_threshold: what main effects leave is shuffled"),
+    "kappa_low": Quantity(
+        _CELL, "1", "2.5 % bound of kappa, groups of exemplars resampled", _SILENT),
+    "kappa_high": Quantity(
+        _CELL, "1", "97.5 % bound of kappa, groups of exemplars resampled", _SILENT),
+    "additive": Quantity(
+        _CELL, "1", "held-out share of the unit's variance that a sum over the units of the layer "
+        "below explains (ridge regression on spatial means); 1 less this is kappa', which holds "
+        "conjunctions, the layer's own non-linearity and where in the image the parts are",
+        _BOTTOM),
+    "additive_low": Quantity(
+        _CELL, "1", "2.5 % bound of additive, groups of exemplars resampled", _BOTTOM),
+    "additive_high": Quantity(
+        _CELL, "1", "97.5 % bound of additive, groups of exemplars resampled", _BOTTOM),
+    "factor_share": Quantity(
+        (AT, "unit", "factor"), "1", "share of the unit's variance that the factor's main effect "
+        "explains alone", _SILENT, "factor_share_threshold: groups of exemplars shuffled"),
+    "factor_share_within": Quantity(
+        (AT, "unit", "factor"), "1", "the same of variances within tokens", _SILENT,
+        "factor_share_within_threshold: groups of exemplars shuffled within tokens"),
+}  # fmt: skip
+_NULLS = {
+    "kappa": ("kappa_null", "what main effects leave is shuffled"),
+    "factor_share": ("factor_null", "groups of exemplars are shuffled"),
+    "factor_share_within": ("factor_within_null", "the same within tokens"),
 }
-_ADDITIVE = {
-    "additive": "held-out share of the unit's variance that a sum over the units of the layer below"
-    " explains (ridge regression on spatial means); 1 less this is kappa', which holds "
-    "conjunctions, the layer's own non-linearity and where in the image the parts are",
-    "additive_low": "2.5 % bound of additive, groups of exemplars resampled",
-    "additive_high": "97.5 % bound of additive, groups of exemplars resampled",
-}
+"""Name -> its null, [step, shuffle, layer], and how it is drawn."""
 
 
 class _Drawn(NamedTuple):
@@ -57,12 +79,6 @@ class _Drawn(NamedTuple):
     """[1 + resample, exemplar]; the first row is 1"""
     units: dict[str, np.ndarray]
     chance: Chance
-
-
-def thinned(record: xr.Dataset, n_steps: int = N_STEPS) -> np.ndarray:
-    """Return the positions of the first, the last and snapshots evenly between."""
-    last = record.sizes["step"] - 1
-    return np.unique(np.linspace(0, last, min(n_steps, last + 1)).round().astype(int))
 
 
 def complexity(
@@ -82,11 +98,22 @@ def complexity(
     ------
     InputError
         If the record lacks activations, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    Which of the known factors moves two units most, and by how much of their variance:
+
+    >>> found = ont.measure.complexity(record).isel(complexity_step=-1)
+    >>> share = found.factor_share.sel(unit=["conv1:0", "logits:2"])
+    >>> print(share.idxmax("factor").values, share.max("factor").values.round(2))
+    ['background_blue' 'skin_red'] [0.53 0.82]
+    >>> print(found.factor_share_threshold.sel(layer=["conv1", "logits"]).values.round(2))
+    [0.39 0.3 ]
     """
     require(record, "activation", "layer")
-    drawn, at = _drawn(record, chance or CHANCE), thinned(record)
-    data = xr.Dataset(coords={AT: record["step"].values[at], "unit": record["unit"].values,
-                              "layer": layer_names(record)})  # fmt: skip
+    drawn, at = _drawn(record, chance or CHANCE), evenly_spaced(record.sizes["step"], N_STEPS)
+    where = {AT: record["step"].values[at], "unit": record["unit"].values,
+             "layer": layer_names(record)}  # fmt: skip
     known = "exemplar_split" in record.coords and factor_names(record)
     parts = [_additive, *([_interactions(record), _factors(record)] if known else [])]
     rows: list[dict[str, np.ndarray]] = []
@@ -100,8 +127,24 @@ def complexity(
             progress("complexity of units", done, len(at))
     found = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     if known:
-        data = data.assign_coords(factor=factor_names(record))
-    return _labelled(data, found, drawn)
+        where["factor"] = factor_names(record)
+    level = drawn.chance.level
+    values = {name: found[name] for name in COMPLEXITY if name in found}
+    for name, (null, _) in _NULLS.items():
+        if null in found:
+            largest = np.fmax.reduce(found[null], axis=0)
+            values[f"{name}_threshold"] = upper_quantile(largest, level)
+    single = {name: v.astype(np.float32) for name, v in values.items()}
+    return label(single, COMPLEXITY | _threshold_quantities(level), where)
+
+
+def _threshold_quantities(level: float) -> dict[str, Quantity]:
+    return {
+        f"{name}_threshold": Quantity(
+            ("layer",), "1", f"{name} that no unit of the layer passes at any of these steps by "
+            f"chance, with {level:.0%}: {what} {N_SHUFFLES} times", _SILENT)
+        for name, (_, what) in _NULLS.items()
+    }  # fmt: skip
 
 
 def _drawn(record: xr.Dataset, chance: Chance) -> _Drawn:
@@ -207,35 +250,3 @@ def token_orders(
 
 def _maxima(null: np.ndarray, drawn: _Drawn) -> np.ndarray:
     return np.stack([np.fmax.reduce(null[:, u], axis=1) for u in drawn.units.values()], axis=1)
-
-
-def _labelled(data: xr.Dataset, found: dict[str, np.ndarray], drawn: _Drawn) -> xr.Dataset:
-    def put(name: str, dims: tuple[str, ...], values: np.ndarray, words: str) -> None:
-        attributes = {"units": "1", "long_name": words}
-        if np.isnan(values).any():
-            attributes["missing"] = _SILENT
-        data[name] = (dims, values.astype(np.float32), attributes)
-
-    for name, words in (_ADDITIVE | _FACTORS).items():
-        if name in found:
-            put(name, (AT, "unit"), found[name], words)
-    first = next(iter(drawn.units))
-    data["additive"].attrs["missing"] = f"{_SILENT}; {first}, which has no layer below"
-    level = drawn.chance.level
-    for name, null, what in (
-        ("kappa", "kappa_null", "what main effects leave is shuffled"),
-        ("factor_share", "factor_null", "groups of exemplars are shuffled"),
-        ("factor_share_within", "factor_within_null", "the same within tokens"),
-    ):
-        if null not in found:
-            continue
-        threshold = upper_quantile(np.fmax.reduce(found[null], axis=0), level)
-        words = (f"{name} that no unit of the layer passes at any of these steps by chance, with "
-                 f"{level:.0%}: {what} {N_SHUFFLES} times")  # fmt: skip
-        put(f"{name}_threshold", ("layer",), threshold, words)
-    if "factor_share" in found:
-        words = "share of the unit's variance that the factor's main effect explains alone"
-        put("factor_share", (AT, "unit", "factor"), found["factor_share"], words)
-        words = "the same of variances within tokens"
-        put("factor_share_within", (AT, "unit", "factor"), found["factor_share_within"], words)
-    return data

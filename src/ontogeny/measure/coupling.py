@@ -1,14 +1,25 @@
 """Which detectors a layer is built from.
 
-May import numpy, xarray, ontogeny.stats.graphs, ontogeny.measure.probe and .wiring only.
+May import numpy, xarray, ontogeny.stats.graphs, ontogeny.measure.probe, .quantity and .wiring only.
 """
 
 import numpy as np
 import xarray as xr
 
 from ontogeny.measure.probe import chosen_step, require
+from ontogeny.measure.quantity import Quantity, label
 from ontogeny.measure.wiring import Wiring, token_index, wiring_of
 from ontogeny.stats.graphs import flow_down, portions
+
+STRONGEST = {
+    "strength": Quantity(
+        ("edge",), "1", "share of the target's variance (or of what distinguishes the token) by "
+        "the source", null="beyond_untrained: couplings at step 0"),
+    "flow": Quantity(("node",), "1", "share of the logits' couplings followed back"),
+    "rank": Quantity(("edge",), "1", "place of the strength in its target's layer; 1: strongest"),
+    "beyond_untrained": Quantity(
+        ("edge",), "1", "stronger than every coupling into this layer at step 0"),
+}  # fmt: skip
 
 
 def strongest_couplings(
@@ -50,6 +61,17 @@ def strongest_couplings(
     ------
     InputError
         If the record lacks couplings, the step or the token.
+
+    Examples
+    --------
+    The two strongest sources of what distinguishes cleo at its logit:
+
+    >>> found = ont.measure.strongest_couplings(record, token="cleo", units=2, edges=2)
+    >>> found[["source", "target", "strength"]].to_dataframe().head(2).round(2)
+          source    target  strength
+    edge
+    0      fc1:4  logits:2      0.24
+    1     fc1:14  logits:2      0.16
     """
     variable = "coupling" if token is None else "coupling_contrast"
     require(record, variable, "source", "target", "layer")
@@ -63,15 +85,22 @@ def strongest_couplings(
                  for block in reversed(wiring.blocks)]  # fmt: skip
     index = np.concatenate(strongest)
     nodes = _by_flow(flow, wiring)
-    data = _labelled(wiring, index, values[index], nodes, flow[nodes])
-    data["rank"] = ("edge", _ranks(size, wiring)[index])
-    data["beyond_untrained"] = ("edge", _beyond(record, variable, token, wiring, size)[index])
+    found = {
+        "strength": values[index], "flow": flow[nodes], "rank": _ranks(size, wiring)[index],
+        "beyond_untrained": _beyond(record, variable, token, wiring, size)[index],
+    }  # fmt: skip
+    where = {
+        "source": ("edge", wiring.nodes[wiring.source[index]]),
+        "target": ("edge", wiring.nodes[wiring.target[index]]),
+        "node": wiring.nodes[nodes],
+        "node_layer": ("node", np.array(wiring.layers)[wiring.node_layer[nodes]]),
+    }
     layers = [name for k, name in enumerate(wiring.layers) if carries[wiring.members(k)].any()]
-    data.attrs |= {
+    about = {
         "step": at, "token": token or "", "shown": len(index), "hidden": len(values) - len(index),
         "layers": layers,
     }  # fmt: skip
-    return data
+    return label(found, STRONGEST, where, attributes=about)
 
 
 def _flow(values: np.ndarray, wiring: Wiring, token: int | None, breadth: int) -> np.ndarray:
@@ -122,24 +151,3 @@ def _beyond(
     beyond = [size[block] > np.fmax.reduce(untrained[block], initial=-np.inf)
               for block in wiring.blocks]  # fmt: skip
     return np.concatenate(beyond)
-
-
-def _labelled(
-    wiring: Wiring, index: np.ndarray, strength: np.ndarray, nodes: np.ndarray, flow: np.ndarray
-) -> xr.Dataset:
-    long_name = "share of the target's variance (or of what distinguishes the token) by the source"
-    return xr.Dataset(
-        {
-            "strength": ("edge", strength, {"units": "1", "long_name": long_name}),
-            "flow": (
-                "node", flow,
-                {"units": "1", "long_name": "share of the logits' couplings followed back"},
-            ),
-        },
-        {
-            "source": ("edge", wiring.nodes[wiring.source[index]]),
-            "target": ("edge", wiring.nodes[wiring.target[index]]),
-            "node": wiring.nodes[nodes],
-            "node_layer": ("node", np.array(wiring.layers)[wiring.node_layer[nodes]]),
-        },
-    )  # fmt: skip

@@ -6,9 +6,10 @@ May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below o
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance
-from ontogeny.measure.layers import Layer, Quantity, draws_of, layers_of, over_layers
+from ontogeny.measure.layers import Layer, draws_of, layers_of, over_layers
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.progress import Progress
+from ontogeny.schedule import evenly_spaced
 from ontogeny.stats.dimension import gride, participation_ratio, two_nn
 from ontogeny.stats.tokens import token_residuals
 
@@ -38,6 +39,12 @@ DIMENSION = {
         "(TwoNN, neighbours of other groups)",
         "fewer than 10 distinct patterns of the token, too few groups, or NaN activations"),
 }  # fmt: skip
+GRIDE = {
+    "gride": Quantity(
+        ("scale_step", "layer", "scale"), "dimensions", "intrinsic dimension of held-out exemplars "
+        "from the distances to their k-th and 2k-th neighbours of other groups (Gride); k = 1 is "
+        "TwoNN", f"fewer than 2k + 1 patterns, {_FEW}"),
+}  # fmt: skip
 
 
 def dimension(
@@ -56,6 +63,17 @@ def dimension(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    What there is of dimensions in the pixels, and what the layers leave of them:
+
+    >>> found = ont.measure.dimension(record).isel(step=[0, -1])
+    >>> found.participation_ratio.to_pandas().round(1)
+    layer  pixels  conv1  conv2  fc1  logits
+    step
+    0        10.3    3.0    3.1  2.2     1.7
+    300      10.3    3.2    3.5  2.9     1.3
     """
     data = over_layers(record, [(dimension_of, DIMENSION)], chance=chance, progress=progress)
     return data[list(DIMENSION)].merge(dimension_scales(record, chance=chance))
@@ -109,9 +127,19 @@ def dimension_scales(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    Seen from further away, the exemplars lie along fewer dimensions:
+
+    >>> found = ont.measure.dimension_scales(record, count=2)
+    >>> found.gride.sel(layer="fc1").to_pandas().round(1)
+    scale        1    2    4    8    16
+    scale_step
+    0           4.6  4.3  3.2  2.6  2.1
+    300         4.1  3.3  3.3  2.4  2.0
     """
-    n_steps = record.sizes["step"]
-    places = np.unique(np.linspace(0, n_steps - 1, count).round().astype(int))
+    places = evenly_spaced(record.sizes["step"], count)
     few = record.isel(step=places)
     names, found = [], []
     for layer in layers_of(few, draws_of(few, chance or Chance())):
@@ -121,15 +149,8 @@ def dimension_scales(
         full[:, : values.shape[1]] = values
         found.append(np.broadcast_to(full, (len(places), len(SCALES))))
         names.append(layer.name)
-    values = np.stack(found, axis=1).astype(np.float32)
-    attributes = {"units": "dimensions", "long_name": "intrinsic dimension of held-out exemplars "
-                  "from the distances to their k-th and 2k-th neighbours of other groups (Gride); "
-                  "k = 1 is TwoNN"}  # fmt: skip
-    if np.isnan(values).any():
-        attributes["missing"] = f"NaN: fewer than 2k + 1 patterns, {_FEW}"
-    coordinates = {"scale_step": few["step"].values, "layer": names, "scale": list(SCALES)}
-    return xr.Dataset({"gride": (("scale_step", "layer", "scale"), values, attributes)},
-                      coordinates)  # fmt: skip
+    where = {"scale_step": few["step"].values, "layer": names, "scale": list(SCALES)}
+    return label({"gride": np.stack(found, axis=1).astype(np.float32)}, GRIDE, where)
 
 
 def _possible(n_exemplars: int) -> tuple[int, ...]:

@@ -11,13 +11,14 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance
-from ontogeny.measure.complexity import thinned
+from ontogeny.measure.complexity import N_STEPS
 from ontogeny.measure.layers import FACTOR
 from ontogeny.measure.probe import layer_names, require
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.measure.readout import factor_names
 from ontogeny.measure.tuning import CHANCE, TuningDraws, tuning_draws
 from ontogeny.progress import Progress
+from ontogeny.schedule import evenly_spaced
 from ontogeny.stats.permutation import upper_quantile
 from ontogeny.stats.tuning import auroc, ranks
 
@@ -37,6 +38,41 @@ _SCORE = (
     "AUROC on half 1 of the probe of the token, and the sign, that half 0 singles out; .5 tells "
     "nothing"
 )
+_MISSING = "directions that do not vary, or beyond the layer's width"
+
+
+def _of_statistic(name: str, words: str) -> dict[str, Quantity]:
+    """Define a statistic of units and components, and that of rotations."""
+    ends = {"rotated": "mean", "rotated_low": "least", "rotated_high": "largest"}
+    own = Quantity((AT, "basis", "layer"), "1", words, _MISSING,
+                   f"{name}_p: {N_ROTATIONS} random rotations of the layer's units")  # fmt: skip
+    turned = {
+        f"{name}_{end}": Quantity(
+            (AT, "layer"), "1", f"{word} over {N_ROTATIONS} random rotations: {words}", _MISSING)
+        for end, word in ends.items()
+    }  # fmt: skip
+    reached = f"(1 + rotations that reach the units) / {1 + N_ROTATIONS}: {words}"
+    return {name: own, **turned, f"{name}_p": Quantity((AT, "layer"), "1", reached, _MISSING)}
+
+
+DIRECTIONS = {
+    name: quantity
+    for statistic, words in _STATISTICS.items()
+    for name, quantity in _of_statistic(statistic, words).items()
+} | {
+    "direction_threshold": Quantity(("layer",), "1", f"chance threshold of: {_SCORE}", _MISSING),
+    "component_score": Quantity(
+        (AT, "component", "layer"), "1", _SCORE, _MISSING,
+        "direction_threshold: tokens shuffled over groups of exemplars"),
+    "component_token": Quantity(
+        (AT, "component", "layer"), "1", "index of that token; NaN: none", _MISSING),
+    "factor_direction": Quantity(
+        (AT, "factor", "layer"), "1", "squared correlation on half 1 of a factor with the "
+        "direction that reads it out of half 0 at the last snapshot (ridge)", _MISSING),
+    "factor_unit": Quantity(
+        (AT, "factor", "layer"), "1", "the same of the single unit that half 0 singles out at each "
+        "snapshot", _MISSING),
+}  # fmt: skip
 
 
 class _Scored(NamedTuple):
@@ -72,9 +108,20 @@ def directions(
     ------
     InputError
         If the record lacks activations, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    The share of units that are tuned to a token, and the range of random mixtures of them:
+
+    >>> found = ont.measure.directions(record).isel(direction_step=-1)
+    >>> low, high = found.tuned_share_rotated_low, found.tuned_share_rotated_high
+    >>> print(found.layer.values, found.tuned_share.sel(basis="units").values.round(2))
+    ['conv1' 'conv2' 'fc1' 'logits'] [0.   0.19 0.54 1.  ]
+    >>> print(low.values.round(2), high.values.round(2))
+    [0.   0.06 0.31 0.67] [0.12 0.31 0.62 1.  ]
     """
     require(record, "activation", "layer")
-    draws, at = tuning_draws(record, chance or CHANCE), thinned(record)
+    draws, at = tuning_draws(record, chance or CHANCE), evenly_spaced(record.sizes["step"], N_STEPS)
     rng = np.random.default_rng((chance or CHANCE).seed)
     stack = record["activation"][at].values[:, draws.probe.position]
     known = factor_names(record) if "exemplar_split" in record.coords else []
@@ -209,28 +256,8 @@ def _squared_correlation(x: np.ndarray, y: np.ndarray, *, paired: bool) -> np.nd
 def _labelled(
     record: xr.Dataset, steps: np.ndarray, found: dict[str, np.ndarray], factors: list[str]
 ) -> xr.Dataset:
-    data = xr.Dataset(coords={AT: steps, "layer": layer_names(record), "basis": list(BASES),
-                              "component": np.arange(N_COMPONENTS)})  # fmt: skip
+    where = {AT: steps, "layer": layer_names(record), "basis": list(BASES),
+             "component": np.arange(N_COMPONENTS)}  # fmt: skip
     if factors:
-        data = data.assign_coords(factor=factors)
-    ends = {"rotated": "mean", "rotated_low": "least", "rotated_high": "largest"}
-    words = {**_STATISTICS, "direction_threshold": f"chance threshold of: {_SCORE}",
-             "component_score": _SCORE, "component_token": "index of that token; NaN: none",
-             "factor_direction": "squared correlation on half 1 of a factor with the direction "
-             "that reads it out of half 0 at the last snapshot (ridge)",
-             "factor_unit": "the same of the single unit that half 0 singles out at each "
-             "snapshot"}  # fmt: skip
-    for name, meaning in _STATISTICS.items():
-        for end, word in ends.items():
-            words[f"{name}_{end}"] = f"{word} over {N_ROTATIONS} random rotations: {meaning}"
-        words[f"{name}_p"] = f"(1 + rotations that reach the units) / {1 + N_ROTATIONS}: {meaning}"
-    inner = {"component_score": "component", "component_token": "component",
-             "factor_direction": "factor", "factor_unit": "factor"}  # fmt: skip
-    for name, values in found.items():
-        extra = inner.get(name) or ("basis" if name in _STATISTICS else "")
-        dims = ((AT, extra, "layer") if extra else (AT, "layer"))[-values.ndim :]
-        attributes = {"units": "1", "long_name": words[name]}
-        if np.isnan(values).any():
-            attributes["missing"] = "NaN: directions that do not vary, or beyond the layer's width"
-        data[name] = (dims, values.astype(np.float32), attributes)
-    return data
+        where["factor"] = factors
+    return label({name: v.astype(np.float32) for name, v in found.items()}, DIRECTIONS, where)

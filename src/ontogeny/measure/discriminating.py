@@ -33,6 +33,11 @@ def discriminating_units(
     ------
     InputError
         If the record has no such step.
+
+    Examples
+    --------
+    >>> ont.measure.discriminating_units(record, limit=1)
+    ['logits:2', 'fc1:14', 'conv2:4', 'conv1:3']
     """
     at = record.sel(step=chosen_step(record, step))
     if "exemplar_token" in record:

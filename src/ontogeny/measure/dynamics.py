@@ -1,6 +1,6 @@
 """When things happen: learning curves, and onsets as intervals between snapshots.
 
-May import numpy, scipy, xarray, ontogeny.stats and ontogeny.errors only.
+May import numpy, scipy, xarray, ontogeny.stats and ontogeny.measure.categories and below only.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ import xarray as xr
 from scipy.special import bdtr
 
 from ontogeny.measure.categories import (
-    Chance,
     Signals,
     label_layers,
     resampled_margins,
@@ -18,6 +17,7 @@ from ontogeny.measure.categories import (
     token_margins,
 )
 from ontogeny.measure.probe import held_out, require
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.progress import Progress
 from ontogeny.stats.onset import (
     HOLD,
@@ -35,12 +35,21 @@ KINDS = {
     TOKEN: "the token is named where it is right more often than overall, beyond what shuffled "
     "tokens give",
 }
-_INTERVALS = {
-    "after": "step of the last snapshot that is not beyond the null; -inf: beyond from the first",
-    "by": "step of the next snapshot; inf: not beyond for so many snapshots by the end",
-    "confidence_after": "lower end of the interval's confidence interval",
-    "confidence_by": "upper end of the interval's confidence interval",
-}
+_UNKNOWN, _NULL = "a value that is NaN at some snapshot", "the corrected threshold of its kind"
+_ONSETS = {
+    "after": Quantity(
+        ("onset",), "steps", "step of the last snapshot that is not beyond the null; -inf: beyond "
+        "from the first", _UNKNOWN, _NULL),
+    "by": Quantity(
+        ("onset",), "steps", "step of the next snapshot; inf: not beyond for so many snapshots by "
+        "the end", _UNKNOWN, _NULL),
+    "confidence_after": Quantity(
+        ("onset",), "steps", "lower end of the interval's confidence interval", _UNKNOWN, _NULL),
+    "confidence_by": Quantity(
+        ("onset",), "steps", "upper end of the interval's confidence interval", _UNKNOWN, _NULL),
+    "excursions": Quantity(
+        ("onset",), "1", "times beyond the null that ended", null=_NULL),
+}  # fmt: skip
 
 
 HOLDOUT = ("holdout_loss", "holdout_accuracy", "holdout_token_accuracy")
@@ -63,6 +72,16 @@ def learning_curves(record: xr.Dataset) -> xr.Dataset:
     ------
     InputError
         If the record lacks one of them.
+
+    Examples
+    --------
+    Accuracy on held-out exemplars, and between which bounds guessing would lie:
+
+    >>> curves = ont.measure.learning_curves(record)
+    >>> print(curves.accuracy.sel(split="probe", step=[0, 24, 300]).values.round(2))
+    [0.35 0.57 0.83]
+    >>> [round(float(curves[name]), 2) for name in ("chance_low", "chance", "chance_high")]
+    [0.22, 0.33, 0.45]
     """
     require(record, "loss", "accuracy", "token_accuracy")
     probe = held_out(record)
@@ -71,14 +90,18 @@ def learning_curves(record: xr.Dataset) -> xr.Dataset:
     n, chance = len(probe.token), probe.chance
     up_to = bdtr(np.arange(n + 1), n, chance)
     low, high = np.searchsorted(up_to, [0.025, 0.975]) / n
+    band = label({"chance": chance, "chance_low": low, "chance_high": high}, _chance_quantities(n))
+    known = data["accuracy"].assign_attrs(null="chance: between chance_low and chance_high")
+    return data.assign({"accuracy": known, **band.data_vars})
+
+
+def _chance_quantities(n: int) -> dict[str, Quantity]:
     words = f"of {n} held-out exemplars"
-    for name, value, long_name in (
-        ("chance", chance, f"accuracy of always naming the most frequent token {words}"),
-        ("chance_low", low, f"2.5 % quantile of the binomial at chance {words}"),
-        ("chance_high", high, f"97.5 % quantile of the binomial at chance {words}"),
-    ):
-        data[name] = ((), float(value), {"units": "1", "long_name": long_name})
-    return data
+    return {
+        "chance": Quantity((), "1", f"accuracy of always naming the most frequent token {words}"),
+        "chance_low": Quantity((), "1", f"2.5 % quantile of the binomial at chance {words}"),
+        "chance_high": Quantity((), "1", f"97.5 % quantile of the binomial at chance {words}"),
+    }
 
 
 def onsets(
@@ -105,6 +128,20 @@ def onsets(
     ------
     InputError
         If the record lacks activations, logits, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    cleo is classified better than chance from between steps 13 and 24 on, bo later, ada not by
+    the end:
+
+    >>> found = ont.measure.onsets(record)
+    >>> found = found.isel(onset=found.kind.values == "token")
+    >>> found[["after", "by"]].to_dataframe()[["after", "by"]]
+                 after    by
+    onset
+    token: ada    84.0   inf
+    token: bo     45.0  84.0
+    token: cleo   13.0  24.0
     """
     chance = chance or Chance()
     found = signals(record, chance, progress)
@@ -171,17 +208,9 @@ class _Curves:
         columns = {
             "after": after, "by": by,
             "confidence_after": np.minimum(low, after), "confidence_by": np.maximum(high, by),
+            "excursions": excursions(values, threshold, hold=hold),
         }  # fmt: skip
-        count = np.asarray(excursions(values, threshold, hold=hold))
-        data = {
-            name: ("onset", column, {"units": "steps", "long_name": _INTERVALS[name]})
-            for name, column in columns.items()
-        }
-        data["excursions"] = (
-            "onset", count, {"units": "1", "long_name": "times beyond the null that ended"}
-        )  # fmt: skip
-        labels = [f"{self.kind}: {name}" for name in self.names]
-        kinds = [self.kind] * len(labels)
-        return xr.Dataset(
-            data, {"onset": labels, "kind": ("onset", kinds), "name": ("onset", self.names)}
-        )
+        names = [f"{self.kind}: {name}" for name in self.names]
+        kinds = [self.kind] * len(names)
+        where = {"onset": names, "kind": ("onset", kinds), "name": ("onset", self.names)}
+        return label(columns, _ONSETS, where)

@@ -6,18 +6,18 @@ against two nulls: how many an edge that means nothing would have, and how many 
 snapshot if each target's births came at times of their own and by whole sources: a source that
 becomes loud is present at many targets at once, in permuted weights too.
 May import numpy, scipy, xarray, ontogeny.stats.graphs, .permutation, ontogeny.measure.probe,
-.wiring and .categories only.
+.quantity and .wiring only.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import xarray as xr
 from scipy.stats import nbinom
 
-from ontogeny.measure.categories import Chance
 from ontogeny.measure.probe import require
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.measure.wiring import (
     CONTRAST_NULL,
     COUPLING_NULL,
@@ -32,6 +32,36 @@ from ontogeny.stats.permutation import upper_quantile
 
 _SAMPLE = 4_000
 """Edges per layer by which the likeness of consecutive snapshots is judged."""
+_CELL, _PERMUTED = ("step", "layer", "token_b"), "permuted weights"
+_LIKE = "by as many edges that mean nothing and are as like from snapshot to snapshot"
+OVER_LAYERS = {
+    "edges_present": Quantity(
+        _CELL, "edges", "edges beyond permuted weights", null=f"{_PERMUTED}, at the level chosen"),
+    "edge_births": Quantity(
+        _CELL, "edges", "edges of which this is the first of so many snapshots in a row beyond "
+        "permuted weights", null=f"births_chance; at one snapshot burst_bound; {_PERMUTED}"),
+    "edge_deaths": Quantity(
+        _CELL, "edges", "born edges of which this is the first of so many snapshots in a row not "
+        "beyond", null=f"deaths_chance; {_PERMUTED}"),
+    "births_chance": Quantity(_CELL, "edges", f"births expected {_LIKE}"),
+    "deaths_chance": Quantity(_CELL, "edges", f"deaths expected {_LIKE}"),
+    "burst_bound": Quantity(
+        _CELL, "edges", "births on one snapshot that chance, by whole sources or with targets "
+        "shifted in time, does not pass anywhere", "fewer than 2 snapshots with dated births"),
+    "unit_births": Quantity(
+        ("step", "unit", "token_b"), "edges", "births of edges into the unit", null=_PERMUTED),
+}  # fmt: skip
+OVER_EDGES = {
+    "born_after": Quantity(
+        ("edge",), "steps", "last snapshot before the edge's first birth", null=_PERMUTED),
+    "born_by": Quantity(
+        ("edge",), "steps", "first snapshot of its first life; inf: never born", null=_PERMUTED),
+    "died_after": Quantity(("edge",), "steps", "last snapshot of its last life", null=_PERMUTED),
+    "died_by": Quantity(
+        ("edge",), "steps", "snapshot from which it is dead to the end; inf: is not",
+        null=_PERMUTED),
+    "n_births": Quantity(("edge",), "1", "times the edge was born", null=_PERMUTED),
+}  # fmt: skip
 
 
 def edge_lives(
@@ -70,6 +100,16 @@ def edge_lives(
     ------
     InputError
         If the record lacks couplings or their null.
+
+    Examples
+    --------
+    Edges that are beyond their null at the end, edges born on the way, and births by chance:
+
+    >>> found = ont.measure.edge_lives(record)
+    >>> print(found.layer.values, found.edges_present.isel(step=-1).values)
+    ['conv1' 'conv2' 'fc1' 'logits'] [0 7 1 0]
+    >>> print(found.edge_births.sum("step").values, found.births_chance.sum("step").values.round(1))
+    [0 6 2 0] [0.2 1.2 2.3 0.5]
     """
     require(record, "coupling")
     wiring, chance = wiring_of(record), chance or Chance()
@@ -97,6 +137,17 @@ def token_edge_lives(
     ------
     InputError
         If the record lacks contrasts or their null.
+
+    Examples
+    --------
+    Edges that carry a token beyond the null, in all layers:
+
+    >>> found = ont.measure.token_edge_lives(record)
+    >>> found.contrast_edges_present.isel(step=[0, -1]).sum("layer").to_pandas()
+    token  ada  bo  cleo
+    step
+    0        3   1     2
+    300      7   6     2
     """
     require(record, "coupling_contrast")
     wiring, chance = wiring_of(record), chance or Chance()
@@ -203,29 +254,18 @@ def _over_layers(
     born, died = _expected(wiring, tally, rule, rng)
     shifted = _shift_bound(wiring, tally, chance, rng)
     bound = np.maximum(_cluster_bound(born, tally.cluster, chance), shifted)
-    dims, units = ("step", "layer", "token_b"), {"units": "edges"}
-    layers = np.array(wiring.above)
-    words = "by as many edges that mean nothing and are as like from snapshot to snapshot"
-    table = {
-        "edges_present": (dims, tally.present, units | {"long_name": "edges beyond permuted "
-                          "weights"}),
-        "edge_births": (dims, tally.by_layer(tally.births), units | {"long_name": "edges of which "
-                        "this is the first of so many snapshots in a row beyond permuted weights"}),
-        "edge_deaths": (dims, tally.by_layer(tally.deaths), units | {"long_name": "born edges of "
-                        "which this is the first of so many snapshots in a row not beyond"}),
-        "births_chance": (dims, born, units | {"long_name": f"births expected {words}"}),
-        "deaths_chance": (dims, died, units | {"long_name": f"deaths expected {words}"}),
-        "burst_bound": (dims, bound, units | {"long_name": "births on one snapshot that chance, by "
-                        "whole sources or with targets shifted in time, does not pass anywhere"}),
-        "unit_births": (("step", "unit", "token_b"), tally.births[:, wiring.n_pixels :],
-                        units | {"long_name": "births of edges into the unit"}),
+    values = {
+        "edges_present": tally.present,
+        "edge_births": tally.by_layer(tally.births), "edge_deaths": tally.by_layer(tally.deaths),
+        "births_chance": born, "deaths_chance": died, "burst_bound": bound,
+        "unit_births": tally.births[:, wiring.n_pixels :],
     }  # fmt: skip
     where = {
         "step": record["step"].values,
-        "layer": layers,
+        "layer": np.array(wiring.above),
         "unit": wiring.nodes[wiring.n_pixels :],
     }
-    return xr.Dataset(table, where)
+    return label(values, OVER_LAYERS, where)
 
 
 def _expected(
@@ -289,17 +329,11 @@ def _over_edges(tally: _Tally, steps: np.ndarray, *axis: str) -> xr.Dataset:
     """Label each edge's first birth and last death as intervals of steps."""
     after = np.concatenate([[-np.inf], steps[:-1], [steps[-1]]]).astype(np.float32)
     by = np.concatenate([steps, [np.inf]]).astype(np.float32)
-    dims, units = ("edge", *axis), {"units": "steps"}
-    columns = {
-        "born_after": (after[tally.first], "last snapshot before the edge's first birth"),
-        "born_by": (by[tally.first], "first snapshot of its first life; inf: never born"),
-        "died_after": (after[tally.last], "last snapshot of its last life"),
-        "died_by": (by[tally.last], "snapshot from which it is dead to the end; inf: is not"),
-    }
-    table: dict[str, tuple[object, ...]] = {
-        name: (dims, values if axis else values[:, 0], units | {"long_name": words})
-        for name, (values, words) in columns.items()
-    }
-    count = tally.count if axis else tally.count[:, 0]
-    table["n_births"] = (dims, count, {"units": "1", "long_name": "times the edge was born"})
-    return xr.Dataset(table)
+    values = {
+        "born_after": after[tally.first], "born_by": by[tally.first],
+        "died_after": after[tally.last], "died_by": by[tally.last], "n_births": tally.count,
+    }  # fmt: skip
+    if not axis:
+        return label({name: each[:, 0] for name, each in values.items()}, OVER_EDGES)
+    table = {name: replace(q, dims=(*q.dims, *axis)) for name, q in OVER_EDGES.items()}
+    return label(values, table)

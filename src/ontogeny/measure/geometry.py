@@ -6,10 +6,10 @@ May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below o
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance
 from ontogeny.measure.dimension import DIMENSION, dimension, dimension_of
-from ontogeny.measure.layers import Draws, Layer, Quantity, over_layers
+from ontogeny.measure.layers import Layer, over_layers
 from ontogeny.measure.models import RSA, pixel_models
+from ontogeny.measure.quantity import Chance, Draws, Quantity
 from ontogeny.measure.similarity import CKA, cka, layer_similarity, similarity_of
 from ontogeny.progress import Progress
 from ontogeny.stats.differentiation import (
@@ -36,22 +36,24 @@ __all__ = [
     "similarity_of",
 ]
 
+_BOUND = "split_bound, where it was measured: tokens shuffled over the deviations of exemplars"
 RDM = {
     "crossnobis": Quantity(
         ("step", "token", "token_b"), "1", "cross-validated squared Mahalanobis distance of two "
         "tokens per unit, the noise being that within tokens at that layer and step; 0 on average "
         "where tokens do not differ, so it may be negative",
         "too few groups for folds, a token that is absent, a silent layer, a unit that is constant "
-        "within every token but not between them, or NaN activations"),
+        "within every token but not between them, or NaN activations",
+        "0 on average where tokens do not differ"),
     "split_separation": Quantity(
         ("step", "split_node"), "1", "squared distance (crossnobis) between the centres of the two "
-        "sides of each split of the last step's token tree", "as crossnobis"),
+        "sides of each split of the last step's token tree", "as crossnobis", _BOUND),
     "split_side": Quantity(
         ("split_node", "token"), "1", "side on which a token lies of each split, from the root of "
         "the last step's tree down: 1 and -1, 0 where it is not below the split", "as crossnobis"),
     "split_height": Quantity(
         ("split_node",), "1", "mean distance (crossnobis) between the two sides of each split at "
-        "the last step", "as crossnobis"),
+        "the last step", "as crossnobis", _BOUND),
     "split_after": Quantity(
         ("split_node",), "steps", "step of the last snapshot at which the two sides are less than "
         "half as far apart (squared) as at the last step", "as crossnobis; a split that is gone"),
@@ -82,6 +84,18 @@ def rdm(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    Distances in the last hidden layer: cleo is far from the two with the same hair.
+
+    >>> found = ont.measure.rdm(record).isel(step=-1).sel(layer="fc1")
+    >>> found.crossnobis.to_pandas().round(2)
+    token_b   ada    bo  cleo
+    token
+    ada      0.00  0.37  1.14
+    bo       0.37  0.00  1.31
+    cleo     1.14  1.31  0.00
     """
     data = over_layers(
         record, [(distances_of, RDM), (pixel_models(), RSA)], chance=chance, progress=progress
@@ -107,6 +121,19 @@ def differentiation(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    The first split is that of cleo from ada and bo, the second that of these two:
+
+    >>> found = ont.measure.differentiation(record).sel(layer="fc1")
+    >>> found.split_side.to_pandas()
+    token       ada   bo  cleo
+    split_node
+    0          -1.0 -1.0   1.0
+    1           1.0 -1.0   0.0
+    >>> print(found.split_after.values, found.split_by.values)
+    [45. 84.] [ 84. 159.]
     """
     data = over_layers(record, [(distances_of, RDM)], chance=chance, progress=progress)
     return data[["crossnobis", *(name for name in RDM if name.startswith("split"))]]

@@ -1,24 +1,20 @@
 """The coupling graph over all steps: nodes, births and deaths, assemblies, paths, in graph.zarr.
 
-May import numpy, xarray, ontogeny.stats.graphs, the measures of graphs, ontogeny.measure.store and
-ontogeny.run only.
+May import numpy, xarray, ontogeny.stats.graphs and the measures of graphs only.
 """
-
-import os
 
 import numpy as np
 import xarray as xr
 
 from ontogeny.measure.assemblies import assemblies
-from ontogeny.measure.categories import Chance
 from ontogeny.measure.edges import edge_lives
 from ontogeny.measure.flow import token_flow
 from ontogeny.measure.graph import strength
 from ontogeny.measure.probe import require
-from ontogeny.measure.store import kept
+from ontogeny.measure.quantity import Chance, Quantity, label
+from ontogeny.measure.standing import standing
 from ontogeny.measure.wiring import COUPLING_NULL, LEVEL, Wiring, null_bound, per_edge, wiring_of
 from ontogeny.progress import Parts, Progress
-from ontogeny.run import RunFolder
 from ontogeny.stats.graphs import (
     concentration,
     hub_p,
@@ -28,27 +24,51 @@ from ontogeny.stats.graphs import (
     sharing,
 )
 
-FILE = "graph.zarr"
 HUB = 0.01
 """Chance of naming any unit of a layer a hub where there is none."""
 _N_SHUFFLES = 99
 
-_NODES = {
-    "in_concentration": ("edges", "effective number of sources, 1 / sum of squared shares"),
-    "out_concentration": ("edges", "effective number of targets, 1 / sum of squared shares"),
-    "out_strength": ("1", "sum of |coupling| over its targets"),
-    "is_hub": ("1", "out-strength beyond what shuffled couplings of the targets give"),
-    "reuse": ("edges", "targets that it is coupled to beyond permuted weights"),
-    "sharing": ("1", "entropy of the flow over tokens / ln of their number"),
-    "flow": ("1", "share of what distinguishes the token that is traced back to the node"),
+_CELL = ("step", "layer")
+_NO_TARGETS = "a layer without targets, or without edges beyond the null"
+_FLOW = "each token's flow shuffled over units"
+NODES = {
+    "in_concentration": Quantity(
+        ("step", "node"), "edges", "effective number of sources, 1 / sum of squared shares",
+        "the image's channels, inactive units"),
+    "out_concentration": Quantity(
+        ("step", "node"), "edges", "effective number of targets, 1 / sum of squared shares",
+        "logits, and units without couplings"),
+    "out_strength": Quantity(
+        ("step", "node"), "1", "sum of |coupling| over its targets", "logits",
+        "couplings of each target shuffled over its sources: is_hub"),
+    "is_hub": Quantity(
+        ("step", "node"), "1", "out-strength beyond what shuffled couplings of the targets give",
+        null="couplings of each target shuffled over its sources, corrected within the layer"),
+    "reuse": Quantity(
+        ("step", "node"), "edges", "targets that it is coupled to beyond permuted weights",
+        null="permuted weights"),
+    "sharing": Quantity(
+        ("step", "node"), "1", "entropy of the flow over tokens / ln of their number",
+        "units without flow", "layer_sharing, between sharing_low and sharing_high"),
+    "flow": Quantity(
+        ("step", "node", "token"), "1", "share of what distinguishes the token that is traced back "
+        "to the node"),
 }  # fmt: skip
-_LAYERS = {
-    "layer_sharing": ("1", "mean sharing index of the layer's units, weighed by flow"),
-    "sharing_low": ("1", "2.5 % quantile of the same where each token's flow changes units"),
-    "sharing_high": ("1", "97.5 % quantile of the same"),
-    "hubs": ("units", "units with an out-strength beyond chance, corrected within the layer"),
-    "layer_reuse": ("edges", "edges beyond permuted weights per unit that is a source of any"),
-    "reuse_chance": ("edges", "the same where each target draws its sources at random"),
+LAYERS = {
+    "layer_sharing": Quantity(
+        _CELL, "1", "mean sharing index of the layer's units, weighed by flow", "no flow",
+        f"sharing_low to sharing_high: {_FLOW}"),
+    "sharing_low": Quantity(
+        _CELL, "1", "2.5 % quantile of the same where each token's flow changes units", "no flow"),
+    "sharing_high": Quantity(_CELL, "1", "97.5 % quantile of the same", "no flow"),
+    "hubs": Quantity(
+        _CELL, "units", "units with an out-strength beyond chance, corrected within the layer",
+        null=f"in at most {HUB:.0%} of layers any: couplings of each target shuffled"),
+    "layer_reuse": Quantity(
+        _CELL, "edges", "edges beyond permuted weights per unit that is a source of any",
+        _NO_TARGETS, "reuse_chance: each target draws its sources at random"),
+    "reuse_chance": Quantity(
+        _CELL, "edges", "the same where each target draws its sources at random", _NO_TARGETS),
 }  # fmt: skip
 
 
@@ -69,6 +89,16 @@ def graph_nodes(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Datas
     ------
     InputError
         If the record lacks couplings, contrasts or the couplings' null.
+
+    Examples
+    --------
+    How far the tokens share the units of each layer (1: all alike), and what chance gives:
+
+    >>> found = ont.measure.graph_nodes(record).isel(step=-1)
+    >>> print(found.layer.values, found.layer_sharing.values.round(2))
+    ['conv1' 'conv2' 'fc1' 'logits'] [0.9  0.88 0.76 0.  ]
+    >>> print(found.sharing_low.values.round(2), found.sharing_high.values.round(2))
+    [0.82 0.79 0.59 0.  ] [0.92 0.87 0.74 1.  ]
     """
     require(record, "coupling", "coupling_contrast")
     wiring, chance = wiring_of(record), chance or Chance()
@@ -89,7 +119,8 @@ def graphs(
 ) -> xr.Dataset:
     """Measure the coupling graph over all steps.
 
-    The union of `graph_nodes`, `edge_lives` and `assemblies`. What nothing shows is left to calls
+    The union of `graph_nodes`, `edge_lives` and `assemblies`, with what of them stands beyond
+    chance (`ontogeny.measure.standing`). What nothing shows is left to calls
     of their own: `token_edge_lives`, `token_paths`, `noise_likeness`.
 
     Parameters
@@ -105,6 +136,17 @@ def graphs(
     ------
     InputError
         If the record lacks any of them.
+
+    Examples
+    --------
+    All measures of the coupling graph at once, such as the edges that are beyond their null:
+
+    >>> found = ont.measure.graphs(record)
+    >>> found.edges_present.isel(step=[0, -1]).to_pandas()
+    layer  conv1  conv2  fc1  logits
+    step
+    0          0      0    3       0
+    300        0      7    1       0
     """
     kinds = {
         "nodes": (graph_nodes, 7), "births and deaths of edges": (edge_lives, 2),
@@ -117,30 +159,8 @@ def graphs(
         say(words, 0, 1)
         found.append(kind(record, chance=chance))
         say(words, 1, 1)
-    return xr.merge(found, compat="override", join="exact", combine_attrs="drop_conflicts")
-
-
-def graph_run(
-    run: RunFolder | str | os.PathLike[str],
-    *,
-    chance: Chance | None = None,
-    progress: Progress | None = None,
-) -> xr.Dataset:
-    """Measure a run's coupling graph into its graph.zarr, or return what is there fresh.
-
-    Raises
-    ------
-    RunError
-        If there is no record, or no room for the measures.
-    InputError
-        If the record lacks couplings, contrasts, their nulls, activations or logits.
-    """
-    settled = chance or Chance()
-
-    def measure(record: xr.Dataset, _: RunFolder) -> xr.Dataset:
-        return graphs(record, chance=settled, progress=progress)
-
-    return kept(run, FILE, measure, chance=settled, progress=progress)
+    data = xr.merge(found, compat="override", join="exact", combine_attrs="drop_conflicts")
+    return data.merge(standing(record, data, chance or Chance()))
 
 
 def _node_row(
@@ -185,19 +205,16 @@ def _labelled(
     record: xr.Dataset, wiring: Wiring, nodes: list[dict[str, np.ndarray]],
     layers: list[list[tuple[float, ...]]],
 ) -> xr.Dataset:  # fmt: skip
-    table: dict[str, tuple[object, ...]] = {}
-    for name, (units, words) in _NODES.items():
-        values = np.array([row[name] for row in nodes])
-        values = values.astype(np.float32 if values.dtype.kind == "f" else values.dtype)
-        dims = ("step", "node", "token")[: values.ndim]
-        table[name] = (dims, values, {"units": units, "long_name": words})
-    for (name, (units, words)), values in zip(
-        _LAYERS.items(), np.moveaxis(np.array(layers, dtype=np.float64), -1, 0), strict=True
-    ):
-        table[name] = (("step", "layer"), values, {"units": units, "long_name": words})
+    values: dict[str, np.ndarray] = {}
+    for name in NODES:
+        over_steps = np.array([row[name] for row in nodes])
+        is_float = over_steps.dtype.kind == "f"
+        values[name] = over_steps.astype(np.float32) if is_float else over_steps
+    each = np.moveaxis(np.array(layers, dtype=np.float64), -1, 0)
+    values |= dict(zip(LAYERS, each, strict=True))
     where = {
         "step": record["step"].values, "node": wiring.nodes, "layer": np.array(wiring.above),
         "node_layer": ("node", np.array(wiring.layers)[wiring.node_layer]),
         "token": record["token"].values.astype(str),
     }  # fmt: skip
-    return xr.Dataset(table, where)
+    return label(values, NODES | LAYERS, where)

@@ -30,7 +30,9 @@ KEY, MADE_WITH, PARTIAL = "key", "made_with", "partial"
 class Kind:
     """A kind of what is kept, NAME.zarr in the run's folder."""
 
+    name: str
     holds: str
+    """What it holds, in words."""
     version: int = 1
     """To be raised when a number changes its meaning or its value, and when one is added."""
     act: str = "measure"
@@ -38,15 +40,8 @@ class Kind:
     made: str = "measured"
 
 
-KINDS = {
-    "measures": Kind("curves, token signals and onsets"),
-    "structure": Kind("category structure"),
-    "detectors": Kind("tuning and lives of units", version=2),
-    "graph": Kind("births, deaths and assemblies of couplings"),
-    "pictures": Kind("pictures of detectors", version=2, act="pictures", made="made"),
-}
-"""All kinds that Ontogeny makes, by name."""
-
+PICTURES = Kind("pictures", "pictures of detectors", version=2, act="pictures", made="made")
+"""What `ontogeny.features` makes; sets of measures are listed in `ontogeny.measure.sets`."""
 
 Save = Callable[[xr.Dataset], None]
 """Keeps what is made so far, to be looked at meanwhile."""
@@ -56,14 +51,11 @@ Save = Callable[[xr.Dataset], None]
 class Making:
     """How something that is kept is made."""
 
-    name: str
-    """One of `KINDS`, or another."""
+    kind: Kind
     choice: Mapping[str, Any]
     """What it depends on besides the record; what JSON can hold."""
     make: Callable[[xr.Dataset, Save], xr.Dataset]
     """Makes it from the record."""
-    version: int = 1
-    """Of a name that is not in `KINDS`."""
     enough: Sequence[Mapping[str, Any]] = ()
     """Other choices that hold at least as much."""
 
@@ -85,34 +77,34 @@ def keep(run: RunFolder, making: Making, say: Progress) -> xr.Dataset:
     RunError
         If there is no record, or no room.
     """
-    name, kind = making.name, KINDS.get(making.name, Kind(making.name, making.version))
+    kind = making.kind
     record_now = identity(run.path / RECORD)
-    fresh = {_key(name, kind, one, record_now) for one in (making.choice, *making.enough)}
+    fresh = {_key(kind, one, record_now) for one in (making.choice, *making.enough)}
     try:
-        found = stored_dataset(_place(run, name))
+        found = stored_dataset(_place(run, kind))
         why = f"stale, {kind.made} again" if found is not None else "none yet"
     except DamagedError:
         found, why = None, f"damaged, {kind.made} again"
     if found is not None and found.attrs.get(KEY) in fresh and not found.attrs.get(PARTIAL):
-        say(f"{name}: fresh", 1, 1)
+        say(f"{kind.name}: fresh", 1, 1)
         return found
-    say(f"{name}: {why}", 0, 1)
+    say(f"{kind.name}: {why}", 0, 1)
     with open_record(run.path / RECORD) as record:  # it may have grown by now
         attributes = {
             MADE_WITH: json.dumps(making.choice, sort_keys=True),
-            KEY: _key(name, kind, making.choice, record.encoding[IDENTITY]),
+            KEY: _key(kind, making.choice, record.encoding[IDENTITY]),
         }
 
         def save(data: xr.Dataset) -> None:
-            replace_dataset(data.assign_attrs(attributes | {PARTIAL: 1}), _place(run, name))
+            replace_dataset(data.assign_attrs(attributes | {PARTIAL: 1}), _place(run, kind))
 
         data = making.make(record, save).assign_attrs(attributes)
-    replace_dataset(data, _place(run, name))
+    replace_dataset(data, _place(run, kind))
     return data
 
 
-def open_kept(run: RunFolder, name: str) -> xr.Dataset:
-    """Return what is kept of a run under one of the names of `KINDS`, fresh or refused.
+def open_kept(run: RunFolder, kind: Kind) -> xr.Dataset:
+    """Return what is kept of a run, fresh or refused.
 
     It may be partial while the rest is still being made.
 
@@ -123,13 +115,13 @@ def open_kept(run: RunFolder, name: str) -> xr.Dataset:
     RunError
         If there is none, or it is of another state of the record or of another version.
     """
-    kind, path = KINDS[name], _place(run, name)
+    path = _place(run, kind)
     remedy = f"run {command(kind.act, run.path)}"
     found = stored_dataset(path, remedy)
     if found is None:
         msg = f"expected {kind.holds} in {path.name}, got none yet: {remedy}"
         raise RunError(msg)
-    if not _is_fresh(found.attrs, name, kind, identity(run.path / RECORD)):
+    if not _is_fresh(found.attrs, kind, identity(run.path / RECORD)):
         msg = (
             f"expected {kind.holds} of the record as it is, got {path.name} of another state of "
             f"the record, or of another version: {remedy}"
@@ -138,28 +130,28 @@ def open_kept(run: RunFolder, name: str) -> xr.Dataset:
     return found
 
 
-def is_kept(run: RunFolder, name: str, choice: Mapping[str, Any]) -> bool:
-    """Say whether what is kept under a name is whole, fresh and made in this way."""
+def is_kept(run: RunFolder, kind: Kind, choice: Mapping[str, Any]) -> bool:
+    """Say whether what is kept of a kind is whole, fresh and made in this way."""
     try:
-        attributes = open_kept(run, name).attrs
+        attributes = open_kept(run, kind).attrs
     except RunError:
         return False
     made = attributes[MADE_WITH]
     return not attributes.get(PARTIAL) and json.loads(made) == json.loads(json.dumps(choice))
 
 
-def _place(run: RunFolder, name: str) -> Path:
-    return run.path / f"{name}.zarr"
+def _place(run: RunFolder, kind: Kind) -> Path:
+    return run.path / f"{kind.name}.zarr"
 
 
-def _is_fresh(attributes: Mapping[str, Any], name: str, kind: Kind, record: str) -> bool:
+def _is_fresh(attributes: Mapping[str, Any], kind: Kind, record: str) -> bool:
     try:
         choice = json.loads(attributes[MADE_WITH])
     except (KeyError, ValueError):  # of an earlier version
         return False
-    return attributes.get(KEY) == _key(name, kind, choice, record)
+    return attributes.get(KEY) == _key(kind, choice, record)
 
 
-def _key(name: str, kind: Kind, choice: Mapping[str, Any], record: str) -> str:
-    content = json.dumps([name, kind.version, choice, record], sort_keys=True)
+def _key(kind: Kind, choice: Mapping[str, Any], record: str) -> str:
+    content = json.dumps([kind.name, kind.version, choice, record], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()

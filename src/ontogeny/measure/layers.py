@@ -2,54 +2,28 @@
 
 The first layer is always "pixels": the images themselves, the same at every step, as their
 principal component scores, all of them, so that distances between exemplars are kept.
-May import numpy, xarray, ontogeny.stats, ontogeny.measure.probe and .categories only.
+May import numpy, xarray, ontogeny.stats, ontogeny.record.layers and ontogeny.measure.categories and
+below only.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance, answers
-from ontogeny.measure.probe import Probe, held_out, layer_names, require, units_of_layers
+from ontogeny.measure.categories import answers
+from ontogeny.measure.probe import held_out, layer_names, require, units_of_layers
+from ontogeny.measure.quantity import Chance, Draws, Quantity, label
 from ontogeny.progress import Progress, silent
+from ontogeny.record import layers
+from ontogeny.record.layers import PIXELS
 from ontogeny.stats.groups import grouped_folds
 from ontogeny.stats.permutation import group_resamples, shuffled_tokens
 
-PIXELS = "pixels"
 N_FOLDS = 5
 FACTOR = "factor_"
-
-
-@dataclass(frozen=True)
-class Draws:
-    """What is drawn once and serves every layer and step, so that these can be compared."""
-
-    probe: Probe
-    exemplar: np.ndarray
-    """[exemplar] index within the task"""
-    steps: np.ndarray
-    dealt: np.ndarray
-    """[shuffle, exemplar] tokens shuffled over groups"""
-    weights: np.ndarray
-    """[resample, exemplar] how often each exemplar is drawn, groups whole, tokens apart"""
-    fold: np.ndarray
-    """[exemplar] folds with groups whole; all 0 where there are too few groups"""
-    answer: np.ndarray
-    """[step, exemplar] the network's answers; -1 where a logit is NaN"""
-    seed: int
-
-    @property
-    def n_tokens(self) -> int:
-        """How many tokens there are."""
-        return len(self.probe.tokens)
-
-    @property
-    def present(self) -> np.ndarray:
-        """Indices of the tokens that the probe holds."""
-        return np.unique(self.probe.token)
 
 
 @dataclass(frozen=True)
@@ -65,17 +39,6 @@ class Layer:
     def is_pixels(self) -> bool:
         """Whether these are the images themselves."""
         return self.name == PIXELS
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """What a measure returns of one layer."""
-
-    dims: tuple[str, ...]
-    units: str
-    long_name: str
-    missing: str
-    """Where it is NaN."""
 
 
 Kernel = Callable[[Layer], dict[str, np.ndarray]]
@@ -163,10 +126,9 @@ def over_layers(
         found.append({k: v for kernel, _ in kernels for k, v in kernel(layer).items()})
     say("category structure", total, total)
     quantities = {k: q for _, table in kernels for k, q in table.items()}
-    data = xr.Dataset(coords=_coordinates(names, draws))
-    for name, quantity in quantities.items():
-        data[name] = _labelled(quantity, [each.get(name) for each in found], draws)
-    return data
+    values = {k: _stacked(q, [each.get(k) for each in found], draws) for k, q in quantities.items()}
+    table = {k: replace(q, dims=_over_layers(q.dims)) for k, q in quantities.items()}
+    return label(values, table, _coordinates(names, draws))
 
 
 def _coordinates(names: list[str], draws: Draws) -> dict[str, list | np.ndarray]:
@@ -177,7 +139,13 @@ def _coordinates(names: list[str], draws: Draws) -> dict[str, list | np.ndarray]
     }  # fmt: skip
 
 
-def _labelled(quantity: Quantity, parts: list[np.ndarray | None], draws: Draws) -> xr.DataArray:
+def _over_layers(dims: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the axes of all layers side by side: that of the layers after the step's."""
+    axis = int(dims[:1] == ("step",))
+    return (*dims[:axis], "layer", *dims[axis:])
+
+
+def _stacked(quantity: Quantity, parts: list[np.ndarray | None], draws: Draws) -> np.ndarray:
     """Stack layers after the step, pixels repeated over steps, NaN for what is left out."""
     n, n_steps = draws.n_tokens, len(draws.steps)
     sizes = {"step": n_steps, "step_b": n_steps, "token": n, "token_b": n, "split_node": n - 1}
@@ -187,17 +155,9 @@ def _labelled(quantity: Quantity, parts: list[np.ndarray | None], draws: Draws) 
     if of_steps:
         shape = (n_steps, *shape[1:])
     full = [np.broadcast_to(np.array(np.nan) if p is None else p, shape) for p in parts]
-    axis = int(of_steps)
-    values = np.stack(full, axis=axis).astype(np.float32)
-    dims = (*quantity.dims[:axis], "layer", *quantity.dims[axis:])
-    attributes = {"units": quantity.units, "long_name": quantity.long_name}
-    if np.isnan(values).any():
-        attributes["missing"] = f"NaN: {quantity.missing}"
-    return xr.DataArray(values, dims=dims, attrs=attributes)
+    return np.stack(full, axis=int(of_steps)).astype(np.float32)
 
 
 def last_hidden(data: xr.Dataset | xr.DataArray) -> str:
     """Return the layer below the logits, or the last there is."""
-    names = [str(name) for name in data["layer"].values]
-    hidden = [name for name in names if name not in {PIXELS, "logits"}]
-    return hidden[-1] if hidden else names[-1]
+    return layers.last_hidden(data["layer"].values)

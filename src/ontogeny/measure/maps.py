@@ -4,14 +4,16 @@ May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below o
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance
-from ontogeny.measure.layers import Layer, Quantity, over_layers
+from ontogeny.measure.layers import Layer, over_layers
+from ontogeny.measure.quantity import Chance, Quantity
 from ontogeny.progress import Progress
+from ontogeny.schedule import evenly_spaced
 from ontogeny.stats.embedding import mds_map, neighbour_map, pca_map
 from ontogeny.stats.mapquality import data_motion, map_motion, map_quality
 from ontogeny.stats.rdm import squared_euclidean_rdm
@@ -26,14 +28,16 @@ _CONTINUITY = "are the 10 nearest in the layer neighbours on the map? 1 all, abo
 _JITTER = ("mean motion of an exemplar on the map since the frame before, beyond its own motion in "
            "the layer")  # fmt: skip
 _NO_JITTER = f"the first frame, pixels, {_MISSING}"
+_CHANCE = "about 0.5 by chance"
 MAPS = {
     "map": Quantity(("step", "exemplar", "axis"), "radii", "", _MISSING),
-    "trustworthiness": Quantity(("step",), "1", _TRUSTWORTHINESS, _MISSING),
-    "continuity": Quantity(("step",), "1", _CONTINUITY, _MISSING),
+    "trustworthiness": Quantity(("step",), "1", _TRUSTWORTHINESS, _MISSING, _CHANCE),
+    "continuity": Quantity(("step",), "1", _CONTINUITY, _MISSING, _CHANCE),
     "jitter": Quantity(("step",), "radii", _JITTER, _NO_JITTER),
     "own_neighbours": Quantity(("step",), "1", "share of an exemplar's 10 nearest in the layer "
                                "(not on the map) that are of its own token, mean over exemplars; "
-                               "its share of the probe by chance", _MISSING),
+                               "its share of the probe by chance", _MISSING,
+                               "the token's share of the probe"),
 }  # fmt: skip
 _WORDS = {
     "neighbour": "neighbourhoods kept (t-SNE, all frames of a layer fitted together)",
@@ -56,9 +60,14 @@ for _kind, _words in BESIDE.items():
             "1",
             f"trustworthiness of map_{_kind} ({_words}): {_TRUSTWORTHINESS}",
             _MISSING,
+            _CHANCE,
         ),
         f"continuity_{_kind}": Quantity(
-            ("step",), "1", f"continuity of map_{_kind} ({_words}): {_CONTINUITY}", _MISSING
+            ("step",),
+            "1",
+            f"continuity of map_{_kind} ({_words}): {_CONTINUITY}",
+            _MISSING,
+            _CHANCE,
         ),
         f"jitter_{_kind}": Quantity(
             ("step",), "radii", f"jitter of map_{_kind} ({_words}): {_JITTER}", _NO_JITTER
@@ -106,6 +115,19 @@ def maps(
         If `kind` is not neighbour, mds or pca, `beside` names another map than mds and pca, fewer
         than 1 frame is asked for, or the record lacks activations, logits or held-out exemplars of
         two tokens.
+
+    Examples
+    --------
+    How many of the nearest of an exemplar are of its token, in each layer before and after:
+
+    >>> found = ont.measure.maps(record, kind="pca", frames=2, beside=())
+    >>> found["map"].dims
+    ('map_step', 'layer', 'exemplar', 'axis')
+    >>> found.own_neighbours.to_pandas().round(2)
+    layer     pixels  conv1  conv2   fc1  logits
+    map_step
+    0           0.42   0.34   0.34  0.35    0.32
+    300         0.42   0.41   0.56  0.67    0.72
     """
     if kind not in KINDS or frames < 1 or not set(beside) <= set(BESIDE):
         msg = (
@@ -113,17 +135,15 @@ def maps(
             f"{' or '.join(BESIDE)}, got {kind}, {frames} and {', '.join(beside) or 'none'}"
         )
         raise InputError(msg)
-    n_steps = record.sizes["step"]
-    places = np.unique(np.linspace(0, n_steps - 1, min(frames, n_steps)).round().astype(int))
-    few = record.isel(step=places)
+    few = record.isel(step=evenly_spaced(record.sizes["step"], frames))
     left_out = tuple(f"_{each}" for each in BESIDE if each not in beside)
     wanted = {name: words for name, words in MAPS.items() if not name.endswith(left_out)}
+    for name, shown in (("map", kind), *((f"map_{each}", each) for each in beside)):
+        words = f"map of the held-out exemplars: {_WORDS[shown]}"
+        wanted[name] = replace(MAPS[name], long_name=words)
     data = over_layers(few, [(lambda layer: _mapped(layer, kind, beside), wanted)],
                        chance=chance, progress=progress)  # fmt: skip
-    data = data.drop_vars(["step_b", "token", "token_b"]).rename(step="map_step")
-    for name, shown in (("map", kind), *((f"map_{each}", each) for each in beside)):
-        data[name].attrs["long_name"] = f"map of the held-out exemplars: {_WORDS[shown]}"
-    return data
+    return data.drop_vars(["step_b", "token", "token_b"]).rename(step="map_step")
 
 
 def _own(layer: Layer) -> np.ndarray:

@@ -7,19 +7,30 @@ import numpy as np
 import xarray as xr
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance
 from ontogeny.measure.complexity import token_orders, within_tokens
 from ontogeny.measure.probe import Probe, chosen_step, held_out, layer_names, require
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.stats.matching import best_pairs, shuffled_matches, standard_scores
 from ontogeny.stats.permutation import upper_quantile
 
 CHANCE = Chance(n_shuffles=99)
 LEVEL = 0.99
-_WORDS = {
-    "correlation": "correlation of the two units' responses over the held-out exemplars",
-    "correlation_within": "the same of responses within tokens: what they share beyond answering "
-    "tokens alike",
-}
+_ALL = "correlation of the two units' responses over the held-out exemplars"
+_WITHIN = "the same of responses within tokens: what they share beyond answering tokens alike"
+_ALONE = "a unit that does not vary, or without a partner"
+
+
+def _quantities(suffix: str, words: str, n_shuffles: int) -> dict[str, Quantity]:
+    drawn = f"with exemplars of the second run shuffled within tokens {n_shuffles} times"
+    return {
+        f"partner{suffix}": Quantity(("unit",), "", f"unit of the other run, by {words}"),
+        f"correlation{suffix}": Quantity(
+            ("unit",), "1", words, _ALONE, f"threshold{suffix}: exemplars shuffled within tokens"),
+        f"threshold{suffix}": Quantity(
+            ("unit",), "1", f"|correlation| that the unit passes with 1 %, {drawn}"),
+        f"null_mean{suffix}": Quantity(
+            ("unit",), "1", f"mean |correlation| of the unit, {drawn}"),
+    }  # fmt: skip
 
 
 def match_units(
@@ -60,6 +71,18 @@ def match_units(
     InputError
         If the records are of different data or exemplars, or lack the layer or step, or
         the shuffles are too few.
+
+    Examples
+    --------
+    A run beside itself: each unit finds itself, and correlates more than chance would have it.
+
+    >>> found = ont.measure.match_units(record, record, "logits")
+    >>> found[["partner", "correlation", "threshold"]].to_dataframe().round(2)
+               partner  correlation  threshold
+    unit
+    logits:0  logits:0          1.0       0.80
+    logits:1  logits:1          1.0       0.77
+    logits:2  logits:2          1.0       0.87
     """
     chance = chance or CHANCE
     if chance.n_shuffles < CHANCE.n_shuffles:
@@ -74,8 +97,8 @@ def match_units(
     rng = np.random.default_rng(chance.seed)
     orders = token_orders(probe.token, probe.group, chance.n_shuffles, rng)[1:]
     names, partners = (r["unit"].values[r["layer"].values == layer] for r in (record_a, record_b))
-    data = xr.Dataset(coords={"unit": names}, attrs={"layer": layer})
-    for suffix in ("", "_within"):
+    values, table = {}, {}
+    for suffix, words in (("", _ALL), ("_within", _WITHIN)):
         seen = [within_tokens(s, probe.token) for s in sides] if suffix else sides
         scores = [standard_scores(side) for side in seen]
         first, second, correlation = best_pairs(scores[0], scores[1])
@@ -85,33 +108,13 @@ def match_units(
         partner[first], value[first] = partners[second], correlation
         silent = (np.abs(scores[0]).max(axis=0) == 0) | (value == 0)
         partner[silent], value[silent] = "", np.nan
-        words = _WORDS[f"correlation{suffix}"]
-        missing = {"missing": "NaN: a unit that does not vary, or without a partner"}
-        data[f"partner{suffix}"] = (
-            "unit",
-            partner,
-            {"units": "", "long_name": f"unit of the other run, by {words}"},
-        )
-        data[f"correlation{suffix}"] = (
-            "unit",
-            value,
-            {"units": "1", "long_name": words, **missing},
-        )
-        _put_null(data, suffix, null)
-    return data
-
-
-def _put_null(data: xr.Dataset, suffix: str, null: np.ndarray) -> None:
-    words = f"with exemplars of the second run shuffled within tokens {len(null)} times"
-    for name, values, meaning in (
-        (
-            "threshold",
-            upper_quantile(null, LEVEL),
-            f"|correlation| that the unit passes with 1 %, {words}",
-        ),
-        ("null_mean", null.mean(axis=0), f"mean |correlation| of the unit, {words}"),
-    ):
-        data[f"{name}{suffix}"] = ("unit", values, {"units": "1", "long_name": meaning})
+        values |= {
+            f"partner{suffix}": partner, f"correlation{suffix}": value,
+            f"threshold{suffix}": upper_quantile(null, LEVEL),
+            f"null_mean{suffix}": null.mean(axis=0),
+        }  # fmt: skip
+        table |= _quantities(suffix, words, len(null))
+    return label(values, table, {"unit": names}, attributes={"layer": layer}, always_missing=True)
 
 
 def _comparable(record_a: xr.Dataset, record_b: xr.Dataset) -> None:

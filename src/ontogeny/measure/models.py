@@ -6,25 +6,22 @@ ontogeny.measure.readout and below only.
 """
 
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance
 from ontogeny.measure.layers import (
     FACTOR,
-    PIXELS,
-    Draws,
     Kernel,
     Layer,
-    Quantity,
-    last_hidden,
     over_layers,
 )
+from ontogeny.measure.quantity import Chance, Draws, Quantity, label
 from ontogeny.measure.readout import factor_names
 from ontogeny.progress import Progress
+from ontogeny.record.layers import PIXELS, last_hidden
 from ontogeny.stats.modelfit import (
     centred_ranks,
     control_basis,
@@ -35,6 +32,7 @@ from ontogeny.stats.modelfit import (
     standardised,
     token_exchanges,
 )
+from ontogeny.stats.onset import onset_interval
 from ontogeny.stats.permutation import group_resamples, p_value, upper_quantile
 from ontogeny.stats.rdm import (
     difference_rdm,
@@ -163,7 +161,7 @@ class _Rows:
         self.token, self.group = draws.probe.token[self.chosen], draws.probe.group[self.chosen]
         self.fixed = self._fixed()
         """Ranks of the models that are the same for every layer."""
-        self.last = last_hidden(xr.Dataset(coords={"layer": self.layers}))
+        self.last = last_hidden(self.layers)
 
     def _fixed(self) -> dict[str, np.ndarray]:
         found = {"token": _model_ranks(identity_rdm(self.token))}
@@ -269,23 +267,34 @@ def _compare_models(rows: _Rows) -> xr.Dataset:
         fixed["last_layer"] = last
     tables = {name: _fits(rows, name, model) for name, model in fixed.items()}
     parts = [_fits(one, "last_step", one.ranks[-1]) for one in map(rows.alone, rows.layers)]
-    axis = {key: dims.index("layer") for key, (dims, _) in _TABLE.items()}
+    axis = {key: quantity.dims.index("layer") for key, quantity in _TABLE.items()}
     tables["last_step"] = {
         key: np.concatenate([part[key] for part in parts], axis=axis[key]) for key in axis
     }
     names = [name for name in MODELS if name in tables]
-    data = xr.Dataset(coords={"step": rows.draws.steps, "layer": rows.layers, "model": names})
-    for key, (dims, words) in _TABLE.items():
-        values = np.stack([tables[name][key] for name in names], axis=-1)
-        _put(data, f"model_{key}", (*dims, "model"), values, words)
-    return data
+    values = {key: np.stack([tables[name][key] for name in names], axis=-1) for key in _TABLE}
+    return with_onsets(_labelled(rows, "model", names, values))
+
+
+def with_onsets(data: xr.Dataset) -> xr.Dataset:
+    """Add from when on each partial correlation (`model_beyond`) stays beyond its null."""
+    values = data["model_beyond"].transpose("layer", "model", "step").values.astype(np.float64)
+    limit = data["model_beyond_threshold"].values.astype(np.float64)
+    found = np.full((*limit.shape, 2), np.nan)
+    for cell in np.ndindex(limit.shape):
+        if np.isfinite(values[cell]).all() and np.isfinite(limit[cell]):
+            flat = np.full(values.shape[-1], limit[cell])
+            found[cell] = onset_interval(values[cell], flat, data["step"].values)
+    ends = {f"model_beyond_{end}": found[..., k] for k, end in enumerate(("after", "by"))}
+    where = {name: data[name] for name in ("layer", "model")}
+    return data.assign(label(ends, _SINCE, where).data_vars)
 
 
 def _fits(rows: _Rows, name: str, model: np.ndarray) -> dict[str, np.ndarray]:
     """Return what is said of one model, rows laid out as [step, layer]."""
     if not _varies(model):
         sizes = {"step": rows.n_steps, "layer": len(rows.layers)}
-        return {key: np.full([sizes[d] for d in dims], np.nan) for key, (dims, _) in _TABLE.items()}
+        return {key: np.full([sizes[d] for d in q.dims], np.nan) for key, q in _TABLE.items()}
     basis, nothing = rows.controls(name), np.zeros((len(model), 0))
     moved = moved_pairs(model, rows.permutations(
         model, within=name == "parts", count=rows.chance.n_shuffles))  # fmt: skip
@@ -327,12 +336,9 @@ def _compare_factors(rows: _Rows, names: list[str]) -> xr.Dataset:
             moved = moved_pairs(model, rows.permutations(model, within=True, count=count))
             tests = [_tested(rows, left, model, moved, side) for left, side in sides]
         columns.append([x for test in tests for x in (rows.spread(test.value), *test[1:])])
-    data = xr.Dataset(coords={"step": rows.draws.steps, "layer": rows.layers, "factor": names})
     keys = ("rsa", "threshold", "p", "beyond", "beyond_threshold", "beyond_p")
-    for k, key in enumerate(keys):
-        dims, words = _TABLE[key]
-        _put(data, f"factor_{key}", (*dims, "factor"), np.stack([c[k] for c in columns], -1), words)
-    return data
+    values = {key: np.stack([c[k] for c in columns], -1) for k, key in enumerate(keys)}
+    return _labelled(rows, "factor", names, values)
 
 
 def _nothing(rows: _Rows) -> _Test:
@@ -353,33 +359,48 @@ _EXCHANGED = (
     "groups of exemplars exchanged (token, pixels, last_step, last_layer: all; others: within "
     "tokens, or whole tokens where these do not differ within), largest over steps"
 )
-_TABLE = {
-    "rsa": (_CELL, f"Spearman correlation with a model, {_RHO}"),
-    "rho_a": (_CELL, f"rho-a (Spearman's with ties broken at random) with a model, {_RHO}"),
-    "low": (_CELL, "2.5 % bound of the Spearman correlation, groups of exemplars resampled"),
-    "high": (_CELL, "97.5 % bound of the Spearman correlation, groups of exemplars resampled"),
-    "beyond": (_CELL, "partial Spearman correlation with a model, those of token, parts and "
-               f"{PIXELS} that are known and other than it regressed out"),
-    "threshold": (_LAYER, f"correlation {_LIMIT}: {_EXCHANGED}"),
-    "p": (_LAYER, "share of permutations whose largest correlation over steps reaches the observed "
-          f"largest one: {_EXCHANGED}"),
-    "beyond_threshold": (_LAYER, f"partial correlation {_LIMIT}: {_EXCHANGED}"),
-    "beyond_p": (_LAYER, "as p, of the partial correlation"),
-}  # fmt: skip
 _MISSING = (
-    "NaN: a layer compared with itself, a silent layer, NaN activations, a model that does not "
-    "vary, or nothing that could be exchanged"
+    "a layer compared with itself, a silent layer, NaN activations, a model that does not vary, or "
+    "nothing that could be exchanged"
 )
+_TABLE = {
+    "rsa": Quantity(_CELL, "1", f"Spearman correlation with a model, {_RHO}", _MISSING,
+                    f"its threshold and p: {_EXCHANGED}"),
+    "rho_a": Quantity(_CELL, "1", "rho-a (Spearman's with ties broken at random) with a model, "
+                      f"{_RHO}", _MISSING),
+    "low": Quantity(_CELL, "1", "2.5 % bound of the Spearman correlation, groups of exemplars "
+                    "resampled", _MISSING),
+    "high": Quantity(_CELL, "1", "97.5 % bound of the Spearman correlation, groups of exemplars "
+                     "resampled", _MISSING),
+    "beyond": Quantity(_CELL, "1", "partial Spearman correlation with a model, those of token, "
+                       f"parts and {PIXELS} that are known and other than it regressed out",
+                       _MISSING, f"its own threshold and p: {_EXCHANGED}"),
+    "threshold": Quantity(_LAYER, "1", f"correlation {_LIMIT}: {_EXCHANGED}", _MISSING),
+    "p": Quantity(_LAYER, "1", "share of permutations whose largest correlation over steps reaches "
+                  f"the observed largest one: {_EXCHANGED}", _MISSING),
+    "beyond_threshold": Quantity(_LAYER, "1", f"partial correlation {_LIMIT}: {_EXCHANGED}",
+                                 _MISSING),
+    "beyond_p": Quantity(_LAYER, "1", "as p, of the partial correlation", _MISSING),
+}  # fmt: skip
+
+_SINCE = {
+    "model_beyond_after": Quantity(
+        ("layer", "model"), "steps", "step of the last snapshot at which model_beyond is not "
+        "beyond its threshold; -inf: beyond from the first", _MISSING),
+    "model_beyond_by": Quantity(
+        ("layer", "model"), "steps", "step of the next snapshot; inf: not beyond for 3 snapshots "
+        "by the end", _MISSING),
+}  # fmt: skip
 
 
-def _put(
-    data: xr.Dataset, name: str, dims: tuple[str, ...], values: np.ndarray, words: str
-) -> None:
-    values = values.astype(np.float32)
-    attributes = {"units": "1", "long_name": words}
-    if np.isnan(values).any():
-        attributes["missing"] = _MISSING
-    data[name] = (dims, values, attributes)
+def _labelled(
+    rows: _Rows, axis: str, names: list[str], values: dict[str, np.ndarray]
+) -> xr.Dataset:
+    """Label the comparison with models or factors, the last axis of all values."""
+    table = {f"{axis}_{k}": replace(q, dims=(*q.dims, axis)) for k, q in _TABLE.items()}
+    single = {f"{axis}_{k}": each.astype(np.float32) for k, each in values.items()}
+    where = {"step": rows.draws.steps, "layer": rows.layers, axis: names}
+    return label(single, table, where)
 
 
 def model_comparison(
@@ -414,6 +435,18 @@ def model_comparison(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    How far distances of exemplars in each layer are those of tokens, of parts and of pixels:
+
+    >>> found = ont.measure.model_comparison(record).isel(step=-1)
+    >>> found.model_rsa.sel(model=["token", "parts", "pixels"]).to_pandas().T.round(2)
+    layer   pixels  conv1  conv2   fc1  logits
+    model
+    token     0.11   0.09   0.24  0.39    0.53
+    parts     0.09   0.07   0.27  0.52    0.73
+    pixels     NaN   0.63   0.43  0.34    0.17
     """
     comparison = Comparison(record, chance or Chance())
     over_layers(record, [(comparison.collect, {})], chance=chance, progress=progress)

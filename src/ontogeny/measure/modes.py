@@ -13,8 +13,8 @@ Saxe, McClelland & Ganguli 2019, PNAS 116(23):11537-11546 (differentiation of ca
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance
-from ontogeny.measure.layers import Layer, Quantity, over_layers
+from ontogeny.measure.layers import Layer, over_layers
+from ontogeny.measure.quantity import Chance, Quantity
 from ontogeny.progress import Progress
 from ontogeny.stats.differentiation import (
     LinearFit,
@@ -37,7 +37,7 @@ MODES = {
                               "distinctions: length of mode_token' C, C the token by unit "
                               "covariance, its square cross-validated over folds of exemplars, so "
                               "that it is 0 on average (drawn as 0 below) where tokens do not "
-                              "differ", _MISSING),
+                              "differ", _MISSING, "0 where tokens do not differ"),
     "mode_after": Quantity(("mode",), "steps", "step of the last snapshot at which the strength is "
                            "below half of its last value", _NO_FIT),
     "mode_by": Quantity(("mode",), "steps", "step of the next snapshot", _NO_FIT),
@@ -74,6 +74,19 @@ def modes(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    The strongest distinction is cleo from the others, and half of it is there first:
+
+    >>> found = ont.measure.modes(record).sel(layer="fc1")
+    >>> found.mode_token.to_pandas().round(2)
+    token   ada    bo  cleo
+    mode
+    0     -0.20 -0.59  0.79
+    1      0.79 -0.57 -0.22
+    >>> print(found.mode_after.values, found.mode_by.values)
+    [ 4. 45.] [ 7. 84.]
     """
     data = over_layers(record, [(modes_of, MODES)], chance=chance, progress=progress)
     return data.drop_vars(["step_b", "token_b", "exemplar"])

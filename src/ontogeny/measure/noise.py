@@ -2,24 +2,42 @@
 
 Two units of neighbouring layers may vary together because both tell the tokens apart; what is left
 within tokens is shared variation that no token explains. Descriptive: neither functional nor
-causal. May import numpy, scipy, xarray, ontogeny.stats.graphs, ontogeny.measure.probe, .wiring and
-.categories only.
+causal. May import numpy, scipy, xarray, ontogeny.stats.graphs, ontogeny.measure.probe, .quantity
+and .wiring only.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 from scipy.special import ndtri
 
-from ontogeny.measure.categories import Chance
 from ontogeny.measure.probe import Probe, chosen_step, held_out, require
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.measure.wiring import Wiring, nodes_named, wiring_of
 from ontogeny.stats.graphs import score_correlation
 from ontogeny.stats.permutation import upper_quantile
 
 _CONSTANT = 1e-6
 _LEVEL = 0.99
+_STILL = "units that do not vary within tokens"
+NOISE = {
+    "noise_correlation": Quantity(
+        ("edge",), "1", "correlation within tokens, mean over positions", _STILL,
+        "noise_bound: exemplars shuffled within tokens"),
+    "noise_bound": Quantity(
+        ("layer",), "1", "what 1 % of |noise correlations| pass when each layer's exemplars are "
+        "shuffled within tokens", _STILL),
+    "noise_beyond": Quantity(
+        ("layer",), "1", "share of edges whose noise correlation is beyond what 1 % of exemplars "
+        "shuffled within tokens give", _STILL, "1 %: exemplars shuffled within tokens"),
+    "likeness": Quantity(
+        ("layer",), "1", "correlation over edges of |coupling| and |noise correlation|, of normal "
+        "scores", _STILL, "likeness_bound: a random pairing of edges"),
+    "likeness_bound": Quantity(
+        ("layer",), "1", "the same, which a random pairing of edges does not pass", _STILL),
+}  # fmt: skip
 
 
 def noise_correlations(
@@ -58,6 +76,16 @@ def noise_correlations(
     ------
     InputError
         If the record lacks activations, couplings, the step, the units, or held-out exemplars.
+
+    Examples
+    --------
+    How alike couplings and noise correlations are, beside what a random pairing gives:
+
+    >>> found = ont.measure.noise_correlations(record)
+    >>> print(found.layer.values)
+    ['conv1' 'conv2' 'fc1' 'logits']
+    >>> print(found.likeness.values.round(2), found.likeness_bound.values.round(2))
+    [0.5  0.39 0.42 0.66] [0.37 0.15 0.11 0.26]
     """
     require(record, "activation", "coupling")
     wiring, chance, probe = wiring_of(record), chance or Chance(), held_out(record)
@@ -65,17 +93,15 @@ def noise_correlations(
     response = _responses(record, wiring, probe, at)
     rng = np.random.default_rng(chance.seed)
     found = _correlations(response, wiring)
-    table = {name: ("layer", values) for name, values in _against_chance(
-        found, response, record["coupling"].sel(step=at).values, wiring,
-        (probe, chance, rng)).items()}  # fmt: skip
-    units_of = {"noise_correlation": "correlation within tokens, mean over positions"}
-    data = xr.Dataset(
-        {"noise_correlation": ("edge", found, {"units": "1", "long_name":
-                               units_of["noise_correlation"]}), **table},
-        {"source": ("edge", wiring.nodes[wiring.source]),
-         "target": ("edge", wiring.nodes[wiring.target]), "layer": list(wiring.above)},
-        {"step": at},
-    )  # fmt: skip
+    values = {"noise_correlation": found} | _against_chance(
+        found, response, record["coupling"].sel(step=at).values, wiring, (probe, chance, rng)
+    )
+    where = {
+        "source": ("edge", wiring.nodes[wiring.source]),
+        "target": ("edge", wiring.nodes[wiring.target]),
+        "layer": list(wiring.above),
+    }
+    data = label(values, NOISE, where, attributes={"step": at})
     if units is None:
         return data
     chosen = nodes_named(wiring, units)
@@ -94,6 +120,15 @@ def noise_likeness(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Da
     ------
     InputError
         If the record lacks activations, couplings or held-out exemplars.
+
+    Examples
+    --------
+    >>> found = ont.measure.noise_likeness(record).isel(step=[0, -1])
+    >>> found.likeness.to_pandas().round(2)
+    layer  conv1  conv2   fc1  logits
+    step
+    0       0.86   0.37  0.50    0.77
+    300     0.50   0.39  0.42    0.66
     """
     names = ("likeness", "likeness_bound", "noise_beyond")
     require(record, "activation", "coupling")
@@ -105,19 +140,9 @@ def noise_likeness(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Da
         rows.append(_against_chance(
             _correlations(response, wiring), response, record["coupling"].sel(step=at).values,
             wiring, (probe, chance, rng)))  # fmt: skip
-    table = {name: (("step", "layer"), np.array([row[name] for row in rows]), _WORDS[name])
-             for name in names}  # fmt: skip
-    return xr.Dataset(table, {"step": record["step"].values, "layer": list(wiring.above)})
-
-
-_WORDS = {
-    "likeness": {"units": "1", "long_name": "correlation over edges of |coupling| and |noise "
-                 "correlation|, of normal scores"},
-    "likeness_bound": {"units": "1", "long_name": "the same, which a random pairing of edges does "
-                       "not pass"},
-    "noise_beyond": {"units": "1", "long_name": "share of edges whose noise correlation is beyond "
-                     "what 1 % of exemplars shuffled within tokens give"},
-}  # fmt: skip
+    values = {name: np.array([row[name] for row in rows]) for name in names}
+    table = {name: replace(NOISE[name], dims=("step", "layer")) for name in names}
+    return label(values, table, {"step": record["step"].values, "layer": list(wiring.above)})
 
 
 def _responses(record: xr.Dataset, wiring: Wiring, probe: Probe, step: int) -> np.ndarray:

@@ -2,16 +2,17 @@
 
 A path's strength is the product of the shares that its edges have in what distinguishes the token
 at their targets: the part of the logit's distinction that is built along it. Functional.
-May import numpy, xarray, ontogeny.stats.paths, .onset, .permutation, ontogeny.measure.probe,
-.wiring and .categories only.
+May import numpy, xarray, ontogeny.stats.paths, .onset, .permutation, ontogeny.measure.categories,
+.wiring and below only.
 """
 
 import numpy as np
 import xarray as xr
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance, token_margins
+from ontogeny.measure.categories import token_margins
 from ontogeny.measure.probe import chosen_step, require
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.measure.wiring import Wiring, token_index, wiring_of
 from ontogeny.stats.onset import HOLD, onset_interval
 from ontogeny.stats.paths import disjoint_paths, path_cost, path_costs
@@ -21,6 +22,30 @@ MOST = 5
 """Paths that are looked for."""
 _SHUFFLES = 4
 """Graphs of the null per token and step; tokens are pooled."""
+PATHS = {
+    "unit": Quantity(("path", "layer"), "1", "name of the unit on the path; the image's channel"),
+    "share": Quantity(
+        ("path", "layer"), "1", "share of what distinguishes the token at the unit", "the image"),
+    "strength": Quantity(("path",), "1", "product of the path's shares"),
+    "weakest": Quantity(("path",), "1", "smallest share on the path"),
+}  # fmt: skip
+_PRODUCT = "product of the shares along the path"
+_DEALT = "path_bound: each source's shares shuffled over its targets"
+_NAMED = "the token is named where it is right, beyond shuffled tokens"
+TOKEN_PATHS = {
+    "path_strength": Quantity(("step", "token", "path"), "1", _PRODUCT, null=_DEALT),
+    "path_bound": Quantity(("step", "path"), "1", f"{_PRODUCT}, which chance does not pass"),
+    "strong_paths": Quantity(
+        ("step", "token"), "1", "paths beyond chance, of the strongest", null=_DEALT),
+    "path_onset_after": Quantity(
+        ("token", "path"), "steps", "last snapshot without so many strong paths", null=_DEALT),
+    "path_onset_by": Quantity(
+        ("token", "path"), "steps", "snapshot from which there are so many", null=_DEALT),
+    "token_onset_after": Quantity(
+        ("token",), "steps", f"last snapshot before {_NAMED}", null="margin_threshold"),
+    "token_onset_by": Quantity(
+        ("token",), "steps", f"snapshot from which {_NAMED}", null="margin_threshold"),
+}  # fmt: skip
 
 
 def paths(record: xr.Dataset, token: str, step: int | None = None, *, k: int = MOST) -> xr.Dataset:
@@ -40,6 +65,16 @@ def paths(record: xr.Dataset, token: str, step: int | None = None, *, k: int = M
     ------
     InputError
         If the record lacks contrasts, the token or the step, or `k` is not 1 ... 5.
+
+    Examples
+    --------
+    The strongest path to cleo's logit, and the product of its shares:
+
+    >>> found = ont.measure.paths(record, "cleo", k=2).isel(path=0)
+    >>> print(found.unit.values, found.share.values.round(2))
+    ['pixels:1' 'conv1:3' 'conv2:11' 'fc1:4' 'logits:2'] [ nan 0.45 0.48 0.23 0.24]
+    >>> round(float(found.strength), 3)
+    0.012
     """
     if not 1 <= k <= MOST:
         msg = f"expected 1 to {MOST} paths, got {k}"
@@ -56,16 +91,13 @@ def paths(record: xr.Dataset, token: str, step: int | None = None, *, k: int = M
     share = np.full((len(found), len(wiring.layers)), np.nan)
     for row, path in zip(share, found, strict=True):
         row[1:] = [s[b, a] for s, a, b in zip(shares, path[:-1], path[1:], strict=True)]
-    each = {"units": "1", "long_name": "share of what distinguishes the token at the unit"}
-    table = {
-        "unit": (("path", "layer"), np.array(units, dtype=str).reshape(share.shape)),
-        "share": (("path", "layer"), share, each),
-        "strength": ("path", share[:, 1:].prod(axis=1), {"units": "1", "long_name": "product of "
-                     "the path's shares"}),
-        "weakest": ("path", share[:, 1:].min(axis=1, initial=1.0), {"units": "1", "long_name":
-                    "smallest share on the path"}),
+    values = {
+        "unit": np.array(units, dtype=str).reshape(share.shape), "share": share,
+        "strength": share[:, 1:].prod(axis=1),
+        "weakest": share[:, 1:].min(axis=1, initial=1.0),
     }  # fmt: skip
-    return xr.Dataset(table, {"layer": list(wiring.layers)}, {"step": at, "token": token})
+    about = {"step": at, "token": token}
+    return label(values, PATHS, {"layer": list(wiring.layers)}, attributes=about)
 
 
 def token_paths(
@@ -91,6 +123,16 @@ def token_paths(
     ------
     InputError
         If the record lacks contrasts, logits, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    By the end no path is stronger than chance: many weak ones carry the tokens.
+
+    >>> found = ont.measure.token_paths(record, k=1).isel(step=-1)
+    >>> print(found.path_strength.values[:, 0].round(3), found.path_bound.values.round(3))
+    [0.012 0.011 0.012] [0.023]
+    >>> found.strong_paths.values.tolist()
+    [0, 0, 0]
     """
     require(record, "coupling_contrast")
     chance, wiring = chance or Chance(), wiring_of(record)
@@ -143,20 +185,12 @@ def _labelled(
         for count in beyond.T
     ]  # fmt: skip
     after, by = np.moveaxis(np.array(onsets), -1, 0)
-    words = "product of the shares along the path"
-    table = {
-        "path_strength": (("step", "token", "path"), strength, {"units": "1", "long_name": words}),
-        "path_bound": (("step", "path"), bound, {"units": "1", "long_name": f"{words}, which "
-                       "chance does not pass"}),
-        "strong_paths": (("step", "token"), beyond, {"units": "1", "long_name": "paths beyond "
-                         "chance, of the strongest"}),
-        "path_onset_after": (("token", "path"), after, {"units": "steps", "long_name": "last "
-                             "snapshot without so many strong paths"}),
-        "path_onset_by": (("token", "path"), by, {"units": "steps", "long_name": "snapshot from "
-                          "which there are so many"}),
+    values = {
+        "path_strength": strength, "path_bound": bound, "strong_paths": beyond,
+        "path_onset_after": after, "path_onset_by": by,
     }  # fmt: skip
     path = np.arange(1, strength.shape[2] + 1)
-    return xr.Dataset(table, {"step": steps, "token": tokens, "path": path})
+    return label(values, TOKEN_PATHS, {"step": steps, "token": tokens, "path": path})
 
 
 def _token_onsets(record: xr.Dataset, chance: Chance) -> xr.Dataset:
@@ -165,13 +199,5 @@ def _token_onsets(record: xr.Dataset, chance: Chance) -> xr.Dataset:
     limit = np.broadcast_to(limit, value.shape)
     found = [onset_interval(v, t, steps) for v, t in zip(value, limit, strict=True)]
     after, by = np.array(found).T
-    words = "the token is named where it is right, beyond shuffled tokens"
-    return xr.Dataset(
-        {
-            "token_onset_after": ("token", after, {"units": "steps", "long_name": f"last snapshot "
-                                  f"before {words}"}),
-            "token_onset_by": ("token", by, {"units": "steps", "long_name": f"snapshot from which "
-                               f"{words}"}),
-        },
-        {"token": record["token"].values.astype(str)},
-    )  # fmt: skip
+    where = {"token": record["token"].values.astype(str)}
+    return label({"token_onset_after": after, "token_onset_by": by}, TOKEN_PATHS, where)

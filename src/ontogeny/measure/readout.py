@@ -7,8 +7,8 @@ May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below o
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance
-from ontogeny.measure.layers import FACTOR, Draws, Kernel, Layer, Part, Quantity, over_layers
+from ontogeny.measure.layers import FACTOR, Kernel, Layer, Part, over_layers
+from ontogeny.measure.quantity import Chance, Draws, Quantity
 from ontogeny.progress import Progress
 from ontogeny.stats.probes import (
     few_shot_accuracy,
@@ -26,7 +26,8 @@ _MISSING = "too few groups for folds, a silent layer, or NaN activations"
 READOUT = {
     "readout": Quantity(
         ("step",), "1", "held-out accuracy of a linear read-out (ridge regression, 5 folds, whole "
-        "groups), each token weighing the same", _MISSING),
+        "groups), each token weighing the same", _MISSING,
+        "readout_control, readout_control_high: control labels"),
     "readout_low": Quantity(("step",), "1", "2.5 % bound of readout, groups of exemplars "
                             "resampled", _MISSING),
     "readout_high": Quantity(("step",), "1", "97.5 % bound of readout, groups of exemplars "
@@ -44,7 +45,8 @@ FACTORS = {
     "readout_factor": Quantity(
         ("step", "factor"), "1", "share of a known factor's variance that a linear read-out "
         "predicts on held-out exemplars (R^2); about 0 or below where it cannot be read out; "
-        "of a factor without order, mean over its values", f"a constant factor; {_MISSING}"),
+        "of a factor without order, mean over its values", f"a constant factor; {_MISSING}",
+        "about 0 or below"),
 }  # fmt: skip
 
 
@@ -64,6 +66,22 @@ def readout(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    What a linear read-out tells of the tokens; of labels without meaning it tells a third.
+
+    >>> found = ont.measure.readout(record).isel(step=[0, -1])
+    >>> found.readout.to_pandas().round(2)
+    layer  pixels  conv1  conv2   fc1  logits
+    step
+    0        0.63   0.43   0.48  0.37    0.38
+    300      0.63   0.68   0.77  0.83    0.82
+    >>> found.readout_control.to_pandas().round(2)
+    layer  pixels  conv1  conv2   fc1  logits
+    step
+    0        0.27   0.30   0.34  0.31    0.26
+    300      0.27   0.26   0.28  0.28    0.29
     """
     kernels: list[Part] = [(readout_of, READOUT)]
     if factor_names(record):

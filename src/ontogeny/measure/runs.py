@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 
 from ontogeny.errors import InputError
-from ontogeny.measure.categories import Chance
-from ontogeny.measure.layers import Draws, Layer, draws_of, layers_of
+from ontogeny.measure.layers import Layer, draws_of, layers_of
 from ontogeny.measure.models import PER_TOKEN, chosen_exemplars, layer_pairs
 from ontogeny.measure.probe import layer_names, require
+from ontogeny.measure.quantity import Chance, Draws, Quantity, label
 from ontogeny.progress import Progress
 from ontogeny.stats import rdm
 from ontogeny.stats.cka import cka_matrix, procrustes_distance, within_token_cka
@@ -51,6 +51,17 @@ def run_similarity(
     InputError
         If runs are too few, or differ in probe, layers or all of their steps, or a record lacks
         activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    A record beside itself with noise on its responses; logits are large enough to outdo it.
+
+    >>> rng = np.random.default_rng(0)
+    >>> noise = rng.standard_normal(record.activation.shape).astype(np.float32)
+    >>> noisy = record.assign(activation=record.activation + noise)
+    >>> found = ont.measure.run_similarity({"clear": record, "noisy": noisy})
+    >>> print(found.layer.values, found.run_cka_end.sel(run="clear", run_b="noisy").values.round(2))
+    ['conv1' 'conv2' 'fc1' 'logits'] [0.02 0.26 0.76 0.97]
     """
     steps = _matched_steps(records)
     names = layer_names(next(iter(records.values())))
@@ -62,11 +73,10 @@ def run_similarity(
         for name, values in _likeness(layers, steps).items():
             found[name].append(values)
     runs = list(records)
-    data = xr.Dataset(coords={"step": steps, "layer": names, "run": runs, "run_b": runs})
-    for name, (dims, words) in _SIMILARITY.items():
-        axis = dims.index("layer")
-        _put(data, name, dims, np.stack(found[name], axis=axis), words)
-    return data
+    axis = {name: quantity.dims.index("layer") for name, quantity in _SIMILARITY.items()}
+    values = {name: np.stack(each, axis=axis[name]).astype("f4") for name, each in found.items()}
+    where = {"step": steps, "layer": names, "run": runs, "run_b": runs}
+    return label(values, _SIMILARITY, where)
 
 
 def _likeness(layers: list[Layer], steps: np.ndarray) -> dict[str, np.ndarray]:
@@ -137,6 +147,17 @@ def noise_ceiling(
     ------
     InputError
         As for :func:`run_similarity`.
+
+    Examples
+    --------
+    A record beside itself with noise on its responses, from conv1 to the logits:
+
+    >>> rng = np.random.default_rng(0)
+    >>> noise = rng.standard_normal(record.activation.shape).astype(np.float32)
+    >>> noisy = record.assign(activation=record.activation + noise)
+    >>> found = ont.measure.noise_ceiling({"clear": record, "noisy": noisy}).isel(step=-1)
+    >>> print(found.ceiling_low.values.round(2), found.ceiling_high.values.round(2))
+    [0.02 0.17 0.69 0.94] [0.71 0.76 0.92 0.99]
     """
     steps = _matched_steps(records)
     draws = {name: draws_of(record, chance or Chance()) for name, record in records.items()}
@@ -152,10 +173,9 @@ def noise_ceiling(
         low.append(bounds[0])
         high.append(bounds[1])
         names.append(layers[0].name)
-    data = xr.Dataset(coords={"step": steps, "layer": names})
-    for name, values in (("ceiling_low", low), ("ceiling_high", high)):
-        _put(data, name, ("step", "layer"), np.stack(values, axis=1), _CEILING[name])
-    return data
+    values = {"ceiling_low": np.stack(low, axis=1), "ceiling_high": np.stack(high, axis=1)}
+    single = {name: each.astype(np.float32) for name, each in values.items()}
+    return label(single, _CEILING, {"step": steps, "layer": names})
 
 
 def _matched_steps(records: Records) -> np.ndarray:
@@ -207,33 +227,33 @@ def _side_by_side(records: Records, draws: dict[str, Draws]) -> Iterator[list[La
 
 
 _CELL, _PAIR = ("step", "layer", "run", "run_b"), ("layer", "run", "run_b")
+_MISSING = (
+    "a silent layer, NaN activations, a run with itself, or too few exemplars of a token"
+)  # fmt: skip
+_UNRELATED = "0 on average for unrelated responses"
 _SIMILARITY = {
-    "run_cka": (_CELL, "debiased linear CKA of a layer in two runs at the same step; 0 on average "
-                "for unrelated responses, 1 for the same up to rotation and scale"),
-    "run_cka_within": (_CELL, "debiased linear CKA, in two runs, of what distinguishes exemplars "
-                       "of one and the same token"),
-    "run_cka_end": (_PAIR, f"debiased linear CKA of a layer in two runs {_END}"),
-    "run_procrustes_end": (_PAIR, f"Procrustes distance of a layer in two runs {_END}: what is "
-                           "left after the best rotation of one onto the other, 0 to 1.41"),
-    "run_procrustes_null": (_PAIR, "smallest Procrustes distance of the same responses with "
-                            f"exemplars shuffled, groups whole, {N_SHUFFLES} times: unrelated "
-                            "responses are nearer with at most 5 %"),
+    "run_cka": Quantity(
+        _CELL, "1", "debiased linear CKA of a layer in two runs at the same step; 0 on average for "
+        "unrelated responses, 1 for the same up to rotation and scale", _MISSING, _UNRELATED),
+    "run_cka_within": Quantity(
+        _CELL, "1", "debiased linear CKA, in two runs, of what distinguishes exemplars of one and "
+        "the same token", _MISSING, _UNRELATED),
+    "run_cka_end": Quantity(
+        _PAIR, "1", f"debiased linear CKA of a layer in two runs {_END}", _MISSING, _UNRELATED),
+    "run_procrustes_end": Quantity(
+        _PAIR, "1", f"Procrustes distance of a layer in two runs {_END}: what is left after the "
+        "best rotation of one onto the other, 0 to 1.41", _MISSING,
+        "run_procrustes_null: exemplars shuffled, groups whole"),
+    "run_procrustes_null": Quantity(
+        _PAIR, "1", "smallest Procrustes distance of the same responses with exemplars shuffled, "
+        f"groups whole, {N_SHUFFLES} times: unrelated responses are nearer with at most 5 %",
+        _MISSING),
 }  # fmt: skip
 _CEILING = {
-    f"ceiling_{end}": f"{words} of the noise ceiling: mean Spearman correlation of each run's "
-    f"distances with the mean of ranks over {which}; squared Euclidean, {PER_TOKEN} exemplars of "
-    "each token at most"
+    f"ceiling_{end}": Quantity(
+        ("step", "layer"), "1", f"{words} of the noise ceiling: mean Spearman correlation of each "
+        f"run's distances with the mean of ranks over {which}; squared Euclidean, {PER_TOKEN} "
+        "exemplars of each token at most", _MISSING)
     for end, words, which in (("low", "lower bound", "the other runs"),
                               ("high", "upper bound", "all runs, its own among them"))
 }  # fmt: skip
-
-
-def _put(
-    data: xr.Dataset, name: str, dims: tuple[str, ...], values: np.ndarray, words: str
-) -> None:
-    values = values.astype(np.float32)
-    attributes = {"units": "1", "long_name": words}
-    if np.isnan(values).any():
-        attributes["missing"] = "NaN: a silent layer, NaN activations, a run with itself, or too "
-        attributes["missing"] += "few exemplars of a token"
-    data[name] = (dims, values, attributes)

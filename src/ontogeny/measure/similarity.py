@@ -6,19 +6,27 @@ May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below o
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance
-from ontogeny.measure.layers import Layer, Quantity, draws_of, layers_of, over_layers
+from ontogeny.measure.layers import Layer, draws_of, layers_of, over_layers
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.progress import Progress
+from ontogeny.schedule import evenly_spaced
 from ontogeny.stats.cka import cka_matrix, within_token_cka
 
 SIMILARITY_STEPS = 3
 """Snapshots at which layers are compared with each other."""
+_NULL = "0 on average for unrelated responses"
 CKA = {
     "cka": Quantity(("step", "step_b"), "1", "debiased linear CKA of the layer with itself at "
                     "another step; 0 on average for unrelated responses, 1 for the same",
-                    "a silent layer, fewer than 4 exemplars, or pixels, which do not change"),
+                    "a silent layer, fewer than 4 exemplars, or pixels, which do not change",
+                    _NULL),
     "cka_within": Quantity(("step", "step_b"), "1", "debiased linear CKA of what distinguishes "
-                           "exemplars of one and the same token", "as cka"),
+                           "exemplars of one and the same token", "as cka", _NULL),
+}  # fmt: skip
+LAYER_CKA = {
+    "layer_cka": Quantity(
+        ("similarity_step", "layer", "layer_b"), "1", "debiased linear CKA of two layers at one "
+        "step", "a silent layer, or fewer than 4 exemplars", _NULL),
 }  # fmt: skip
 
 
@@ -30,12 +38,22 @@ def cka(
     Returns
     -------
     xr.Dataset
-        `cka`, `cka_within` (layer, step, step_b); `layer_cka` (similarity_step, layer, layer_b).
+        `cka`, `cka_within` (step, layer, step_b); `layer_cka` (similarity_step, layer, layer_b).
 
     Raises
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    How alike the responses of each layer at the first and at the last step are (pixels stay):
+
+    >>> found = ont.measure.cka(record)
+    >>> found.cka.sel(step=[0], step_b=300).to_pandas().round(2)
+    layer  pixels  conv1  conv2   fc1  logits
+    step
+    0         NaN   0.65   0.68  0.49    0.02
     """
     data = over_layers(record, [(similarity_of, CKA)], chance=chance, progress=progress)
     return data[list(CKA)].merge(layer_similarity(record, chance=chance))
@@ -55,14 +73,11 @@ def layer_similarity(
     record: xr.Dataset, *, count: int = SIMILARITY_STEPS, chance: Chance | None = None
 ) -> xr.Dataset:
     """Return debiased CKA between layers at a few snapshots, first and last among them."""
-    n_steps = record.sizes["step"]
-    places = np.unique(np.linspace(0, n_steps - 1, count).round().astype(int))
+    places = evenly_spaced(record.sizes["step"], count)
     few = record.isel(step=places)
     layers = list(layers_of(few, draws_of(few, chance or Chance())))
     tables = [cka_matrix([x.patterns[min(k, len(x.patterns) - 1)] for x in layers])
               for k in range(len(places))]  # fmt: skip
     names = [layer.name for layer in layers]
     coordinates = {"similarity_step": few["step"].values, "layer": names, "layer_b": names}
-    attributes = {"units": "1", "long_name": "debiased linear CKA of two layers at one step"}
-    table = (("similarity_step", "layer", "layer_b"), np.stack(tables), attributes)
-    return xr.Dataset({"layer_cka": table}, coordinates)
+    return label({"layer_cka": np.stack(tables)}, LAYER_CKA, coordinates)

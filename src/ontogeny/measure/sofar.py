@@ -2,7 +2,7 @@
 
 Nothing of it is a finding. It is drawn until the run is measured, and says so in its definitions;
 its names begin with `sketch_`, so that nobody takes it for the measure of that kind.
-May import numpy, xarray, ontogeny.stats and ontogeny.measure.probe and .categories only.
+May import numpy, xarray, ontogeny.stats and ontogeny.measure.categories and below only.
 """
 
 from collections.abc import MutableMapping
@@ -12,6 +12,7 @@ import xarray as xr
 
 from ontogeny.measure.categories import answers
 from ontogeny.measure.probe import Probe, held_out, require, units_of_layers
+from ontogeny.measure.quantity import Quantity, label
 from ontogeny.stats.groups import grouped_folds
 from ontogeny.stats.lives import confusion
 from ontogeny.stats.rdm import crossnobis_rdm, fold_means
@@ -23,27 +24,34 @@ TOP = 6
 """Exemplars kept of each unit."""
 SO_FAR = "so far, without null or interval until the run is measured"
 
-_WORDS = {
-    "sketch_confusion": ("1", "share of a token's held-out exemplars that are classified as each "
-                         "token", "NaN: a token without exemplars, or NaN logits"),
-    "sketch_distance": ("1", "squared distance of two tokens' mean activations in a layer, "
-                        "cross-validated between two halves of the probe, over the layer's "
-                        "variance within tokens; 0 on average where tokens do not differ",
-                        "NaN: a layer that is constant within tokens, a token or a half that is "
-                        "absent, or NaN activations"),
-    "sketch_response": ("1", "mean activation over the token's exemplars less that over the "
-                        "others, over the standard deviation over all exemplars",
-                        "NaN: a unit that is constant, or a token without exemplars"),
-    "sketch_map": ("a.u.", "place of an exemplar along the first two principal components of the "
-                   "layer's activations at the last recorded step, onto which those of earlier "
-                   "steps are projected", "NaN: NaN activations"),
-    "sketch_map_share": ("1", "share of the layer's variance over exemplars at that step that the "
-                         "two axes of the map hold", "NaN: a layer that is constant"),
-    "sketch_top_exemplar": ("1", "place in the record of the exemplar that drives the unit most at "
-                            "the last recorded step, by rank and by maximum over positions; -1: "
-                            "none drives it", ""),
-    "sketch_top_response": ("a.u.", "activation_maximum of sketch_top_exemplar",
-                            "NaN: no exemplar drives the unit"),
+SKETCH = {
+    "sketch_confusion": Quantity(
+        ("step", "token", "token_b"), "1", "share of a token's held-out exemplars that are "
+        f"classified as each token ({SO_FAR})", "a token without exemplars, or NaN logits"),
+    "sketch_distance": Quantity(
+        ("step", "layer", "token", "token_b"), "1", "squared distance of two tokens' mean "
+        "activations in a layer, cross-validated between two halves of the probe, over the layer's "
+        f"variance within tokens; 0 on average where tokens do not differ ({SO_FAR})",
+        "a layer that is constant within tokens, a token or a half that is absent, or NaN "
+        "activations"),
+    "sketch_response": Quantity(
+        ("step", "unit", "token"), "1", "mean activation over the token's exemplars less that over "
+        f"the others, over the standard deviation over all exemplars ({SO_FAR})",
+        "a unit that is constant, or a token without exemplars"),
+    "sketch_map": Quantity(
+        ("map_step", "layer", "exemplar", "axis"), "a.u.", "place of an exemplar along the first "
+        "two principal components of the layer's activations at the last recorded step, onto which "
+        f"those of earlier steps are projected ({SO_FAR})", "NaN activations"),
+    "sketch_map_share": Quantity(
+        ("map_step", "layer"), "1", "share of the layer's variance over exemplars at that step "
+        f"that the two axes of the map hold ({SO_FAR})", "a layer that is constant"),
+    "sketch_top_exemplar": Quantity(
+        ("unit", "rank"), "1", "place in the record of the exemplar that drives the unit most at "
+        "the last recorded step, by rank and by maximum over positions; -1: none drives it "
+        f"({SO_FAR})"),
+    "sketch_top_response": Quantity(
+        ("unit", "rank"), "a.u.", f"activation_maximum of sketch_top_exemplar ({SO_FAR})",
+        "no exemplar drives the unit"),
 }  # fmt: skip
 
 Known = MutableMapping[str, dict[str, np.ndarray]]
@@ -72,6 +80,16 @@ def sketch(record: xr.Dataset, *, known: Known | None = None) -> xr.Dataset:
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    What a record shows before it is complete, and how much of each layer the plane shows:
+
+    >>> found = ont.measure.sketch(record.isel(step=slice(0, 5)))
+    >>> found.map_step.values.tolist()
+    [0, 1, 2, 4, 7]
+    >>> print(found.sketch_map_share.isel(map_step=-1).values.round(2))
+    [0.74 0.88 0.93 0.99]
     """
     require(record, "activation", "activation_maximum", "logit", "layer")
     probe, layers, steps = held_out(record), units_of_layers(record), record["step"].values
@@ -79,30 +97,19 @@ def sketch(record: xr.Dataset, *, known: Known | None = None) -> xr.Dataset:
     at = _spread(steps, MAPS)
     places, share = _maps(record, probe, layers, at)
     top, response = _top(record, probe)
-    n = len(probe.tokens)
     values = {
-        "sketch_confusion": (("step", "token", "token_b"),
-                             confusion(answers(record, probe), probe.token, n)),
-        "sketch_distance": (("step", "layer", "token", "token_b"), rows["distance"]),
-        "sketch_response": (("step", "unit", "token"), rows["response"]),
-        "sketch_map": (("map_step", "layer", "exemplar", "axis"), places),
-        "sketch_map_share": (("map_step", "layer"), share),
-        "sketch_top_exemplar": (("unit", "rank"), top),
-        "sketch_top_response": (("unit", "rank"), response),
+        "sketch_confusion": confusion(answers(record, probe), probe.token, len(probe.tokens)),
+        "sketch_distance": rows["distance"], "sketch_response": rows["response"],
+        "sketch_map": places, "sketch_map_share": share,
+        "sketch_top_exemplar": top, "sketch_top_response": response,
     }  # fmt: skip
     tokens = list(probe.tokens)
-    data = xr.Dataset(
-        coords={
-            "step": steps, "map_step": steps[at], "layer": list(layers), "token": tokens,
-            "token_b": tokens, "unit": record["unit"].values,
-            "exemplar": record["exemplar"].values[probe.position],
-        }
-    )  # fmt: skip
-    for name, (dims, array) in values.items():
-        units, words, missing = _WORDS[name]
-        attributes = {"units": units, "long_name": f"{words} ({SO_FAR})"}
-        data[name] = (dims, array, attributes | ({"missing": missing} if missing else {}))
-    return data
+    where = {
+        "step": steps, "map_step": steps[at], "layer": list(layers), "token": tokens,
+        "token_b": tokens, "unit": record["unit"].values,
+        "exemplar": record["exemplar"].values[probe.position],
+    }  # fmt: skip
+    return label(values, SKETCH, where, always_missing=True)
 
 
 def _rows(

@@ -3,21 +3,20 @@
 May import numpy, xarray, ontogeny.stats, ontogeny.measure, ontogeny.record, ontogeny.run only.
 """
 
-import os
-
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import FEWEST_DRAWS, Chance
+from ontogeny.measure.categories import FEWEST_DRAWS
 from ontogeny.measure.clones import clones
 from ontogeny.measure.compactness import COLLAPSE, collapse_extras, collapse_of
 from ontogeny.measure.dimension import DIMENSION, dimension_of, dimension_scales
 from ontogeny.measure.geometry import RDM, distances_of
-from ontogeny.measure.layers import Layer, Part, Quantity, last_hidden, over_layers
+from ontogeny.measure.layers import Layer, Part, last_hidden, over_layers
 from ontogeny.measure.lives import lives
 from ontogeny.measure.maps import maps
 from ontogeny.measure.models import RSA, Comparison, pixel_models
 from ontogeny.measure.modes import MODES, modes_of
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.measure.readout import (
     FACTORS,
     READOUT,
@@ -27,7 +26,6 @@ from ontogeny.measure.readout import (
     readout_of,
 )
 from ontogeny.measure.similarity import CKA, similarity_of
-from ontogeny.measure.store import kept
 from ontogeny.progress import Parts, Progress
 from ontogeny.run import RunFolder
 from ontogeny.stats.changepoints import change_points, phase_test
@@ -36,7 +34,6 @@ from ontogeny.stats.permutation import upper_quantile
 from ontogeny.stats.rdm import crossnobis_rdm, fold_means, noise_precision
 from ontogeny.stats.tokens import token_residuals
 
-FILE = "structure.zarr"
 N_DEALT = 99
 """Dealings of tokens behind the bound of splits, and of increments behind p of phases."""
 BOUNDS = {
@@ -44,6 +41,19 @@ BOUNDS = {
                             "where tokens do not differ, with 95 % (largest branch of the trees of "
                             "tokens shuffled over the deviations of exemplars from their token's "
                             "mean)", "pixels, too few groups for folds, NaN activations"),
+}  # fmt: skip
+_NOWHERE = "snapshots at which no phase begins"
+_MOVED = "snapshot to which the beginning of the phase moves when one measure is left out"
+PHASES = {
+    "change": Quantity(("phase_measure", "step"), "1", "1 at the first snapshot of a new phase of "
+                       "a measure, fitted by lines over log(1 + step)"),
+    "phase": Quantity(("step",), "1", "1 at the first snapshot of a new phase of all measures "
+                      "together, fitted by lines over log(1 + step)",
+                      null="phase_p: increments of all measures shuffled over the snapshots"),
+    "phase_first": Quantity(("step",), "steps", f"earliest {_MOVED}", _NOWHERE),
+    "phase_last": Quantity(("step",), "steps", f"latest {_MOVED}", _NOWHERE),
+    "phase_p": Quantity((), "1", "share of shuffles of the increments, all measures together, "
+                        "whose phases fit as much better than one line", "no measure without NaN"),
 }  # fmt: skip
 
 
@@ -78,6 +88,17 @@ def structure(
     ------
     InputError
         If the record lacks activations, logits or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    Every measure of category structure, such as the separation of the closest two tokens:
+
+    >>> found = ont.measure.structure(record.isel(step=[0, -1]))
+    >>> found.separation_worst.to_pandas().round(2)
+    layer  pixels  conv1  conv2   fc1  logits
+    step
+    0        0.51   0.32   0.30  0.29    0.18
+    300      0.51   0.32   0.81  1.02    1.18
     """
     comparison = Comparison(record, chance or Chance())
     kernels: list[Part] = [
@@ -151,6 +172,14 @@ def phases(record: xr.Dataset, data: xr.Dataset | None = None, *, seed: int = 0)
         p value of there being phases; `phase_first`, `phase_last` (step), the earliest and the
         latest snapshot to which this change moves when one measure is left out (NaN elsewhere);
         `change` (phase_measure, step), the same as `phase` of each measure alone.
+
+    Examples
+    --------
+    11 snapshots show no common change of course:
+
+    >>> found = ont.measure.phases(record)
+    >>> int(found.phase.sum()), float(found.phase_p)
+    (0, 1.0)
     """
     data = structure(record) if data is None else data
     curves, steps = _curves(record, data), record["step"].values
@@ -162,23 +191,11 @@ def phases(record: xr.Dataset, data: xr.Dataset | None = None, *, seed: int = 0)
     first, last = _moved(series, time, steps, together)
     rng = np.random.default_rng(seed)
     p = phase_test(series, time, n_permutations=N_DEALT, rng=rng) if names else float("nan")
-    nowhere = {"missing": "NaN at snapshots at which no phase begins"}
-    words = "snapshot to which the beginning of the phase moves when one measure is left out"
-    table = {
-        "change": (("phase_measure", "step"), marks.reshape(len(names), len(steps)), {
-            "units": "1", "long_name": "1 at the first snapshot of a new phase of a measure, "
-            "fitted by lines over log(1 + step)"}),
-        "phase": ("step", together, {"units": "1", "long_name": "1 at the first snapshot of a new "
-                  "phase of all measures together, fitted by lines over log(1 + step)"}),
-        "phase_first": ("step", first, {"units": "steps", "long_name": f"earliest {words}",
-                        **nowhere}),
-        "phase_last": ("step", last, {"units": "steps", "long_name": f"latest {words}",
-                       **nowhere}),
-        "phase_p": ((), p, {"units": "1", "long_name": "share of shuffles of the increments, all "
-                    "measures together, whose phases fit as much better than one line",
-                    "missing": "NaN: no measure without NaN"}),
+    values = {
+        "change": marks.reshape(len(names), len(steps)), "phase": together,
+        "phase_first": first, "phase_last": last, "phase_p": p,
     }  # fmt: skip
-    return xr.Dataset(table, {"phase_measure": names, "step": steps})
+    return label(values, PHASES, {"phase_measure": names, "step": steps}, always_missing=True)
 
 
 def _marks(series: np.ndarray, time: np.ndarray) -> np.ndarray:
@@ -213,26 +230,3 @@ def _curves(record: xr.Dataset, data: xr.Dataset) -> dict[str, np.ndarray]:
         f"dimension of {name}": at["participation_ratio"].values.astype(np.float64),
         f"likeness of {name} to its end": at["cka"].isel(step_b=-1).values.astype(np.float64),
     }
-
-
-def structure_run(
-    run: RunFolder | str | os.PathLike[str],
-    *,
-    chance: Chance | None = None,
-    progress: Progress | None = None,
-) -> xr.Dataset:
-    """Measure a run's category structure into its structure.zarr, or return what is there fresh.
-
-    Raises
-    ------
-    RunError
-        If there is no record, or no room for the measures.
-    InputError
-        If the record lacks activations, logits or held-out exemplars of two tokens.
-    """
-    settled = chance or Chance()
-
-    def measure(record: xr.Dataset, folder: RunFolder) -> xr.Dataset:
-        return structure(record, run=folder, chance=settled, progress=progress)
-
-    return kept(run, FILE, measure, chance=settled, progress=progress)

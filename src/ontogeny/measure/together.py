@@ -1,4 +1,4 @@
-"""All measures of a run, kinds side by side on the machine's cores.
+"""All measures of a run, sets side by side on the machine's cores.
 
 May import ontogeny.measure, ontogeny.companion and ontogeny.run.
 """
@@ -16,15 +16,14 @@ from typing import Any
 from ontogeny.companion import Companion, Send, cores
 from ontogeny.errors import OntogenyError
 from ontogeny.measure.keeping import is_kept
-from ontogeny.measure.kinds import APART, COUPLINGS
-from ontogeny.measure.store import measure_run
+from ontogeny.measure.sets import FIRST, SETS, measure_run
 from ontogeny.progress import Parts, Progress
-from ontogeny.record import COUPLING, open_record
 from ontogeny.record import NAME as RECORD
+from ontogeny.record import open_record
 from ontogeny.run import RunFolder
 
 Heard = SimpleQueue[tuple[str, dict[str, Any] | Exception | None]]
-"""Kinds with what their processes say: how far they are, last None or what was raised."""
+"""Sets with what their processes say: how far they are, last None or what was raised."""
 
 
 def measure_all(
@@ -33,21 +32,22 @@ def measure_all(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Bring all of a run's measures up to its record: measures, structure, detectors, graph.
+    """Bring all of a run's measures up to its record: each set of `ontogeny.measure.SETS`.
 
-    Each kind that is not fresh is measured by a process of its own, that reads the record and
-    writes one file of the run's folder; nothing but words is sent between them. Measures of
-    couplings are left out where the record has none (its attribute `without_couplings` says why).
-    It can be called from a script, a notebook, standard input or another process's worker; where
-    no process can be started, kinds are measured one by one in this one. If this process ends,
-    however, so do they.
+    The first is measured by this process, each other one that is not fresh by a process of its
+    own, that reads the record and writes one file of the run's folder; nothing but words is sent
+    between them. Measures of couplings are left out where the record has none (its attribute
+    `without_couplings` says why). It can be called from a script, a notebook, standard input or
+    another process's worker; where no process can be started, sets are measured one by one in
+    this one. If this process ends, however, so do they.
 
     Parameters
     ----------
     run
         A run, or its folder.
     workers
-        Kinds at a time; None: as many as there are cores, 3 at most. Each takes up to 0.9 GB.
+        Sets at a time; None: as many as there are cores, but no more than sets besides the first.
+        Each takes up to 0.9 GB.
     progress
         Told what is being done and how far it is (`ontogeny.progress`).
 
@@ -61,75 +61,79 @@ def measure_all(
         If a process failed otherwise, with its traceback if there is one.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    kinds = kinds_of(folder)
-    parts = Parts(progress, {"measures": 1, **dict.fromkeys(kinds, 3)})
-    stale = [kind for kind in kinds if not _is_fresh(folder, kind)]
-    for kind in set(kinds) - set(stale):
-        parts.of(kind)(f"{kind}: fresh", 1, 1)
+    names = sets_apart(folder)
+    parts = Parts(progress, {FIRST: 1, **dict.fromkeys(names, 3)})
+    stale = [name for name in names if not _is_fresh(folder, name)]
+    for name in set(names) - set(stale):
+        parts.of(name)(f"{SETS[name].words}: fresh", 1, 1)
     heard: Heard = SimpleQueue()
-    waiting, at_a_time = iter(stale), workers or min(len(APART), cores())
+    waiting, at_a_time = iter(stale), workers or min(len(SETS) - 1, cores())
     with ExitStack() as running:
-        for kind in islice(waiting, at_a_time - 1):  # this process is at work, too
-            _start(kind, folder.path, heard, running)
-        measure_run(folder, progress=parts.of("measures"))
-        for kind in islice(waiting, 1):
-            _start(kind, folder.path, heard, running)
+        for name in islice(waiting, at_a_time - 1):  # this process is at work, too
+            _start(name, folder.path, heard, running)
+        measure_run(folder, progress=parts.of(FIRST))
+        for name in islice(waiting, 1):
+            _start(name, folder.path, heard, running)
         for _ in stale:
             _await_one(folder.path, heard, parts)
-            for kind in islice(waiting, 1):
-                _start(kind, folder.path, heard, running)
+            for name in islice(waiting, 1):
+                _start(name, folder.path, heard, running)
 
 
-def kinds_of(run: RunFolder) -> list[str]:
-    """Return the kinds that a run's record has; one without couplings lacks theirs."""
+def sets_apart(run: RunFolder) -> list[str]:
+    """Return the sets besides the first that a run's record has; they need nothing of each other.
+
+    One without couplings lacks theirs.
+    """
     with open_record(run.path / RECORD) as record:
-        return [kind for kind in APART if kind != COUPLINGS or COUPLING in record]
+        return [name for name, one in SETS.items()
+                if name != FIRST and all(needed in record for needed in one.needs)]  # fmt: skip
 
 
-def measure_apart(kind: str, path: str, send: Send) -> None:
-    """Measure one kind in a process of its own, and send how far it is."""
+def measure_apart(name: str, path: str, send: Send) -> None:
+    """Measure one set in a process of its own, and send how far it is."""
 
     def tell(what: str, done: float, total: float) -> None:
         send({"what": what, "done": done, "total": total})
 
-    APART[kind].measure(path, progress=tell)
+    measure_run(path, name, progress=tell)
 
 
-def _is_fresh(run: RunFolder, kind: str) -> bool:
-    return is_kept(run, APART[kind].name, asdict(APART[kind].chance))
+def _is_fresh(run: RunFolder, name: str) -> bool:
+    return is_kept(run, SETS[name].kind, asdict(SETS[name].chance))
 
 
-def _start(kind: str, path: Path, heard: Heard, running: ExitStack) -> None:
-    """Start the process of a kind; it ends with `running` at the latest."""
-    companion = running.enter_context(Companion(f"{__name__}:measure_apart", kind, str(path)))
-    threading.Thread(target=_listen, args=(kind, companion, heard), daemon=True).start()
+def _start(name: str, path: Path, heard: Heard, running: ExitStack) -> None:
+    """Start the process of a set; it ends with `running` at the latest."""
+    companion = running.enter_context(Companion(f"{__name__}:measure_apart", name, str(path)))
+    threading.Thread(target=_listen, args=(name, companion, heard), daemon=True).start()
 
 
-def _listen(kind: str, companion: Companion, heard: Heard) -> None:
-    """Pass on what the process of a kind says, and last None or what it raised."""
+def _listen(name: str, companion: Companion, heard: Heard) -> None:
+    """Pass on what the process of a set says, and last None or what it raised."""
     try:
         for event in companion.events():
-            heard.put((kind, event))
-        heard.put((kind, None))
+            heard.put((name, event))
+        heard.put((name, None))
     except (OntogenyError, RuntimeError, ChildProcessError) as error:
-        heard.put((kind, error))
+        heard.put((name, error))
 
 
 def _await_one(path: Path, heard: Heard, parts: Parts) -> None:
-    """Wait until one kind is measured; raise what its process raised."""
+    """Wait until one set is measured; raise what its process raised."""
     while True:
-        kind, said = heard.get()
-        tell = parts.of(kind)
+        name, said = heard.get()
+        tell, words = parts.of(name), SETS[name].words
         if isinstance(said, ChildProcessError):  # no process could be started
-            APART[kind].measure(path, progress=_prefixed(kind, tell))
+            measure_run(path, name, progress=_prefixed(words, tell))
             said = None
         if said is None:
-            tell(f"{kind}: done", 1, 1)
+            tell(f"{words}: done", 1, 1)
             return
         if isinstance(said, Exception):
             raise said
-        _prefixed(kind, tell)(**said)
+        _prefixed(words, tell)(**said)
 
 
-def _prefixed(kind: str, tell: Progress) -> Callable[..., object]:
-    return lambda what, done, total: tell(f"{kind}: {what}", done, total)
+def _prefixed(words: str, tell: Progress) -> Callable[..., object]:
+    return lambda what, done, total: tell(f"{words}: {what}", done, total)

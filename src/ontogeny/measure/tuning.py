@@ -3,7 +3,7 @@
 The preferred token of a unit is chosen on one half of the probe and scored on the other, so that
 choosing costs nothing; nulls shuffle the tokens over groups of exemplars and take the largest
 value of all units of a layer at all steps.
-May import numpy, scipy, xarray, ontogeny.stats and ontogeny.measure.probe and .categories only.
+May import numpy, scipy, xarray, ontogeny.stats and ontogeny.measure.probe and .quantity only.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 from scipy.special import chdtri
 
-from ontogeny.measure.categories import Chance
 from ontogeny.measure.probe import Probe, held_out, layer_names, require, units_of_layers
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.progress import Progress
 from ontogeny.stats.groups import grouped_folds
 from ontogeny.stats.permutation import (
@@ -43,26 +43,36 @@ DORMANT = 0.025
 """A unit whose mean |response| is at most this share of its layer's mean is dormant."""
 
 _SPLIT = "chosen as the largest mean response on half 0 of the probe"
-_WORDS = {
-    "auroc": ("1", "probability that an exemplar of the token drives the unit more than one of "
-              "another token; .5 tells nothing; all held-out exemplars", ""),
-    "d_prime": ("1", "distance of the token's mean response from that of the rest over the root "
-                "mean of their variances", "NaN: a unit that does not vary on either side"),
-    "information": ("bits", f"information of the unit's response ({N_BINS} bins of equal "
-                    "occupancy) about the token, less Miller's bias", ""),
-    "sparseness": ("1", "lifetime sparseness (Treves and Rolls): 0 driven alike by all exemplars, "
-                   "1 by one alone", "NaN: an inactive unit, or one with negative responses"),
-    "preferred": ("1", f"index of the token {_SPLIT}; -1: none", ""),
-    "score": ("1", f"AUROC of the preferred token on half 1 of the probe ({_SPLIT})",
-              "NaN: a unit without a preferred token"),
-    "score_low": ("1", "2.5 % bound of score, groups of exemplars resampled",
-                  "NaN: a unit without a preferred token"),
-    "score_high": ("1", "97.5 % bound of score, groups of exemplars resampled",
-                   "NaN: a unit without a preferred token"),
-    "class_selectivity": ("1", f"(m_p - m) / (m_p + m) on half 1, p the token {_SPLIT}",
-                          "NaN: a unit without a preferred token, or with negative means"),
-    "dormancy": ("1", "mean over exemplars of |response| over the mean of this over the layer",
-                 "NaN: a layer that is silent"),
+_CELL, _BY_TOKEN = ("step", "unit"), ("step", "unit", "token")
+_UNDECIDED, _DEALT = "a unit without a preferred token", "tokens shuffled over groups of exemplars"
+TUNING = {
+    "auroc": Quantity(
+        _BY_TOKEN, "1", "probability that an exemplar of the token drives the unit more than one "
+        "of another token; .5 tells nothing; all held-out exemplars",
+        null=f"auroc_threshold: {_DEALT}"),
+    "d_prime": Quantity(
+        _BY_TOKEN, "1", "distance of the token's mean response from that of the rest over the root "
+        "mean of their variances", "a unit that does not vary on either side"),
+    "information": Quantity(
+        _CELL, "bits", f"information of the unit's response ({N_BINS} bins of equal occupancy) "
+        "about the token, less Miller's bias", null="information_threshold: the G test"),
+    "sparseness": Quantity(
+        _CELL, "1", "lifetime sparseness (Treves and Rolls): 0 driven alike by all exemplars, 1 by "
+        "one alone", "an inactive unit, or one with negative responses"),
+    "preferred": Quantity(_CELL, "1", f"index of the token {_SPLIT}; -1: none"),
+    "score": Quantity(
+        _CELL, "1", f"AUROC of the preferred token on half 1 of the probe ({_SPLIT})", _UNDECIDED,
+        f"score_threshold: {_DEALT}"),
+    "score_low": Quantity(
+        _CELL, "1", "2.5 % bound of score, groups of exemplars resampled", _UNDECIDED),
+    "score_high": Quantity(
+        _CELL, "1", "97.5 % bound of score, groups of exemplars resampled", _UNDECIDED),
+    "class_selectivity": Quantity(
+        _CELL, "1", f"(m_p - m) / (m_p + m) on half 1, p the token {_SPLIT}",
+        "a unit without a preferred token, or with negative means"),
+    "dormancy": Quantity(
+        _CELL, "1", "mean over exemplars of |response| over the mean of this over the layer",
+        "a layer that is silent"),
 }  # fmt: skip
 
 
@@ -134,6 +144,20 @@ def tuning(
     ------
     InputError
         If the record lacks activations, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    How well the logits tell each token from the rest (.5: not at all), and the bound of chance:
+
+    >>> found = ont.measure.tuning(record).isel(step=-1)
+    >>> found.auroc.sel(unit=["logits:0", "logits:1", "logits:2"]).to_pandas().round(2)
+    token      ada    bo  cleo
+    unit
+    logits:0  0.84  0.65  0.02
+    logits:1  0.53  0.92  0.05
+    logits:2  0.31  0.19  1.00
+    >>> round(float(found.auroc_threshold.sel(layer="logits")), 2)
+    0.74
     """
     chance = chance or CHANCE
     return label_tuning(record, tunings(record, chance, progress), chance)
@@ -309,39 +333,47 @@ def over_steps(null: np.ndarray, level: float) -> np.ndarray:
 def label_tuning(record: xr.Dataset, found: Tunings, chance: Chance) -> xr.Dataset:
     """Name the tunings and add their thresholds."""
     tokens, layers = list(held_out(record).tokens), layer_names(record)
-    data = xr.Dataset(coords={
+    values = {name: v if v.dtype.kind == "i" else v.astype(np.float32)
+              for name, v in found.values.items()}  # fmt: skip
+    values |= {
+        "auroc_threshold": over_steps(found.auroc_null, chance.level),
+        "score_threshold": over_steps(found.score_null, chance.level),
+        "information_threshold": _information_threshold(record, chance),
+    }
+    where = {
         "step": record["step"].values, "unit": record["unit"].values,
-        "layer": ("unit", record["layer"].values.astype(str)), "token": tokens,
-    }).rename(layer="layer_of_unit").assign_coords(layer=layers)  # fmt: skip
-    for name, values in found.values.items():
-        units, words, missing = _WORDS[name]
-        dims = ("step", "unit", "token")[: values.ndim]
-        typed = values if values.dtype.kind == "i" else values.astype(np.float32)
-        data[name] = (dims, typed, {"units": units, "long_name": words})
-        if missing and typed.dtype.kind == "f" and np.isnan(typed).any():
-            data[name].attrs["missing"] = missing
+        "layer_of_unit": ("unit", record["layer"].values.astype(str)), "token": tokens,
+        "layer": layers,
+    }  # fmt: skip
+    data = label(values, TUNING | _threshold_quantities(record, chance), where)
     data["dormancy"].attrs["dormant_at"] = DORMANT
-    words = (
-        f"by chance no unit of the layer passes it at any step, with {chance.level:.0%} (tokens "
-        f"shuffled over groups {chance.n_shuffles} times, largest over units x steps)"
+    return data
+
+
+def _threshold_quantities(record: xr.Dataset, chance: Chance) -> dict[str, Quantity]:
+    passed = f"by chance no unit of the layer passes it at any step, with {chance.level:.0%}"
+    dealt = (
+        f"{passed} (tokens shuffled over groups {chance.n_shuffles} times, largest over units x "
+        "steps)"
     )
-    for name, null in (("auroc of any token", found.auroc_null), ("score", found.score_null)):
-        threshold = over_steps(null, chance.level)
-        attributes = {"units": "1", "long_name": f"{name}: {words}"}
-        data[f"{name.partition(' ')[0]}_threshold"] = ("layer", threshold, attributes)
-    return data.assign(information_threshold=_information_threshold(record, chance))
+    tested = (
+        f"information: {passed} (G test, {_freedom(record)} degrees of freedom, Bonferroni over "
+        "units x steps; groups ignored)"
+    )
+    return {
+        "auroc_threshold": Quantity(("layer",), "1", f"auroc of any token: {dealt}"),
+        "score_threshold": Quantity(("layer",), "1", f"score: {dealt}"),
+        "information_threshold": Quantity(("layer",), "bits", tested),
+    }
 
 
-def _information_threshold(record: xr.Dataset, chance: Chance) -> xr.Variable:
+def _freedom(record: xr.Dataset) -> int:
+    return (N_BINS - 1) * (len(np.unique(held_out(record).token)) - 1)
+
+
+def _information_threshold(record: xr.Dataset, chance: Chance) -> np.ndarray:
     """Return per layer what information without token structure passes nowhere: the G test."""
-    probe = held_out(record)
-    freedom = (N_BINS - 1) * (len(np.unique(probe.token)) - 1)
+    freedom, n = _freedom(record), len(held_out(record).token)
     sizes = np.array([len(units) for units in units_of_layers(record).values()])
     tail = (1 - chance.level) / (sizes * record.sizes["step"])
-    bound = (chdtri(freedom, tail) - freedom) / (2 * len(probe.token) * np.log(2))
-    words = (
-        "information: by chance no unit of the layer passes it at any step, with "
-        f"{chance.level:.0%} (G test, {freedom} degrees of freedom, Bonferroni over units x steps; "
-        "groups ignored)"
-    )
-    return xr.Variable("layer", bound, {"units": "bits", "long_name": words})
+    return (chdtri(freedom, tail) - freedom) / (2 * n * np.log(2))

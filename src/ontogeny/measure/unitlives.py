@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.categories import Chance
 from ontogeny.measure.probe import units_of_layers
+from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.measure.tuning import CHANCE, DORMANT, Tunings, is_dormant, over_steps, tunings
 from ontogeny.progress import Progress
 from ontogeny.stats.onset import HOLD, confidence_interval
@@ -34,8 +34,8 @@ _EVENTS = {
     "end, for the first time",
 }
 _MISSING = {
-    "untuned": "NaN: a unit that was never tuned",
-    "settled": "NaN: a unit that is not tuned at the end",
+    "untuned": "a unit that was never tuned",
+    "settled": "a unit that is not tuned at the end",
 }
 _ENDS = {
     "after": "last snapshot before {words}; -inf: so from the first snapshot on",
@@ -43,6 +43,35 @@ _ENDS = {
     "confidence_after": "lower end of the 95 % interval, groups of exemplars resampled, of {words}",
     "confidence_by": "upper end of the 95 % interval, groups of exemplars resampled, of {words}",
 }
+_CHANGE = "the preferred token changes, both being held for several snapshots while tuned"
+_CHANGES = {
+    "changed_unit": Quantity(
+        ("role_change",), "1", f"position on the unit axis of a unit of which {_CHANGE}"),
+    "token_before": Quantity(("role_change",), "1", f"index of the first token where {_CHANGE}"),
+    "token_after": Quantity(("role_change",), "1", f"index of the second token where {_CHANGE}"),
+    "change_share": Quantity(
+        ("role_change",), "1", "share of resamples in which both tokens are preferred, one after "
+        "the other, as long"),
+}  # fmt: skip
+_SILENT = {
+    "silent": Quantity(("unit",), "1", "whether no held-out exemplar drives the unit at the end"),
+}
+
+
+def _quantities(hold: int) -> dict[str, Quantity]:
+    """Define the ends of every event and of role changes."""
+    null = "score_threshold: tokens shuffled over groups of exemplars"
+    of_events = {
+        f"{event}_{end}": Quantity(
+            ("unit",), "steps", words.format(words=what.format(hold=hold)),
+            _MISSING.get(event, ""), null if event in {"tuned", "untuned"} else "")
+        for event, what in _EVENTS.items() for end, words in _ENDS.items()
+    }  # fmt: skip
+    of_changes = {
+        f"changed_{end}": Quantity(("role_change",), "steps", words.format(words=_CHANGE))
+        for end, words in _ENDS.items()
+    }
+    return of_events | _SILENT | _CHANGES | of_changes
 
 
 class _Change(NamedTuple):
@@ -82,6 +111,18 @@ def unit_lives(
     ------
     InputError
         If the record lacks activations, or held-out exemplars of two tokens.
+
+    Examples
+    --------
+    From when on the logits of ada, bo and cleo are tuned to a token; bo's is not by the end.
+
+    >>> found = ont.measure.unit_lives(record).sel(unit=["logits:0", "logits:1", "logits:2"])
+    >>> found[["tuned_after", "tuned_by"]].to_dataframe()
+              tuned_after  tuned_by
+    unit
+    logits:0         45.0      84.0
+    logits:1        300.0       inf
+    logits:2          7.0      13.0
     """
     chance = chance or CHANCE
     return label_lives(record, tunings(record, chance, progress), chance, hold)
@@ -102,22 +143,15 @@ def label_lives(record: xr.Dataset, found: Tunings, chance: Chance, hold: int = 
         "dormant": (_stays(dormant, hold), _stays(again.dormant, hold)),
         "revived": (_revival(dormant, hold), _revival(again.dormant, hold)),
     }
-    data = xr.Dataset(coords={"unit": units})
-    for event, (seen, resampled) in index.items():
-        known = _known(event, tuned)
-        for name, values in _ends(seen, resampled, steps, chance.level).items():
-            words = _ENDS[name].format(words=_EVENTS[event].format(hold=hold))
-            attributes = {"units": "steps", "long_name": words}
-            if not known.all():
-                attributes["missing"] = _MISSING[event]
-            data[f"{event}_{name}"] = ("unit", np.where(known, values, np.nan), attributes)
-    data["silent"] = (
-        "unit", found.values["dormancy"][-1] == 0,
-        {"units": "1", "long_name": "whether no held-out exemplar drives the unit at the end"},
-    )  # fmt: skip
-    labels = np.where(tuned, preferred, -1)
-    rows = _role_changes(labels, again, steps, chance.level)
-    return _with_changes(data, rows)
+    values = {
+        f"{event}_{name}": np.where(_known(event, tuned), ends, np.nan)
+        for event, (seen, resampled) in index.items()
+        for name, ends in _ends(seen, resampled, steps, chance.level).items()
+    }
+    values["silent"] = found.values["dormancy"][-1] == 0
+    roles = np.where(tuned, preferred, -1)
+    values |= _columns(_role_changes(roles, again, steps, chance.level))
+    return label(values, _quantities(hold), {"unit": units})
 
 
 class _Again(NamedTuple):
@@ -196,21 +230,13 @@ def _overtaking(preferred: np.ndarray, change: Change, again: _Again) -> np.ndar
     return first_index(held((preferred == change.after) & later, again.hold))
 
 
-def _with_changes(data: xr.Dataset, rows: list[_Change]) -> xr.Dataset:
-    words = "the preferred token changes, both being held for several snapshots while tuned"
-    columns = {
-        "changed_unit": ("position on the unit axis of a unit of which", [r.unit for r in rows]),
-        "token_before": ("index of the first token where", [r.before for r in rows]),
-        "token_after": ("index of the second token where", [r.after for r in rows]),
-    }
-    for name, (what, values) in columns.items():
-        attributes = {"units": "1", "long_name": f"{what} {words}"}
-        data[name] = ("role_change", np.array(values, dtype=np.int64), attributes)
-    for k, end in enumerate(_ENDS):
-        values = np.array([r.ends[k] for r in rows], dtype=np.float64)
-        attributes = {"units": "steps", "long_name": _ENDS[end].format(words=words)}
-        data[f"changed_{end}"] = ("role_change", values, attributes)
-    share = np.array([r.share for r in rows], dtype=np.float64)
-    words = "share of resamples in which both tokens are preferred, one after the other, as long"
-    data["change_share"] = ("role_change", share, {"units": "1", "long_name": words})
-    return data
+def _columns(rows: list[_Change]) -> dict[str, np.ndarray]:
+    """Return the table of role changes as columns."""
+    places = {
+        "changed_unit": [r.unit for r in rows], "token_before": [r.before for r in rows],
+        "token_after": [r.after for r in rows],
+    }  # fmt: skip
+    numbers = {f"changed_{end}": [r.ends[k] for r in rows] for k, end in enumerate(_ENDS)}
+    numbers["change_share"] = [r.share for r in rows]
+    found = {name: np.array(column, dtype=np.int64) for name, column in places.items()}
+    return found | {name: np.array(column, dtype=np.float64) for name, column in numbers.items()}

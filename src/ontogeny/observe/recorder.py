@@ -80,6 +80,24 @@ class Recorder:
         If probe, tokens and network do not go together, or the network cannot be observed.
     RunError
         If `out` holds anything already, or cannot be written.
+
+    Examples
+    --------
+    >>> import torch
+    >>> task = ont.load_task("faces", tokens=3, density=20, size=16, probe=5)
+    >>> images, token = ont.prepare(task.images[task.train]), torch.tensor(task.token[task.train])
+    >>> network = ont.vgg(task, widths=(4, 4), dense=4, depth=1)
+    >>> optimiser = torch.optim.SGD(network.parameters(), lr=0.1)
+    >>> with ont.Recorder(network, out="runs/mine", probe=task) as recorder:
+    ...     for _ in range(2):
+    ...         optimiser.zero_grad()
+    ...         loss = torch.nn.functional.cross_entropy(network(images), token)
+    ...         loss.backward()
+    ...         optimiser.step()
+    ...         recorder.step(loss)
+    ...
+    >>> ont.open_record("runs/mine").step.values.tolist()
+    [0, 1, 2]
     """
 
     def __init__(  # noqa: PLR0913 - all but the first three are choices with a default

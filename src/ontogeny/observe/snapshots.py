@@ -89,6 +89,12 @@ def observe(
     InputError
         If couplings are asked for and the network is no chain of layers, or the network cannot be
         observed.
+
+    Examples
+    --------
+    >>> record = ont.observe(run)
+    >>> record.step.values.tolist() == list(run.steps)
+    True
     """
     run = with_network(run)
     if run.is_own_loop:  # its recorder alone could observe it
@@ -130,6 +136,15 @@ class Observer:
         Observe the nulls of couplings, edge attribution, interaction and Gaussian clones too, as
         far as couplings, tokens and training exemplars allow; they take longer than all the rest.
         A record that has them keeps getting them.
+
+    Examples
+    --------
+    >>> task = ont.load_task("faces", tokens=3, density=20, size=16, probe=5)
+    >>> network = ont.vgg(task, widths=(4, 4), dense=4, depth=1)
+    >>> watcher = ont.Observer("runs/short", extras=False)
+    >>> run = ont.train(task, network, ont.Config(steps=2), out="runs/short", watchers=[watcher])
+    >>> ont.open_record("runs/short").step.values.tolist()
+    [0, 1, 2]
     """
 
     def __init__(

@@ -17,6 +17,7 @@ import xarray as xr
 
 from ontogeny import statements
 from ontogeny.errors import DamagedError, OntogenyError
+from ontogeny.measure import SETS
 from ontogeny.measure.sofar import Known
 from ontogeny.measure.wiring import LEVEL, null_bound, wiring_of
 from ontogeny.page import Where, edges
@@ -37,7 +38,6 @@ from ontogeny.page.table import (
 )
 from ontogeny.plot.style import TOKEN_COLOURS
 from ontogeny.record import LAYER, WITHOUT_COUPLINGS
-from ontogeny.report.answers import answers
 from ontogeny.run import RunFolder
 
 FORMAT = 1
@@ -110,7 +110,7 @@ def bundle_run(run: Where, *, beside: Where | None = None, known: Known | None =
         packing.exemplars(packing.sources.record)
         with packing.whole_or_none("couplings"):
             packing.couplings(packing.sources.record)
-        packing.pictures(packing.sources.record, packing.sources[PICTURES])
+        packing.pictures(packing.sources.record, packing.sources[PICTURES.name])
     return packing.bundle()
 
 
@@ -271,12 +271,12 @@ class _Packing:
 
     def _answers(self) -> list[str]:
         """Return the sentences of the report's first screen."""
-        structure = self.sources["structure"] if self.sources.record is not None else None
-        try:
-            return [] if structure is None else answers(structure)
-        except KeyError as error:
-            self.sources.missing["the answers of the report"] = f"the measures lack {error}"
+        record = self.sources.record
+        if record is None:
             return []
+        sets: dict[str, Any] = {name: self.sources[name] for name in SETS}
+        said = statements.measured(statements.say_all(statements.Findings(record, **sets)))
+        return [sentence for sentence in statements.first_sentences(said) if sentence]
 
     def _observations(self) -> list[dict[str, Any]]:
         """Return what was harvested of the run."""

@@ -1,12 +1,13 @@
 """Which couplings the page draws: the strongest into each unit, at any of the steps looked at.
 
-May import numpy, xarray and ontogeny.measure.wiring.
+May import numpy, xarray, ontogeny.measure.wiring and ontogeny.schedule.
 """
 
 import numpy as np
 import xarray as xr
 
 from ontogeny.measure.wiring import Wiring
+from ontogeny.schedule import evenly_spaced
 
 LOOKED_AT = 12
 """Recorded steps, evenly spaced along the snapshots, whose strongest couplings are kept."""
@@ -26,9 +27,8 @@ RULE = (
 def chosen_edges(record: xr.Dataset, wiring: Wiring) -> np.ndarray:
     """Return the places of the edges that the page is given, ascending."""
     n_steps = record.sizes["step"]
-    looked = np.unique(np.linspace(0, n_steps - 1, LOOKED_AT).round().astype(int))
     kept = np.zeros(record.sizes["edge"], dtype=bool)
-    for k in looked:
+    for k in evenly_spaced(n_steps, LOOKED_AT):
         strength = np.abs(record["coupling"].isel(step=k).values)
         kept |= _strongest(strength, wiring, LAST if k == n_steps - 1 else STRONGEST)
         if "coupling_contrast" in record:

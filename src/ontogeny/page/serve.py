@@ -61,11 +61,13 @@ class Questions:
                 return JSONResponse({"values": values.tolist()})
             if what == "preferred":
                 return _picture(self.network.preferred_image(step, unit))
+            if what == "without":
+                return JSONResponse(self.network.without(step, unit))
         except OntogenyError as error:
             return _refusal(HTTPStatus.BAD_REQUEST, str(error))
         except (KeyError, ValueError) as error:
             return _refusal(HTTPStatus.BAD_REQUEST, f"give step, unit and exemplar: {error!r}")
-        return _refusal(HTTPStatus.NOT_FOUND, "ask for map or preferred")
+        return _refusal(HTTPStatus.NOT_FOUND, "ask for map, preferred or without")
 
     @cached_property
     def network(self) -> Any:

@@ -1,6 +1,6 @@
 """What a run has to show: its record and its measures, or the reason why not.
 
-May import xarray, ontogeny.measure.keeping, ontogeny.page.table, ontogeny.record, ontogeny.run and
+May import xarray, ontogeny.measure, ontogeny.page.table, ontogeny.record, ontogeny.run and
 ontogeny.errors.
 """
 
@@ -9,15 +9,13 @@ from functools import cached_property
 import xarray as xr
 
 from ontogeny.errors import OntogenyError, RunError
-from ontogeny.measure import sketch
-from ontogeny.measure.keeping import KINDS, open_kept
+from ontogeny.measure import SETS, sketch
+from ontogeny.measure.keeping import PICTURES, open_kept
 from ontogeny.measure.sofar import Known
 from ontogeny.page.table import SKETCH
 from ontogeny.record import NAME as RECORD
 from ontogeny.record import open_record
 from ontogeny.run import RunFolder
-
-PICTURES = "pictures"
 
 
 class Sources:
@@ -77,8 +75,9 @@ class Sources:
             return None  # the couplings themselves are named as missing, with the reason
         if self.record is None:
             return None
+        kind = PICTURES if name == PICTURES.name else SETS[name].kind
         try:
-            return open_kept(self.run, name)
+            return open_kept(self.run, kind)
         except RunError as error:
-            self.missing[KINDS[name].holds] = str(error)
+            self.missing[kind.holds] = str(error)
             return None

@@ -1,6 +1,6 @@
 """Ancestry in pictures: what a token or a detector is built from, each node as it looks.
 
-May import matplotlib, numpy, xarray and plot.style only.
+May import matplotlib, numpy, xarray, plot.layered and plot.style only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.patches import PathPatch, Rectangle
-from matplotlib.path import Path
+from matplotlib.patches import Rectangle
 
 from ontogeny.plot import style
+from ontogeny.plot.layered import Edge, curve, mean_height, relative
 
 Pictures = Mapping[str, Sequence[np.ndarray]]
 """Unit -> its preferred picture and a crop of its best exemplar, uint8 [y, x, channel]."""
@@ -42,6 +42,17 @@ def ancestry_pictures(
         Names of the tokens in their order, for their colours.
     ax
         Where to draw.
+
+    Examples
+    --------
+    A picture of one unit; frames of the others stay empty.
+
+    >>> tree = ont.measure.construction(record, "cleo", breadth=2)
+    >>> grey = np.full((4, 4, 3), 128, np.uint8)
+    >>> ax = ont.plot.ancestry_pictures(tree, {"fc1:4": (grey, grey)}, tokens=record.token.values)
+    >>> words = [text.get_text() for text in ax.texts]
+    >>> words[2:4], words[-4:]
+    (['logits:2', 'fc1:4'], ['conv1', 'conv2', 'fc1', 'logits'])
     """
     nodes = [n for n in tree["node"].values.astype(str).tolist() if not _is_pixel(tree, n)]
     places = _places(tree, nodes)
@@ -111,51 +122,33 @@ def _places(tree: xr.Dataset, nodes: list[str]) -> dict[str, tuple[float, float]
     levels = dict(zip(tree["node"].values.astype(str), tree["level"].values, strict=True))
     order = sorted({int(levels[n]) for n in nodes}, key=lambda level: (level < 0, abs(level)))
     places: dict[str, tuple[float, float]] = {}
-    ends = list(zip(tree["source"].values.astype(str), tree["target"].values.astype(str),
-                    np.abs(tree["share"].values), strict=True))  # fmt: skip
+    ends = _ends(tree)
     lowest = min(order)
     for level in order:
         names = [n for n in nodes if levels[n] == level]
-        names.sort(key=lambda n: -_height(n, ends, places))
+        names.sort(key=lambda n: -mean_height(n, ends, places, otherwise=0.0))
         for k, name in enumerate(names):
             y = _ROW * ((len(names) - 1) / 2 - k)
             places[name] = (_COLUMN * (level - lowest), y)
     return places
 
 
-def _height(
-    name: str, ends: list[tuple[str, str, float]], places: Mapping[str, tuple[float, float]]
-) -> float:
-    """Return the mean height of a node's neighbours that have a place, by share."""
-    known = [(places[other][1], share) for source, target, share in ends
-             for mine, other in ((source, target), (target, source))
-             if mine == name and other in places]  # fmt: skip
-    if not known:
-        return 0.0
-    heights, weights = zip(*known, strict=True)
-    return float(np.average(heights, weights=weights)) if any(weights) else 0.0
-
-
 def _edges(ax: Axes, tree: xr.Dataset, places: Mapping[str, tuple[float, float]]) -> None:
-    rows = zip(tree["source"].values.astype(str), tree["target"].values.astype(str),
-               tree["share"].values, tree["beyond_null"].values, strict=True)  # fmt: skip
-    drawn = [row for row in rows if row[0] in places and row[1] in places]
-    largest: dict[str, float] = {}
-    for _, target, share, _ in drawn:
-        layer = target.rpartition(":")[0]
-        largest[layer] = max(largest.get(layer, 0.0), abs(share))
-    for source, target, share, is_beyond in drawn:
-        size = abs(share) / largest[target.rpartition(":")[0]]
+    shares, is_beyond = tree["share"].values, tree["beyond_null"].values
+    drawn = [(k, edge) for k, edge in enumerate(_ends(tree))
+             if edge[0] in places and edge[1] in places]  # fmt: skip
+    sizes = relative([edge for _, edge in drawn])
+    for (k, (source, target, _)), size in zip(drawn, sizes, strict=True):
         (x, y), (u, v) = places[source], places[target]
-        start, end = (x + 1 + _GAP, y), (u - 1 - _GAP, v)
-        middle = (start[0] + end[0]) / 2
-        path = Path([start, (middle, y), (middle, v), end],
-                    [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])  # fmt: skip
-        curve = PathPatch(path, fill=False, zorder=1,
-                          edgecolor=style.POSITIVE if share > 0 else style.NEGATIVE)  # fmt: skip
-        curve.set(linewidth=0.5 + 3.5 * size, alpha=0.3 + 0.5 * size)
-        curve.set_linestyle("-" if is_beyond else (0, (1, 1.2)))
-        ax.add_patch(curve)
+        curve(ax, (x + 1 + _GAP, y), (u - 1 - _GAP, v), size=float(size),
+              colour=style.POSITIVE if shares[k] > 0 else style.NEGATIVE,
+              dashes=() if is_beyond[k] else (1, 1.2))  # fmt: skip
+
+
+def _ends(tree: xr.Dataset) -> list[Edge]:
+    """Return the edges of a tree with the sizes of their shares."""
+    return list(zip(tree["source"].values.astype(str), tree["target"].values.astype(str),
+                    np.abs(tree["share"].values), strict=True))  # fmt: skip
 
 
 def _node(

@@ -27,6 +27,12 @@ def edge_births(data: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         `ontogeny.measure.edge_lives`, or the graph's measures of a run.
     ax
         Where to draw.
+
+    Examples
+    --------
+    >>> ax = ont.plot.edge_births(ont.measure.edge_lives(record))
+    >>> [text.get_text() for text in ax.texts[:2]]
+    ['0 born, 0 by chance', '6 born, 1 by chance']
     """
     layers = [str(name) for name in data["layer"].values]
     ax = style.new_axes(ax, width=8.0, height=0.5 * len(layers) + 0.8)
@@ -64,6 +70,12 @@ def assembly_raster(data: xr.Dataset, *, layer: Sequence[str], ax: Axes | None =
         Each unit's layer.
     ax
         Where to draw.
+
+    Examples
+    --------
+    >>> ax = ont.plot.assembly_raster(ont.measure.assemblies(record), layer=record.layer.values)
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['conv1', 'conv2', 'fc1', 'logits']
     """
     ax = style.new_axes(ax, width=8.0, height=5.2)
     name, of_unit = data["assembly"].values, np.asarray(layer)
@@ -87,6 +99,12 @@ def assembly_quality(data: xr.Dataset, *, ax: Axes | None = None) -> Axes:
 
     Above the band units are coupled in groups beyond what loud sources and the order of layers
     give; below it they are coupled less in groups than that: targets draw on the same sources.
+
+    Examples
+    --------
+    >>> ax = ont.plot.assembly_quality(ont.measure.assemblies(record))
+    >>> ax.get_ylabel()
+    "modularity less the null's mean"
     """
     ax = style.new_axes(ax)
     steps, null = data["quality_step"].values, data["quality_null"].values
@@ -105,6 +123,12 @@ def token_sharing(data: xr.Dataset, *, ax: Axes | None = None) -> Axes:
 
     Colour is the mean sharing index (1: all tokens use the same units alike); a dot marks cells
     beyond chance upwards (tokens have units in common), a bar below (units of their own).
+
+    Examples
+    --------
+    >>> ax = ont.plot.token_sharing(ont.measure.graph_nodes(record))
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['conv1', 'conv2', 'fc1']
     """
     layers = [str(name) for name in data["layer"].values[:-1]]
     ax = style.new_axes(ax, width=8.0, height=3.4)

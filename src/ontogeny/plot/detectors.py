@@ -1,6 +1,7 @@
 """Tuning of units and their life lines.
 
-May import matplotlib, numpy, xarray, ontogeny.errors and plot.style only.
+May import matplotlib, numpy, xarray, ontogeny.errors, record.layers and plot.style
+only.
 """
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.patches import Patch
 
 from ontogeny.errors import InputError
 from ontogeny.plot import style
+from ontogeny.record.layers import hidden
 
 _CERTAIN = 0.95
 
@@ -34,9 +36,15 @@ def life_lines(
         Where to draw.
     layers
         Which, from top to bottom; None: all but the logits.
+
+    Examples
+    --------
+    >>> ax = ont.plot.life_lines(ont.measure.detectors(record))
+    >>> [" ".join(label.get_text().split()) for label in ax.get_yticklabels()]
+    ['conv1 0 of 8 tuned', 'conv2 3 of 16 tuned', 'fc1 3 of 16 tuned']
     """
     every = list(dict.fromkeys(detectors["layer_of_unit"].values.astype(str).tolist()))
-    chosen = layers or [name for name in every if name != "logits"] or every
+    chosen = layers or hidden(every) or every
     ax = style.new_axes(ax, width=8.4, height=1.2 + 0.6 * len(chosen))
     heights = {name: _height(detectors, name) for name in chosen}
     top, ticks = 0.0, []
@@ -157,6 +165,14 @@ def tuning_curves(detectors: xr.Dataset, unit: str, ax: Axes | None = None) -> A
     ------
     InputError
         If there is no such unit.
+
+    Examples
+    --------
+    Names at the ends of the curves, from the lowest up, and of the band:
+
+    >>> ax = ont.plot.tuning_curves(ont.measure.tuning(record), "logits:2")
+    >>> [text.get_text() for text in ax.texts]
+    ['bo', 'ada', 'cleo', 'chance']
     """
     names = detectors["unit"].values.astype(str)
     if unit not in names:
@@ -207,6 +223,14 @@ def score_distribution(
         Two recorded steps; None: the first and the last.
     ax
         Where to draw.
+
+    Examples
+    --------
+    The share of conv2's units that are beyond chance, at step 0 and at step 300:
+
+    >>> ax = ont.plot.score_distribution(ont.measure.tuning(record))
+    >>> [text.get_text() for text in ax.texts[4:8]]
+    ['0%', '0', '31%', '300']
     """
     recorded = detectors["step"].values
     chosen = [int(recorded[0]), int(recorded[-1])] if steps is None else steps

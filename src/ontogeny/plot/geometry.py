@@ -1,6 +1,7 @@
 """What distances resemble, how many dimensions tokens have, how alike runs are.
 
-May import matplotlib, numpy, xarray, plot.style and plot.structure only.
+May import matplotlib, numpy, xarray, record.layers, plot.style and plot.structure
+only.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, TwoSlopeNorm
 
 from ontogeny.plot import style
-from ontogeny.plot.structure import PIXELS, layer_colours
+from ontogeny.plot.structure import layer_colours
+from ontogeny.record.layers import PIXELS
 
 TICKS = (1, 2, 3, 5, 10, 20, 50, 100, 200)
 

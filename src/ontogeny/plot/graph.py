@@ -1,4 +1,7 @@
-"""Couplings as small layered graphs. May import matplotlib, numpy, xarray and plot.style only."""
+"""Couplings as small layered graphs.
+
+May import matplotlib, numpy, xarray, plot.layered and plot.style only.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,12 +9,10 @@ import numpy as np
 import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.patches import PathPatch
-from matplotlib.path import Path
 
 from ontogeny.plot import style
+from ontogeny.plot.layered import Edge, Place, curve, mean_height, relative
 
-Place = tuple[float, float]
 _NODE = "#4d4d4d"
 
 
@@ -37,6 +38,15 @@ def coupling_graph(
         Units to be drawn in a token's colour, with the token's index.
     ax
         Where to draw.
+
+    Examples
+    --------
+    Columns are layers; the first disc of conv2 is its 4th channel.
+
+    >>> couplings = ont.measure.strongest_couplings(record, units=2)
+    >>> ax = ont.plot.coupling_graph(couplings, tokens=record.token.values)
+    >>> [text.get_text() for text in ax.texts[:8]]
+    ['pixels', 'conv1', 'conv2', 'fc1', 'logits', 'ada', 'bo', 'cleo']
     """
     ax = _layered(ax, couplings.attrs["layers"])
     _draw(ax, couplings, _common_places([couplings]), tokens=tokens, unit_token=unit_token or {})
@@ -62,6 +72,13 @@ def coupling_graphs(
         Names of the logits, in their order.
     unit_token
         Units to be drawn in a token's colour, with the token's index.
+
+    Examples
+    --------
+    >>> found = [ont.measure.strongest_couplings(record, step=step) for step in (0, 300)]
+    >>> axes = ont.plot.coupling_graphs(found, tokens=record.token.values)
+    >>> [ax.get_title(loc="left") for ax in axes]
+    ['step 0', 'step 300']
     """
     places = _common_places(couplings)
     size = (9.0, 3.6 * len(couplings))
@@ -75,10 +92,9 @@ def coupling_graphs(
 
 def _common_places(couplings: Sequence[xr.Dataset]) -> dict[str, Place]:
     """Return places that serve all graphs."""
-    ends = [pair for found in couplings for pair in _pairs(found)]
-    sizes = np.abs(np.concatenate([found["strength"].values for found in couplings]))
+    edges = [edge for found in couplings for edge in _edges(found)]
     nodes = list(dict.fromkeys(str(n) for found in couplings for n in found["node"].values))
-    return _places(nodes, couplings[0].attrs["layers"], ends, sizes)
+    return _places(nodes, couplings[0].attrs["layers"], edges)
 
 
 def _draw(
@@ -90,12 +106,13 @@ def _draw(
     unit_token: Mapping[str, int],
 ) -> None:
     """Draw one graph's curves, weak ones first, and its nodes."""
-    ends, strength = _pairs(couplings), couplings["strength"].values
+    edges, strength = _edges(couplings), couplings["strength"].values
     nodes = [str(name) for name in couplings["node"].values]
-    relative = _relative(ends, np.abs(strength))
-    for k in np.argsort(relative):
+    sizes = relative(edges)
+    for k in np.argsort(sizes):
+        source, target, _ = edges[k]
         colour = style.POSITIVE if strength[k] > 0 else style.NEGATIVE
-        _edge(ax, places[ends[k][0]], places[ends[k][1]], colour=colour, share=float(relative[k]))
+        curve(ax, places[source], places[target], colour=colour, size=float(sizes[k]))
     flow = dict(zip(nodes, (couplings["flow"] / couplings["flow"].max()).values, strict=True))
     for name in nodes:
         index = unit_token.get(name, -1)
@@ -120,24 +137,28 @@ def ancestry_graph(
         Names of the logits, in their order.
     ax
         Where to draw.
+
+    Examples
+    --------
+    >>> tokens = record.token.values.tolist()
+    >>> found = {token: ont.measure.strongest_couplings(record, token=token) for token in tokens}
+    >>> ax = ont.plot.ancestry_graph(found, tokens=tokens)
+    >>> [text.get_text() for text in ax.texts[:5]]
+    ['pixels', 'conv1', 'conv2', 'fc1', 'logits']
     """
     layers = next(iter(ancestries.values())).attrs["layers"]
     ax = _layered(ax, layers)
-    ends = [pair for found in ancestries.values() for pair in _pairs(found)]
+    edges = [edge for found in ancestries.values() for edge in _edges(found)]
     strength = np.concatenate([found["strength"].values for found in ancestries.values()])
     owner = [name for name, found in ancestries.items() for _ in range(found.sizes["edge"])]
     nodes = list(dict.fromkeys(str(n) for f in ancestries.values() for n in f["node"].values))
-    places = _places(nodes, layers, ends, np.abs(strength))
-    relative = np.concatenate(
-        [
-            _relative(_pairs(found), np.abs(found["strength"].values))
-            for found in ancestries.values()
-        ]
-    )
-    for k in np.argsort(relative):
+    places = _places(nodes, layers, edges)
+    sizes = np.concatenate([relative(_edges(found)) for found in ancestries.values()])
+    for k in np.argsort(sizes):
+        source, target, _ = edges[k]
         colour = style.token_colour(tokens.index(owner[k]))
-        _edge(ax, places[ends[k][0]], places[ends[k][1]], colour=colour, share=float(relative[k]),
-              is_dashed=bool(strength[k] < 0))  # fmt: skip
+        curve(ax, places[source], places[target], colour=colour, size=float(sizes[k]),
+              dashes=(2, 1.2) if strength[k] < 0 else ())  # fmt: skip
     for name in nodes:
         _node(ax, name, places[name], size=45, colour=_NODE)
         _node_label(ax, name, places[name], tokens)
@@ -155,60 +176,22 @@ def _layered(ax: Axes | None, layers: Sequence[str]) -> Axes:
     return ax
 
 
-def _pairs(couplings: xr.Dataset) -> list[tuple[str, str]]:
-    return [
-        (str(source), str(target))
-        for source, target in zip(
-            couplings["source"].values, couplings["target"].values, strict=True
-        )
-    ]
+def _edges(couplings: xr.Dataset) -> list[Edge]:
+    """Return the couplings' ends with the sizes of their strengths."""
+    return list(zip(couplings["source"].values.astype(str), couplings["target"].values.astype(str),
+                    np.abs(couplings["strength"].values), strict=True))  # fmt: skip
 
 
-def _relative(ends: list[tuple[str, str]], sizes: np.ndarray) -> np.ndarray:
-    """Return each size over the largest into the same layer."""
-    layer = [target.rpartition(":")[0] for _, target in ends]
-    largest = {name: max(s for s, other in zip(sizes, layer, strict=True) if other == name)
-               for name in set(layer)}  # fmt: skip
-    return np.array([s / largest[name] for s, name in zip(sizes, layer, strict=True)])
-
-
-def _places(
-    nodes: list[str], layers: Sequence[str], ends: list[tuple[str, str]], sizes: np.ndarray
-) -> dict[str, Place]:
+def _places(nodes: list[str], layers: Sequence[str], edges: Sequence[Edge]) -> dict[str, Place]:
     """Put nodes into their layer's column, each near the mean height of its targets."""
     places: dict[str, Place] = {}
     for x in reversed(range(len(layers))):
         names = [name for name in nodes if name.rpartition(":")[0] == layers[x]]
         if x < len(layers) - 1:
-            heights = {name: _height(name, ends, sizes, places) for name in names}
-            names = sorted(names, key=heights.__getitem__)
+            names.sort(key=lambda name: mean_height(name, edges, places, otherwise=0.5))
         for k, name in enumerate(names):
             places[name] = (x, (k + 0.5) / len(names))
     return places
-
-
-def _height(
-    name: str, ends: list[tuple[str, str]], sizes: np.ndarray, places: dict[str, Place]
-) -> float:
-    """Return the mean height of a node's targets, weighed by strength."""
-    mine = [(places[target][1], sizes[k]) for k, (source, target) in enumerate(ends)
-            if source == name and sizes[k] > 0]  # fmt: skip
-    if not mine:
-        return 0.5
-    heights, weights = zip(*mine, strict=True)
-    return float(np.average(heights, weights=weights))
-
-
-def _edge(
-    ax: Axes, start: Place, end: Place, *, colour: str, share: float, is_dashed: bool = False
-) -> None:
-    middle = (start[0] + end[0]) / 2
-    points = [start, (middle, start[1]), (middle, end[1]), end]
-    path = Path(points, [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
-    curve = PathPatch(path, fill=False, edgecolor=colour)
-    curve.set(linewidth=0.4 + 3.6 * share, alpha=0.25 + 0.55 * share)
-    curve.set_linestyle((0, (2, 1.2)) if is_dashed else "-")
-    ax.add_patch(curve)
 
 
 def _node(ax: Axes, name: str, place: Place, *, size: float, colour: str) -> None:

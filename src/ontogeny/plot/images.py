@@ -22,6 +22,17 @@ def filter_strip(filters: xr.DataArray, ax: Axes | None = None) -> Axes:
         (step, unit, y, x, channel) with 1 or 3 channels (of more, the first is drawn).
     ax
         Where to draw.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> filters = xr.DataArray(
+    ...     np.stack([run.weights(step)["conv1.weight"] for step in (0, 300)]),
+    ...     dims=("step", "unit", "channel", "y", "x"), coords={"step": [0, 300]},
+    ... )
+    >>> ax = ont.plot.filter_strip(filters.transpose("step", "unit", "y", "x", "channel"))
+    >>> ax.get_xlabel(), [label.get_text() for label in ax.get_yticklabels()]
+    ('unit of the first layer; contrast: black -0.92, white +0.92', ['step 0', 'step 300'])
     """
     values = filters.transpose("step", "unit", "y", "x", "channel").values.astype(np.float64)
     n_steps, n_units, height, width, _ = values.shape
@@ -60,6 +71,14 @@ def contact_sheet(
         Exemplars per token.
     ax
         Where to draw.
+
+    Examples
+    --------
+    >>> tokens = record.token.values.tolist()
+    >>> token = np.array([tokens.index(name) for name in record.exemplar_token.values])
+    >>> ax = ont.plot.contact_sheet(record.image.values, token, tokens, count=4)
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['ada', 'bo', 'cleo']
     """
     ax = style.new_axes(ax, width=9, height=0.72 * len(tokens))
     rows = np.full((len(tokens), count, *images.shape[1:]), 255, dtype=images.dtype)
@@ -86,6 +105,12 @@ def confusion(table: xr.DataArray, ax: Axes | None = None) -> Axes:
         `ontogeny.measure.confusion`.
     ax
         Where to draw.
+
+    Examples
+    --------
+    >>> ax = ont.plot.confusion(ont.measure.confusion(record))
+    >>> [text.get_text() for text in ax.texts[:3]]  # what is answered to ada
+    ['0.70', '0.20', '0.10']
     """
     names = [style.name(str(name)) for name in table["token"].values]
     ax = style.new_axes(ax, width=1.2 + 0.7 * len(names), height=0.8 + 0.55 * len(names))

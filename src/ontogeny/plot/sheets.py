@@ -42,7 +42,23 @@ class Sheet:
 
 
 def detector_sheet(sheet: Sheet, figure: Figure | None = None) -> Figure:
-    """Draw one detector: what it looks like, how it came to be, from what, and for what."""
+    """Draw one detector: what it looks like, how it came to be, from what, and for what.
+
+    Examples
+    --------
+    >>> from ontogeny.plot.sheets import Sheet
+    >>> grey = np.full((4, 4, 3), 128, np.uint8)
+    >>> mean = record.activation.sel(unit="fc1:4").groupby("exemplar_token").mean()
+    >>> sheet = Sheet(
+    ...     name="fc1:4", preferred=grey, best=[grey], spectrum=[("0.5", grey)],
+    ...     film=[("step 0", grey)], tuning=mean.rename(exemplar_token="token"),
+    ...     parents=[("conv2:11, 0.48", [grey, grey])], uses=[("logits:2, 0.24", [grey, grey])],
+    ... )
+    >>> figure = ont.plot.detector_sheet(sheet)
+    >>> words = [text.get_text() for ax in figure.axes for text in ax.texts]
+    >>> words[:4], words[-2:]
+    (['preferred', 'top 1', '0.5', 'step 0'], ['used by', 'logits:2, 0.24'])
+    """
     figure = figure or Figure(figsize=(9.6, 5.6), layout="constrained")
     rows = figure.add_gridspec(3, 2, height_ratios=[1.15, 1.0, 2.0], width_ratios=[1.15, 1])
     top = [("preferred", sheet.preferred, True)]
@@ -78,6 +94,13 @@ def tuning_curve(tuning: xr.DataArray, ax: Axes | None = None) -> Axes:
         (step, token).
     ax
         Where to draw.
+
+    Examples
+    --------
+    >>> mean = record.activation.sel(unit="logits:2").groupby("exemplar_token").mean()
+    >>> ax = ont.plot.tuning_curve(mean.rename(exemplar_token="token"))
+    >>> ax.get_ylabel(), [text.get_text() for text in ax.texts]
+    ('mean activation', ['bo', 'ada', 'cleo'])
     """
     ax = style.new_axes(ax, width=5, height=2.6)
     steps, ends = tuning["step"].values, []
@@ -104,6 +127,13 @@ def layer_sheet(
         Units in a row.
     ax
         Where to draw.
+
+    Examples
+    --------
+    >>> grey = np.full((4, 4, 3), 128, np.uint8)
+    >>> ax = ont.plot.layer_sheet({"conv1:0": [grey, grey], "conv1:1": [grey, grey]})
+    >>> [text.get_text() for text in ax.texts]
+    ['conv1:0', 'conv1:1']
     """
     rows = -(-len(pictures) // columns)
     ax = style.new_axes(ax, width=0.98 * columns, height=0.62 * rows + 0.2)
@@ -147,6 +177,12 @@ def film(
     ------
     InputError
         If a unit has not one picture for each step, the ending is another, or ffmpeg is missing.
+
+    Examples
+    --------
+    >>> dark, light = np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)
+    >>> ont.plot.film({"conv1:0": [dark, light]}, [0, 300], "conv1.gif").name
+    'conv1.gif'
     """
     path = Path(path)
     writer = _writer(path, per_second)
@@ -171,7 +207,18 @@ def film(
 
 
 def filter_strips(filters: xr.DataArray) -> dict[str, list[np.ndarray]]:
-    """Return filters (step, unit, y, x, channel) as pictures of one contrast; mid-grey is 0."""
+    """Return filters (step, unit, y, x, channel) as pictures of one contrast; mid-grey is 0.
+
+    Examples
+    --------
+    Weights of -1, 0 and 1 as grey values:
+
+    >>> import xarray as xr
+    >>> weights = np.array([-1.0, 0.0, 1.0]).reshape(1, 3, 1, 1, 1)
+    >>> filters = xr.DataArray(weights, dims=("step", "unit", "y", "x", "channel"))
+    >>> [int(pictures[0].item()) for pictures in ont.plot.filter_strips(filters).values()]
+    [0, 128, 255]
+    """
     values = filters.values.astype(np.float64)
     scale = float(np.quantile(np.abs(values), 0.995)) or 1.0
     shown = (255 * np.clip(0.5 + 0.5 * values / scale, 0, 1)).round().astype(np.uint8)

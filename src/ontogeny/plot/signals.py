@@ -1,6 +1,6 @@
 """Token signals over layers and steps, and onsets as intervals.
 
-May import matplotlib, numpy, xarray and plot.style only.
+May import matplotlib, numpy, xarray, ontogeny.schedule and plot.style only.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from ontogeny.plot import style
+from ontogeny.schedule import evenly_spaced
 
 _BARELY = 0.05
 
@@ -27,6 +28,12 @@ def token_signal_map(measures: xr.Dataset, ax: Axes | None = None) -> Axes:
         `ontogeny.measure.layer_token_signal`, with onsets where these are to be marked.
     ax
         Where to draw.
+
+    Examples
+    --------
+    >>> ax = ont.plot.token_signal_map(ont.measure.layer_token_signal(record))
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['conv1', 'conv2', 'fc1', 'logits']
     """
     ax = style.new_axes(ax, height=3.6)
     signal = measures["layer_token_signal"].transpose("layer", "step")
@@ -79,11 +86,18 @@ def unit_signals(
         Recorded steps; None: the first, the last and two between.
     ax
         Where to draw.
+
+    Examples
+    --------
+    >>> ax = ont.plot.unit_signals(ont.measure.token_signal(record), steps=[0, 300])
+    >>> [text.get_text() for text in ax.texts]
+    ['step 0', 'step 300']
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['conv1', 'conv2', 'fc1', 'logits']
     """
     ax = style.new_axes(ax, height=3.4)
     recorded = signals["step"].values
-    between = np.linspace(0, len(recorded) - 1, min(4, len(recorded))).round().astype(int)
-    chosen = recorded[between].tolist() if steps is None else steps
+    chosen = recorded[evenly_spaced(len(recorded), 4)].tolist() if steps is None else steps
     layer = np.array([str(unit).rpartition(":")[0] for unit in signals["unit"].values])
     names = list(dict.fromkeys(layer.tolist()))
     colours = colormaps[style.MAGNITUDE](np.linspace(0.85, 0.05, len(chosen)))
@@ -139,6 +153,12 @@ def onset_intervals(onsets: xr.Dataset, ax: Axes | None = None) -> Axes:
         `ontogeny.measure.onsets`.
     ax
         Where to draw.
+
+    Examples
+    --------
+    >>> ax = ont.plot.onset_intervals(ont.measure.onsets(record))
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['conv1', 'conv2', 'fc1', 'logits', 'ada', 'bo', 'cleo']
     """
     kinds, names = onsets["kind"].values.astype(str), onsets["name"].values.astype(str)
     layers = list(dict.fromkeys(names[kinds != "token"].tolist()))

@@ -1,6 +1,6 @@
 """Category structure over layers and steps: separation, read-out, distances, maps, late exemplars.
 
-May import matplotlib, numpy, xarray and plot.style only.
+May import matplotlib, numpy, xarray, record.layers and plot.style only.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ontogeny.plot import style
-
-PIXELS = "pixels"
+from ontogeny.record.layers import PIXELS, last_hidden
 
 
 def layer_lines(
@@ -61,10 +60,10 @@ def layer_lines(
 
 def layer_colours(layers: Sequence[str]) -> dict[str, str]:
     """Return a colour for each layer, dark to light by depth; pixels are grey."""
-    hidden = [name for name in layers if name != PIXELS]
-    places = np.linspace(0, 0.86, max(len(hidden), 1))
+    learning = [name for name in layers if name != PIXELS]
+    places = np.linspace(0, 0.86, max(len(learning), 1))
     shades = colormaps[style.MAGNITUDE](places)
-    colours = {n: to_hex(shade) for n, shade in zip(hidden, shades, strict=True)}
+    colours = {n: to_hex(shade) for n, shade in zip(learning, shades, strict=True)}
     return {PIXELS: style.FAINT, **colours}
 
 
@@ -95,7 +94,7 @@ def separation(found: xr.Dataset, ax: Axes | None = None, *, null: float = np.na
     for text in list(ax.texts):
         text.remove()
     ax.axhline(1, color=style.INK, linewidth=0.8, linestyle=(0, (1, 2)))
-    name = _last_hidden(found)
+    name = last_hidden(found["layer"].values)
     at, colours = found.sel(layer=name), layer_colours(found["layer"].values.tolist())
     ax.fill_between(found["step"].values, at["separation_low"].values, at["separation_high"].values,
                     color=colours[name], alpha=0.25, linewidth=0)  # fmt: skip
@@ -107,11 +106,6 @@ def separation(found: xr.Dataset, ax: Axes | None = None, *, null: float = np.na
     ax.minorticks_off()
     style.label_ends(ax, ends, gap=0.06)
     return ax
-
-
-def _last_hidden(found: xr.Dataset) -> str:
-    names = [n for n in found["layer"].values.tolist() if n not in {PIXELS, "logits"}]
-    return names[-1] if names else str(found["layer"].values[-1])
 
 
 def step_intervals(rows: xr.Dataset, ax: Axes | None = None) -> Axes:

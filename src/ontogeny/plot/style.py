@@ -1,8 +1,8 @@
 """How every figure looks: colours, markers, step axes, bands of nulls, labels beside lines.
 
 Steps are drawn on an axis that is linear from 0 to 1 and logarithmic after it. Tokens take the
-Okabe-Ito colours with a shape each; nulls are grey. May import matplotlib, numpy and
-ontogeny.errors only.
+Okabe-Ito colours with a shape each; nulls are grey. May import matplotlib, numpy,
+ontogeny.schedule and ontogeny.errors only.
 """
 
 import re
@@ -19,6 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager, get_font
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from ontogeny.schedule import evenly_spaced
 
 TOKEN_COLOURS = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c7a00", "#000000",
@@ -47,7 +49,13 @@ STEP_LABEL = "step (linear to 1, then logarithmic)"
 
 
 def token_colour(index: int) -> str:
-    """Return the colour of the index-th token."""
+    """Return the colour of the index-th token.
+
+    Examples
+    --------
+    >>> ont.plot.token_colour(0), ont.plot.token_colour(1)
+    ('#0072b2', '#d55e00')
+    """
     return TOKEN_COLOURS[index % len(TOKEN_COLOURS)]
 
 
@@ -96,7 +104,7 @@ def step_axis(ax: Axes, steps: Sequence[float] | np.ndarray, *, label: bool = Tr
 
 def snapshot_ticks(steps: np.ndarray, count: int = 9) -> tuple[np.ndarray, list[str]]:
     """Return positions and labels for an axis with one column per snapshot."""
-    place = np.unique(np.linspace(0, len(steps) - 1, min(count, len(steps))).round().astype(int))
+    place = evenly_spaced(len(steps), count)
     return place, [f"{steps[k]:,}" for k in place]
 
 
@@ -144,7 +152,15 @@ def _touch(low: list[float], high: list[float], gap: float) -> bool:
 
 
 def plain(text: str) -> str:
-    """Return a name so that matplotlib shows it as it is, dollars and all."""
+    r"""Return a name so that matplotlib shows it as it is, dollars and all.
+
+    Examples
+    --------
+    Dollars would begin a formula:
+
+    >>> print(ont.plot.plain("5$ and 6$"))
+    5\$ and 6\$
+    """
     return text.replace("$", r"\$")
 
 
@@ -189,6 +205,17 @@ def legible(figure: Figure) -> Figure:
 
     The first of `FONTS` that is installed and has the letters stands in for them. Where none has,
     the text is written by its code points, and a warning says so.
+
+    Examples
+    --------
+    What the font has stays as it is:
+
+    >>> import matplotlib.pyplot as plt
+    >>> figure = plt.figure()
+    >>> title = figure.suptitle("Ada")
+    >>> figure = ont.plot.legible(figure)
+    >>> title.get_text()
+    'Ada'
     """
     for artist in figure.findobj(lambda found: isinstance(found, Text | Axis)):
         if isinstance(artist, Axis):

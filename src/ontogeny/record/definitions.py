@@ -209,6 +209,12 @@ def definition(name: str) -> Variable:
     ------
     InputError
         If records have no such variable.
+
+    Examples
+    --------
+    >>> from ontogeny.record import definition
+    >>> definition("loss").dims, definition("loss").units
+    (('step', 'split'), 'nat')
     """
     if name.startswith(FACTOR):
         words = f"generative factor {name.removeprefix(FACTOR)}"

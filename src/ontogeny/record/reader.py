@@ -43,6 +43,14 @@ def open_record(path: str | os.PathLike[str]) -> xr.Dataset:
         If there is no record, it is of a newer schema, or holds no step yet.
     DamagedError
         If its metadata or its coordinates are damaged.
+
+    Examples
+    --------
+    >>> record = ont.open_record("runs/tiny")
+    >>> dict(zip(record.activation.dims, record.activation.shape))
+    {'step': 11, 'exemplar': 60, 'unit': 43}
+    >>> round(float(record.accuracy.sel(split="probe", step=300)), 2)
+    0.83
     """
     folder = find_record(path)
     metadata = read_metadata(folder)
@@ -77,6 +85,14 @@ def identity(path: str | os.PathLike[str]) -> str:
     ------
     RunError
         If there is no record, it is damaged, of a newer schema, or holds no step yet.
+
+    Examples
+    --------
+    The record of a run, or by its own folder:
+
+    >>> from ontogeny.record import identity
+    >>> identity("runs/tiny") == identity("runs/tiny/record.zarr")
+    True
     """
     metadata = read_metadata(find_record(path))
     if not committed(metadata) or ROWS not in checksums.notes_of(metadata):
@@ -105,7 +121,14 @@ def remedy(folder: Path) -> str:
 
 
 def find_record(path: str | os.PathLike[str]) -> Path:
-    """Return the folder of a record, given it or the run that holds it."""
+    """Return the folder of a record, given it or the run that holds it.
+
+    Examples
+    --------
+    >>> from ontogeny.record import find_record
+    >>> find_record("runs/tiny").name
+    'record.zarr'
+    """
     folder = Path(path).absolute()
     return (
         folder / NAME if not (folder / METADATA).exists() and folder.suffix != ".zarr" else folder

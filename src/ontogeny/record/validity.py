@@ -28,6 +28,19 @@ def validate(record: xr.Dataset) -> None:
     ------
     InputError
         If anything does not fit; the message lists all that does not.
+
+    Examples
+    --------
+    A record passes; one that lacks what its schema asks for does not:
+
+    >>> from ontogeny.record import validate
+    >>> validate(record)
+    >>> try:
+    ...     validate(record.drop_vars("weights_hash"))
+    ... except ont.InputError:
+    ...     print("refused")
+    ...
+    refused
     """
     faults = _faults(record)
     if faults:

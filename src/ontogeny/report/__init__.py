@@ -6,79 +6,33 @@ May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.measure and below;
 """
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
 import xarray as xr
 
-from ontogeny.errors import DamagedError, InputError, OntogenyError
+from ontogeny.errors import DamagedError, OntogenyError
 from ontogeny.files import plain_words, write_atomically
-from ontogeny.measure import measure_run
-from ontogeny.measure.layers import PIXELS
 from ontogeny.progress import Parts, Progress
 from ontogeny.record import WITHOUT_COUPLINGS, open_record
-from ontogeny.report import (
-    detectors,
-    figures,
-    first,
-    geometry,
-    graph,
-    observed,
-    structure,
-    units,
-    words,
-)
-from ontogeny.report.figures import Material, Section
+from ontogeny.report import detectors, first, geometry, graph, learning, observed, structure, units
+from ontogeny.report.figures import Material, Section, Shown
 from ontogeny.report.page import Head, page, svg
 from ontogeny.run import RunFolder
-from ontogeny.statements import Statement, harvest_run
+from ontogeny.statements import Statement, findings_of, first_sentences, write
+from ontogeny.statements.words import listed, percent
 
-__all__ = ["CHAPTERS", "SECTIONS", "report"]
+__all__ = ["CHAPTERS", "FIGURES", "report"]
 
-Draw = Callable[[Material], Section]
-
-
-def _factors(material: Material) -> Section:
-    """Draw which known factors distances follow, where a task has any."""
-    if "factor_beyond" not in material.structure:
-        msg = "this task has no known factors"
-        raise InputError(msg)
-    section = geometry.factors(material)
-    tested = material.structure["factor_beyond_p"]
-    hidden = [n for n in tested["layer"].values.tolist() if n not in {PIXELS, "logits"}]
-    share = float((tested.sel(layer=hidden) <= 0.05).mean())
-    if share < 2 * 0.05:
-        title = (
-            "Once tokens, parts and pixels are accounted for, distances follow known factors "
-            f"hardly more often than by chance: {words.percent(share)} of the cells pass a null "
-            "of 5 %"
-        )
-        return replace(section, title=title)
-    return section
-
-
-COUPLING = "Coupling"
-_FIRST = ("learning curves", "tokens' learning curves")
-CHAPTERS: dict[str, dict[str, Draw]] = {
-    "Learning": {name: figures.SECTIONS[name] for name in _FIRST},
-    "Category structure": {
-        **structure.SECTIONS,
-        **{name: draw for name, draw in geometry.SECTIONS.items()
-           if name != "dimension over scales"},
-        "known factors in distances": _factors,
-        **{name: draw for name, draw in figures.SECTIONS.items()
-           if name not in {*_FIRST, "first-layer filters"}},
-    },
-    "Detectors": {
-        **detectors.SECTIONS, **units.SECTIONS,
-        "first-layer filters": figures.SECTIONS["first-layer filters"],
-    },
-    COUPLING: graph.SECTIONS,
-}  # fmt: skip
-"""The figures of each chapter in the order of the report; observations come before them."""
-SECTIONS = {name: draw for chapter in CHAPTERS.values() for name, draw in chapter.items()}
-"""All figures."""
+COUPLING = "Couplings"
+CHAPTERS = ("Learning", "Category structure", "Detectors", COUPLING)
+"""In the order of the report; observations come before them."""
+FIGURES: tuple[Shown, ...] = (
+    *structure.FIGURES, *geometry.FIGURES, *detectors.FIGURES, *units.FIGURES, *learning.FIGURES,
+    *graph.FIGURES,
+)  # fmt: skip
+"""All figures, those of a chapter in their order."""
+_CHAPTER_OF = {one.key: one.chapter for name in CHAPTERS for one in FIGURES if one.chapter == name}
 
 
 def report(run: RunFolder | str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
@@ -105,55 +59,60 @@ def report(run: RunFolder | str | os.PathLike[str], *, progress: Progress | None
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
     stages = Parts(progress, {"observations": 1, "figures": 4})
-    measures = measure_run(folder)
-    found, unfound = _observations(folder, stages.of("observations"))
     with open_record(folder.path / "record.zarr") as record:
-        material = Material(folder, record, measures)
-        chapters, missing = _chapters(material, stages.of("figures"))
-        said, key = first.sentences(material), first.key_figure(material)
-        missing = unfound + missing
-        facts = _facts(folder, record)
+        findings = findings_of(folder, record, progress=stages.of("observations"))
+        material = Material(folder, findings)
+        found, missing = _observations(material)
+        chapters, undrawn = _chapters(material, stages.of("figures"))
+        key = first.key_figure(material)
+        head = Head(
+            _title(folder, findings["measures"]), _lead(folder), first_sentences(material.said),
+            (key, svg(key.figure)), _facts(folder, record), _notices(folder, findings["measures"]),
+        )  # fmt: skip
     drawn = {name: [(s, svg(s.figure)) for s in each] for name, each in chapters.items()}
-    picture = key, svg(key.figure)
-    flat = [picture, *(pair for each in drawn.values() for pair in each)]
-    with plain_words(folder.path / "figures"):
-        (folder.path / "figures").mkdir(exist_ok=True)
-    for section, content in flat:
-        write_atomically(folder.path / "figures" / f"{section.key}.svg", content)
-    head = Head(
-        _title(folder, measures), _lead(folder), said, picture, facts, _notices(folder, measures)
-    )  # fmt: skip
-    keys = [section.key for section, _ in flat]
-    lines = None if unfound else observed.lines(found, keys)
-    html = page(head, observed=lines, chapters=drawn, missing=missing)
+    flat = [head.picture, *(pair for each in drawn.values() for pair in each)]
+    _write_figures(folder.path / "figures", flat)
+    lines = None
+    if found is not None:
+        rows = observed.lines(found, [section.key for section, _ in flat])
+        lines = observed.by_chapter(rows, _CHAPTER_OF)
+    html = page(head, observed=lines, chapters=drawn, missing=missing + undrawn)
     write_atomically(folder.path / "report.html", html.encode())
     return folder.path / "report.html"
 
 
-def _observations(folder: RunFolder, progress: Progress) -> tuple[list[Statement], list[str]]:
-    """Harvest observations; where part of the record is damaged, say so."""
+def _write_figures(folder: Path, drawn: list[tuple[Section, bytes]]) -> None:
+    """Write each figure as an SVG of its own."""
+    with plain_words(folder):
+        folder.mkdir(exist_ok=True)
+    for section, content in drawn:
+        write_atomically(folder / f"{section.key}.svg", content)
+
+
+def _observations(material: Material) -> tuple[list[Statement] | None, list[str]]:
+    """Write the run's observations; where part of the record is damaged, say so."""
     try:
-        return harvest_run(folder, progress=progress), []
+        return write(material.run, material.findings), []
     except DamagedError as error:
-        return [], [f"Not shown: observations, since {error}."]
+        return None, [f"Not shown: observations, since {error}."]
 
 
 def _chapters(material: Material, progress: Progress) -> tuple[dict[str, list[Section]], list[str]]:
     """Draw what can be drawn; say of the rest why not."""
     chapters: dict[str, list[Section]] = {name: [] for name in CHAPTERS}
-    missing, done = [], 0
-    for chapter, sections in CHAPTERS.items():
-        if chapter == COUPLING and "coupling" not in material.record:
-            why = material.record.attrs.get(WITHOUT_COUPLINGS, "the record holds no couplings")
-            missing.append(f"Not shown: {', '.join(sections)}. Reason: {why}.")
-            continue
-        for name, draw in sections.items():
-            progress(f"drawing {name}", done, len(SECTIONS))
-            done += 1
-            try:
-                chapters[chapter].append(draw(material))
-            except OntogenyError as error:
-                missing.append(f"Not shown: {name}, since {error}.")
+    missing: list[str] = []
+    if "coupling" not in material.record:
+        why = material.record.attrs.get(WITHOUT_COUPLINGS, "the record holds no couplings")
+        names = ", ".join(one.name for one in FIGURES if one.chapter == COUPLING)
+        missing.append(f"Not shown: {names}. Reason: {why}.")
+    wanted = [one for chapter in CHAPTERS for one in FIGURES
+              if one.chapter == chapter and not (missing and chapter == COUPLING)]  # fmt: skip
+    for done, one in enumerate(wanted):
+        progress(f"drawing {one.name}", done, len(wanted))
+        try:
+            chapters[one.chapter].append(one.draw(material))
+        except OntogenyError as error:
+            missing.append(f"Not shown: {one.name}, since {error}.")
     return chapters, missing
 
 
@@ -161,13 +120,13 @@ def _title(folder: RunFolder, measures: xr.Dataset) -> str:
     name = folder.description["task"]["name"]
     last = measures["accuracy"].isel(step=-1).sel(split="probe")
     return (
-        f"{name}: {measures.sizes['token']} tokens, {words.percent(float(last))} of held-out "
-        f"exemplars classified correctly, chance {words.percent(float(measures['chance']))}"
+        f"{name}: {measures.sizes['token']} tokens, {percent(float(last))} of held-out "
+        f"exemplars classified correctly, chance {percent(float(measures['chance']))}"
     )
 
 
 def _lead(folder: RunFolder) -> str:
-    tokens = words.listed([str(name) for name in folder.description["task"]["tokens"]])
+    tokens = listed([str(name) for name in folder.description["task"]["tokens"]])
     return f"How the network of the run {folder.path.name} learnt to classify {tokens}."
 
 

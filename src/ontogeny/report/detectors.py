@@ -4,8 +4,6 @@ Pictures come from pictures.zarr; where there are none, a section says so and is
 May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.measure, ontogeny.features.album.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -15,8 +13,8 @@ from ontogeny.measure.ancestry import FALSE, construction, describe, flows_at
 from ontogeny.plot.ancestry import ancestry_pictures
 from ontogeny.plot.sheets import Labelled, Sheet, detector_sheet, layer_sheet
 from ontogeny.plot.style import TEXT, plain, token_colour
-from ontogeny.report import words
-from ontogeny.report.figures import Material, Section
+from ontogeny.report.figures import Material, Section, Shown
+from ontogeny.statements import words
 
 TOKENS_SHOWN = 6
 _BREADTH, _RELATIVES, _PER_LAYER = 3, 3, 12
@@ -37,7 +35,7 @@ def carriers(material: Material) -> Section:
     rest = len(material.tokens) - len(names)
     more = f" {rest} more tokens are not drawn." if rest else ""
     return Section(
-        "carriers", _own_title(trees), figure,
+        "carriers", material.said["carriers"].sentence, figure,
         "\n".join(describe(tree) for tree in trees) + more,
         "Contrast share: part of the difference between a unit's mean response to the token and to "
         f"all others that comes through one source; the {_BREADTH} units of each layer through "
@@ -110,13 +108,6 @@ def layers(material: Material) -> Section:
     )  # fmt: skip
 
 
-SECTIONS: dict[str, Callable[[Material], Section]] = {
-    "detectors that carry each token": carriers,
-    "sheets of detectors": sheets,
-    "preferred pictures of layers": layers,
-}
-
-
 def _album(material: Material) -> Album:
     return material.once("album", lambda: open_album(material.run, material.record))
 
@@ -143,19 +134,6 @@ def _both(album: Album, units: list[str]) -> dict[str, list[np.ndarray]]:
     known = set(album.pictures["unit"].values.astype(str).tolist())
     none = np.zeros((0, 0, album.images.shape[-1]), np.uint8)
     return {u: [album.preferred(u), *(album.best(u)[:1] or [none])] for u in units if u in known}
-
-
-def _own_title(trees: list[xr.Dataset]) -> str:
-    """Say how many of the detectors shown are among the strongest of one token only."""
-    layers = trees[0].attrs["layers"]
-    inner = [~np.isin(tree["node_layer"].values, [layers[0], layers[-1]]) for tree in trees]
-    hidden = [set(t["node"].values[k].tolist()) for t, k in zip(trees, inner, strict=True)]
-    every = set.union(*hidden)
-    alone = sum(sum(node in nodes for nodes in hidden) == 1 for node in every)
-    return (
-        f"Of the {len(every)} detectors through which most of what distinguishes the tokens "
-        f"passes, {alone} are among the strongest of one token only"
-    )
 
 
 def _strongest(tree: xr.Dataset, album: Album, token: str) -> str:
@@ -218,3 +196,10 @@ def _by_layer(album: Album) -> dict[str, list[str]]:
     order = list(dict.fromkeys(album.pictures["layer"].values.astype(str).tolist()))
     found = {layer: [u for u in album.filmed if u.rpartition(":")[0] == layer] for layer in order}
     return {layer: units[:_PER_LAYER] for layer, units in found.items() if units}
+
+
+FIGURES = (
+    Shown("carriers", "Detectors", "detectors that carry each token", carriers),
+    Shown("sheets", "Detectors", "sheets of detectors", sheets),
+    Shown("preferred", "Detectors", "preferred pictures of layers", layers),
+)

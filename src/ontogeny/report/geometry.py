@@ -4,21 +4,19 @@ Words and figures of `ontogeny.measure.models`, `.dimension` and `.runs`. May im
 numpy, xarray, ontogeny.plot, ontogeny.measure and below; no torch.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ontogeny.errors import InputError
 from ontogeny.measure.layers import PIXELS, last_hidden
 from ontogeny.measure.models import PER_TOKEN
 from ontogeny.measure.runs import N_SHUFFLES
 from ontogeny.plot import geometry as draw
 from ontogeny.plot import structure as draw_structure
 from ontogeny.plot import style
-from ontogeny.report import words
-from ontogeny.report.figures import Material, Section
-from ontogeny.stats.onset import onset_interval
+from ontogeny.report.figures import Material, Section, Shown
+from ontogeny.statements.words import percent
 
 SHOWN = {"token": "tokens", "parts": "parts", PIXELS: "pixels", "last_layer": "the finished top"}
 """Models that are drawn, and what they are called."""
@@ -46,7 +44,8 @@ def models(material: Material) -> Section:
     for row, y in zip(axes, ("correlation", "partial correlation"), strict=True):
         style.name_axes(row[0], x=row[0].get_xlabel(), y=y)
     return Section(
-        "models", resembles_tokens(found), figure, f"{fading(found)} {like_the_end(found)}",
+        "models", material.said["models"].sentence, figure,
+        " ".join(material.said[name].sentence for name in ("fading", "like the end")),
         f"Spearman correlation of the distances between exemplars ({PER_TOKEN} of each token at "
         "most, squared Euclidean) with those that a model predicts: exemplars of different tokens "
         "are equally far apart; as far as the share of parts of which they have other variants; as "
@@ -62,69 +61,12 @@ def _limit(key: str) -> str:
     return "model_threshold" if key == "rsa" else f"model_{key}_threshold"
 
 
-def resembles_tokens(found: xr.Dataset) -> str:
-    """Say which layer comes to resemble tokens most, how surely, and from when on."""
-    hidden = _hidden(found)
-    at = found.sel(model="token", layer=hidden)
-    last = at["model_rsa"].isel(step=-1).values
-    if not np.isfinite(last).any():
-        return "What distances resemble is unknown: no layer varies at the last step"
-    k = int(np.nanargmax(last))
-    low, high = (float(at[f"model_{end}"].isel(step=-1, layer=k)) for end in ("low", "high"))
-    text = (
-        f"Distances resemble tokens most in {hidden[k]}, with a correlation of {last[k]:.2f} at "
-        f"the end (95 %: {low:.2f} to {high:.2f})"
-    )
-    others = words.listed([n for n in ("parts", PIXELS) if n in found["model"].values])
-    beyond = f"beyond {others} " if others else ""
-    return f"{text}, {beyond}{_since(found, 'token', hidden[k])}"
-
-
-def _since(found: xr.Dataset, model: str, layer: str) -> str:
-    """Say from when on the partial correlation of a layer stays beyond its null."""
-    at = found.sel(model=model, layer=layer)
-    values = at["model_beyond"].values.astype(np.float64)
-    limit = np.full(len(values), float(at["model_beyond_threshold"]))
-    if np.isnan(values).any() or np.isnan(limit).any():
-        return "at steps that are not known"
-    after, by = onset_interval(values, limit, found["step"].values)
-    if np.isinf(by):
-        return "not by the end"
-    if np.isinf(after):
-        return "from the first snapshot on"
-    return f"from between steps {after:,.0f} and {by:,.0f} on"
-
-
-def fading(found: xr.Dataset) -> str:
-    """Say how the likeness to pixels changes from the first snapshot to the last."""
-    if PIXELS not in found["model"].values:
-        return ""
-    layer = last_hidden(found)
-    at = found.sel(model=PIXELS, layer=layer)
-    first, last = (float(at["model_rsa"][k]) for k in (0, -1))
-    low, high = (float(at[f"model_{end}"][-1]) for end in ("low", "high"))
-    return (
-        f"The likeness of {layer} to pixels changes from {first:.2f} to {last:.2f} (95 %: "
-        f"{low:.2f} to {high:.2f}; null {float(at['model_threshold']):.2f})."
-    )
-
-
-def like_the_end(found: xr.Dataset) -> str:
-    """Say which layers end up like the last hidden one."""
-    if "last_layer" not in found["model"].values:
-        return ""
-    top = last_hidden(found)
-    at = found["model_rsa"].sel(model="last_layer").isel(step=-1)
-    alike = [n for n in _hidden(found) if n != top and float(at.sel(layer=n)) > 0.9]
-    if not alike:
-        return f"No layer below is arranged like {top} at the end (0.9 or more)."
-    alike_layers = words.spans(alike, _hidden(found))
-    return f"The layers arranged like {top} at the end (0.9 or more) are {alike_layers}."
-
-
 def factors(material: Material) -> Section:
     """Draw which known factors the distances follow at the last step, layer by layer."""
     found = material.structure
+    if "factor_beyond" not in found:
+        msg = "this task has no known factors"
+        raise InputError(msg)
     hidden = _hidden(found)
     peak = found["factor_beyond"].max("step").sel(layer=hidden)
     margin = (peak - found["factor_beyond_threshold"].sel(layer=hidden)).fillna(-np.inf)
@@ -134,18 +76,9 @@ def factors(material: Material) -> Section:
     figure = Figure(figsize=(9.6, 0.26 * len(chosen) + 1.0), layout="constrained")
     draw.factor_grid(peak.isel(factor=chosen), passed.isel(factor=chosen), figure.subplots())
     share, n = float(passed.mean()), found.sizes["factor"]
-    title = "Distances follow no known factor once tokens, parts and pixels are accounted for"
-    if passed.any():
-        top = margin.isel(factor=chosen[0])
-        layer = str(top["layer"].values[int(top.values.argmax())])
-        title = (
-            f"Once tokens, parts and pixels are accounted for, distances follow {_plain(top)} "
-            f"most, in {layer} "
-        )
-        title += f"({float(peak.isel(factor=chosen[0]).sel(layer=layer)):.2f})"
     return Section(
-        "factors", title, figure,
-        f"{words.percent(share)} of {n} factors and {len(hidden)} layers pass a null of 5 %. Drawn "
+        "factors", material.said["factors"].sentence, figure,
+        f"{percent(share)} of {n} factors and {len(hidden)} layers pass a null of 5 %. Drawn "
         f"are the {len(chosen)} factors that pass it by most; numbers are hundredths.",
         "Partial Spearman correlation of distances with the difference of a factor between two "
         "exemplars (words and variants of parts: the same or not), tokens, parts and pixels "
@@ -154,11 +87,6 @@ def factors(material: Material) -> Section:
         "groups within tokens (between tokens where it does not vary within), largest over steps. "
         "By chance 5 % of all cells are, so that a factor in a single layer says little.",
     )  # fmt: skip
-
-
-def _plain(column: xr.DataArray) -> str:
-    """Return a factor's name in words."""
-    return str(column["factor"].values).replace("_", " ")
 
 
 def token_dimension(material: Material) -> Section:
@@ -180,26 +108,14 @@ def token_dimension(material: Material) -> Section:
     for ax in axes[1]:
         style.name_axes(ax, x="step", y=ax.get_ylabel())
     return Section(
-        "token_dimension", narrowest(found), figure, _spread_of_tokens(found),
+        "token_dimension", material.said["token_dimension"].sentence, figure,
+        _spread_of_tokens(found),
         "Participation ratio (how many directions share the variance, without small-sample bias) "
         "and intrinsic dimension (TwoNN, neighbours of other groups) of the held-out exemplars of "
         "one token. Grey, thick: of all exemplars together.",
         "None is drawn: step 0 is that of untrained weights. TwoNN is biased downwards where it is "
         "high and exemplars are few; its standard error is a tenth at 100 exemplars of a token.",
     )  # fmt: skip
-
-
-def narrowest(found: xr.Dataset) -> str:
-    """Say how the dimension of one token's exemplars changes in the last hidden layer."""
-    layer, key = last_hidden(found), "token_two_nn"
-    values = found[key].sel(layer=layer)
-    mean = values.mean("token").values
-    if not np.isfinite(mean[[0, -1]]).all():
-        return f"The dimension of tokens in {layer} is not known"
-    return (
-        f"The intrinsic dimension of the exemplars of one token in {layer} is {mean[-1]:.1f} at "
-        f"the end, and {mean[0]:.1f} before training (mean of tokens)"
-    )
 
 
 def _spread_of_tokens(found: xr.Dataset) -> str:
@@ -214,40 +130,6 @@ def _spread_of_tokens(found: xr.Dataset) -> str:
         f"Participation ratios of tokens in {layer} end between {float(last.min()):.1f} ({low}) "
         f"and {float(last.max()):.1f} ({high}); mean at the start {float(first):.1f}."
     )
-
-
-def scales(material: Material) -> Section:
-    """Draw intrinsic dimension over the scale that it is seen at."""
-    found = material.structure
-    layers = some_layers(found)
-    figure = Figure(figsize=(9.6, 3.2), layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
-    for ax, k in zip(axes, (0, -1), strict=True):
-        at = found["gride"].isel(scale_step=k)
-        draw.scale_lines(at.sel(layer=layers), ax)
-        ax.set_title(f"step {int(at['scale_step']):,}", loc="left", fontsize=style.TEXT)
-        style.name_axes(ax, x="k: distances to the k-th and 2k-th neighbour")
-    for ax, k in zip(axes, (0, -1), strict=True):
-        draw.plain_ticks(ax)
-        draw.name_layers(ax, found["gride"].isel(scale_step=k).sel(layer=layers), gap=0.075)
-    style.name_axes(axes[0], x=axes[0].get_xlabel(), y="intrinsic dimension (Gride)")
-    layer = last_hidden(found)
-    last = found["gride"].isel(scale_step=-1).sel(layer=layer).values
-    there = last[np.isfinite(last)]
-    title = f"The dimension of {layer} is not known"
-    if len(there):
-        title = (
-            f"The dimension of {layer} at the end is {there[0]:.1f} among nearest neighbours and "
-            f"{there[-1]:.1f} at the largest scale"
-        )
-    return Section(
-        "scales", title, figure, "",
-        "Intrinsic dimension of all held-out exemplars from the ratio of the distances to the k-th "
-        "and 2k-th neighbours of other groups (Gride; k = 1 is TwoNN).",
-        "A dimension that is the same at all scales is a plain manifold. Far fewer at the smallest "
-        "scale would point to near-duplicates that groups do not show, many more to noise; the "
-        "downward bias of high dimensions grows with the scale.",
-    )  # fmt: skip
 
 
 def runs(similarity: xr.Dataset, ceiling: xr.Dataset) -> Section:
@@ -279,7 +161,7 @@ def runs(similarity: xr.Dataset, ceiling: xr.Dataset) -> Section:
         f"{layers[least]} "
         f"({each[least]:.2f})", figure,
         f"Within tokens the likeness in {layers[most]} is {float(np.nanmean(within)):.2f}; the "
-        f"rest is due to the tokens themselves. {words.percent(related)} of layers and pairs of "
+        f"rest is due to the tokens themselves. {percent(related)} of layers and pairs of "
         "runs are nearer (Procrustes) than the same responses with exemplars shuffled.",
         "Above: debiased linear CKA between runs at their last steps, from 0 (dark) to 1. Below: "
         "the noise ceiling of each layer, from the mean correlation of a run's distances with the "
@@ -302,10 +184,9 @@ def _hidden(found: xr.Dataset) -> list[str]:
     return [name for name in names if name not in {PIXELS, "logits"}] or names
 
 
-SECTIONS: dict[str, Callable[[Material], Section]] = {
-    "what distances resemble": models,
-    "known factors in distances": factors,
-    "dimension of tokens": token_dimension,
-    "dimension over scales": scales,
-}
-"""`factors` only where the measures hold `factor_rsa`."""
+_CHAPTER = "Category structure"
+FIGURES: tuple[Shown, ...] = (
+    Shown("models", _CHAPTER, "what distances resemble", models),
+    Shown("factors", _CHAPTER, "known factors in distances", factors),
+    Shown("token_dimension", _CHAPTER, "dimension of tokens", token_dimension),
+)

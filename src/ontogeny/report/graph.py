@@ -1,12 +1,9 @@
 """The report on coupling: births of edges, assemblies, and how far tokens share units.
 
-May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.measure and below; no torch.
+Titles are what the rules of `ontogeny.statements.couplings` say. May import matplotlib,
+ontogeny.plot, ontogeny.stats and below; no torch.
 """
 
-from collections.abc import Callable
-
-import numpy as np
-import xarray as xr
 from matplotlib.figure import Figure
 
 from ontogeny.plot.assemblies import (
@@ -15,9 +12,8 @@ from ontogeny.plot.assemblies import (
     edge_births,
     token_sharing,
 )
-from ontogeny.report import words
-from ontogeny.report.figures import Material, Section
-from ontogeny.stats.onset import HOLD, onset_interval
+from ontogeny.report.figures import Material, Section, Shown
+from ontogeny.stats.onset import HOLD
 
 _COUPLING = (
     "Coupling: share of a unit's pre-activation variance over exemplars and positions that comes "
@@ -33,16 +29,8 @@ def births(material: Material) -> Section:
     hold = int(data.attrs.get("hold", HOLD))
     dated = data.isel(step=slice(1, data.sizes["step"] - hold + 1))
     seen, chance = float(dated["edge_births"].sum()), float(dated["births_chance"].sum())
-    burst = (dated["edge_births"] > dated["burst_bound"]).any("step").values
-    names = [str(n) for n in data["layer"].values]
-    bursts = [n for n, is_so in zip(names, burst, strict=True) if is_so]
-    title = (
-        f"New couplings appear in bursts in {words.spans(bursts, names)}" if bursts
-        else "New couplings appear no more often than by chance, and in no bursts"
-        if seen <= chance else "New couplings appear in no bursts beyond chance"
-    )  # fmt: skip
     return Section(
-        "births", title, figure,
+        "births", material.said["births"].sentence, figure,
         f"{seen:,.0f} births of couplings are counted; random couplings that change as slowly "
         f"would give {chance:,.0f}. A single new coupling is therefore little evidence; the "
         "figures below show what units do together.",
@@ -65,7 +53,7 @@ def assemblies(material: Material) -> Section:
     quality, null = float(data["quality"][-1]), data["quality_null"].values[-1]
     count = int(last["assemblies"])
     return Section(
-        "assemblies", _assembly_title(data), figure,
+        "assemblies", material.said["assemblies"].sentence, figure,
         f"{count} assemblies have lasting names at the end, {int(data['assemblies'].max())} at "
         f"most. Their modularity ends at {quality:.2f}, that of the null between {null.min():.2f} "
         f"and {null.max():.2f}. A small difference means that the groups overlap widely.",
@@ -78,59 +66,15 @@ def assemblies(material: Material) -> Section:
     )  # fmt: skip
 
 
-def _assembly_title(data: xr.Dataset) -> str:
-    """Say from when on groups are more, or less, marked than in the null."""
-    null, steps = data["quality_null"].values, data["quality_step"].values
-    mean, quality = null.mean(axis=1), data["quality"].values
-    for excess, reach, said in (
-        (
-            quality - mean,
-            null.max(axis=1) - mean,
-            "Couplings link units into groups more than by chance",
-        ),
-        (
-            mean - quality,
-            mean - null.min(axis=1),
-            "Couplings link units into groups less than by chance",
-        ),
-    ):
-        after, by = onset_interval(excess, reach, steps)
-        if np.isfinite(by):
-            when = "from the first snapshot on" if np.isinf(after) else (
-                f"beginning between steps {after:,.0f} and {by:,.0f}"
-            )  # fmt: skip
-            return f"{said} {when}"
-    return "Couplings do not link units into groups beyond what strong sources alone give"
-
-
-def _before(data: xr.Dataset, beyond: xr.DataArray) -> str:
-    """Say whether as many layers were beyond chance at the first snapshot."""
-    first = data.isel(step=0, layer=slice(0, -1))
-    outside = first["layer_sharing"] > first["sharing_high"]
-    outside |= first["layer_sharing"] < first["sharing_low"]
-    return ", as before training" if bool((outside | ~beyond).all()) else ""
-
-
 def sharing(material: Material) -> Section:
     """Draw how far tokens share the units of each layer."""
     data = material.graph
     figure = Figure(figsize=(9.6, 3.4), layout="constrained")
     token_sharing(data, ax=figure.subplots())
-    names = [str(n) for n in data["layer"].values]
-    last = data.isel(step=-1, layer=slice(0, -1))
-    own = last["layer_sharing"] < last["sharing_low"]
-    common = last["layer_sharing"] > last["sharing_high"]
-    parts = [
-        f"{said} {words.spans([str(n) for n in at['layer'].values[at.values]], names)}"
-        for said, at in (("share units in", common), ("have units of their own in", own))
-        if at.any()
-    ]
-    ends = last["layer_sharing"]
+    ends = data["layer_sharing"].isel(step=-1, layer=slice(0, -1))
     lowest, highest = str(ends.idxmin("layer").values), str(ends.idxmax("layer").values)
     return Section(
-        "sharing",
-        f"At the end tokens {' and '.join(parts)}, beyond chance{_before(data, common | own)}"
-        if parts else "At the end tokens share units as much as by chance", figure,
+        "sharing", material.said["sharing"].sentence, figure,
         f"Sharing index at the end: {float(ends.min()):.2f} in {lowest} to {float(ends.max()):.2f} "
         f"in {highest}. Where it is high, what distinguishes the tokens passes through the same "
         "units, and few units belong to one token only.",
@@ -138,12 +82,13 @@ def sharing(material: Material) -> Section:
         "index is the entropy of the units' flow over tokens, mean of the layer's units weighed "
         "by flow: 0 where each token has units of its own, 1 where all tokens use the same units.",
         "Each token's flow shuffled over the layer's units: a dot marks cells above 97.5 % of the "
-        "shuffles, a bar cells below 2.5 % (not corrected).",
+        "shuffles, a bar cells below 2.5 % (not corrected; the title's claim is, over layers, and "
+        "holds at the last snapshots).",
     )  # fmt: skip
 
 
-SECTIONS: dict[str, Callable[[Material], Section]] = {
-    "births of couplings": births,
-    "assemblies": assemblies,
-    "sharing of units": sharing,
-}
+FIGURES: tuple[Shown, ...] = (
+    Shown("births", "Couplings", "births of couplings", births),
+    Shown("assemblies", "Couplings", "assemblies", assemblies),
+    Shown("sharing", "Couplings", "sharing of units", sharing),
+)

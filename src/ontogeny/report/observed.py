@@ -4,55 +4,13 @@ May import ontogeny.statements only.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ontogeny.statements import Statement
+from ontogeny.statements import RULES, Statement
 
-SUBJECTS = {
-    "Learning": {
-        "a token is classified": "tokens",
-        "one token before another": "tokens",
-        "memorising": "learning",
-        "a phase begins": "likeness",
-        "more than means and covariances": "clones",
-    },
-    "Category structure": {
-        "all tokens are separated": "separation",
-        "one branch before another": "differentiation",
-        "two tokens stay confused": "exemplars",
-        "a layer stands out": "onsets",
-        "distances resemble": "models",
-    },
-    "Detectors": {
-        "units become tuned": "scores",
-        "units change their role": "unit_lives",
-        "a unit changes its role": "unit_lives",
-        "units become inactive": "unit_lives",
-        "a tuned unit becomes inactive": "unit_lives",
-        "units revive": "unit_lives",
-        "a unit revives": "unit_lives",
-        "channels discriminate better than mixtures": "bases",
-        "mixtures discriminate better than channels": "bases",
-        "conjunctions come before a token is classified": "carriers",
-        "units come to carry tokens": "carriers",
-        "detectors carry several tokens": "carriers",
-        "detectors carry one token": "carriers",
-    },
-    "Couplings": {
-        "couplings stand out": "births",
-        "no single coupling stands out": "births",
-        "a burst of new couplings": "births",
-        "couplings form assemblies": "assemblies",
-        "couplings form no assemblies of their own": "assemblies",
-        "sharing rises and falls": "sharing",
-        "sharing falls and rises": "sharing",
-        "tokens have units of their own": "sharing",
-        "tokens share units": "sharing",
-    },
-}
-"""Subject -> kind of observation -> key of the figure in which it can be seen."""
-FIGURES = {kind: key for kinds in SUBJECTS.values() for kind, key in kinds.items()}
+FIGURES = {kind: rule.seen_in for rule in RULES for kind in rule.kinds}
+"""Kind of statement -> key of the figure in which it can be seen."""
 
 
 @dataclass(frozen=True)
@@ -67,27 +25,37 @@ class Line:
     """Key of the figure below; empty where it is not drawn."""
 
 
-def lines(found: Sequence[Statement], keys: Sequence[str]) -> list[Line]:
+def lines(found: Sequence[Statement], drawn: Sequence[str]) -> list[Line]:
     """Put observations into lines, in their order.
 
     Parameters
     ----------
     found
         Ranked.
-    keys
-        Of the figures that are drawn.
+    drawn
+        Keys of the figures that are drawn.
     """
-    return [Line(one.kind, one.text, evidence(one), _key(one.kind, keys)) for one in found]
+    return [
+        Line(one.kind, one.text, evidence(one), key if key in drawn else "")
+        for one in found
+        for key in [FIGURES.get(one.kind, "")]
+    ]
 
 
-def by_subject(found: Sequence[Line]) -> dict[str, list[Line]]:
-    """Return the lines of each subject, in their order; subjects without lines are left out."""
-    sorted_out = {
-        subject: [line for line in found if line.kind in kinds]
-        for subject, kinds in SUBJECTS.items()
-    }
-    other = [line for line in found if line.kind not in FIGURES]
-    return {name: lines for name, lines in (sorted_out | {"Other": other}).items() if lines}
+def by_chapter(found: Sequence[Line], chapters: Mapping[str, str]) -> dict[str, list[Line]]:
+    """Return the lines of each chapter, in their order; chapters without lines are left out.
+
+    Parameters
+    ----------
+    found
+        The lines.
+    chapters
+        Key of each figure -> its chapter, in the order of the report.
+    """
+    rows: dict[str, list[Line]] = {name: [] for name in (*chapters.values(), "Other")}
+    for line in found:
+        rows[chapters.get(FIGURES.get(line.kind, ""), "Other")].append(line)
+    return {name: lines for name, lines in rows.items() if lines}
 
 
 def evidence(one: Statement) -> str:
@@ -108,8 +76,3 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}" if abs(value) < 1 else (
         f"{value:.1f}"
     )  # fmt: skip
-
-
-def _key(kind: str, keys: Sequence[str]) -> str:
-    key = FIGURES.get(kind, "")
-    return key if key in keys else ""

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape as _escape
 from typing import Any
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 
 from ontogeny.plot.style import legible
 from ontogeny.report.figures import Section
-from ontogeny.report.observed import Line, by_subject
+from ontogeny.report.observed import Line
 
 POINTS = 72
 """Dots per inch of SVG."""
@@ -77,7 +78,7 @@ class Head:
 def page(
     head: Head,
     *,
-    observed: list[Line] | None,
+    observed: Mapping[str, list[Line]] | None,
     chapters: dict[str, list[tuple[Section, bytes]]],
     missing: list[str],
 ) -> str:
@@ -122,8 +123,8 @@ def _header(head: Head, links: str) -> str:
     )
 
 
-def observations(found: list[Line] | None) -> str:
-    """Return observations by subject as HTML, each subject folded; they unfold without a script.
+def observations(found: Mapping[str, list[Line]] | None) -> str:
+    """Return observations by chapter as HTML, each chapter folded; they unfold without a script.
 
     None where they could not be found; the reason stands with all that is not shown.
     """
@@ -133,12 +134,12 @@ def observations(found: list[Line] | None) -> str:
     folded = "".join(
         f"<details><summary>{escape(subject)}: {_number(len(lines))}</summary>{_list(lines)}"
         "</details>"
-        for subject, lines in by_subject(found).items()
+        for subject, lines in found.items()
     )
     said = folded or "<p>No statement survives its null.</p>"
     return (
         f'<h2 id="{_anchor("What was observed")}">What was observed</h2>'
-        "<p>Every statement survives its null. The statements of a subject are ordered by the size "
+        "<p>Every statement survives its null. The statements of a chapter are ordered by the size "
         "of their effect against the bound of the null, the strongest of every kind before the "
         f"second of any.</p>{said}"
     )

@@ -14,13 +14,8 @@ from ontogeny.measure.layers import PIXELS, last_hidden
 from ontogeny.measure.probe import require
 from ontogeny.plot import structure as draw
 from ontogeny.plot import style
-from ontogeny.report import answers, words
 from ontogeny.report.figures import Material, Section
-
-READABLE = 0.1
-"""R^2 from which a known factor counts as read out."""
-FACTORS = 4
-"""Factors that a sentence names."""
+from ontogeny.statements.words import percent
 
 
 def collapse(material: Material) -> Section:
@@ -42,13 +37,8 @@ def collapse(material: Material) -> Section:
         f"give. Over the layers ln D falls by {-float(law['law_slope']):.2f} a layer (correlation "
         f"{float(law['law_correlation']):.2f}; at step 0 {float(found['law_correlation'][0]):.2f})."
     )
-    held = float(at["nc4"])
-    title = (
-        f"The tokens in {layer} are {1 / ratio:,.0f} times as compact as shuffled ones at the end; "
-        f"the network and the nearest token mean disagree on {words.percent(held)} of exemplars"
-    )
     return Section(
-        "collapse", title, figure, seen,
+        "collapse", material.said["collapse"].sentence, figure, seen,
         "NC1 is the within-token over the between-token variability, tr(S_W S_B^+) / tokens. "
         f"Right, for {layer}: NC2, how far cosines between token means are from a simplex; NC3, "
         "distance of the read-out's weights from the token means (1.41 is unrelated); NC4, share "
@@ -91,37 +81,17 @@ def readout(material: Material) -> Section:
     end = found["readout_few"].isel(step=-1)
     best = str(end["layer"].values[int(np.nan_to_num(end.values, nan=-1).argmax())])
     seen = f"With 5 exemplars of each token, the read-out from {best} is the best at the end, "
-    seen += f"{words.percent(float(end.max()))}."
+    seen += f"{percent(float(end.max()))}."
     if "readout_factor" in found:
-        seen += f" {_factors(found)}"
+        seen += f" {material.said['kept factors'].sentence}"
     return Section(
-        "readout", answers.read_out(found), figure, seen,
+        "readout", material.said["readout"].sentence, figure, seen,
         "Accuracy of a ridge regression from a layer's responses to the tokens on exemplars it has "
         "not seen (5 folds, groups whole), each token weighing the same; right, one that has seen "
         "5 exemplars of each token, mean of 20 draws. What can be read out need not be used.",
         "Grey: the same read-out of tokens that were shuffled over groups of exemplars (10 "
         "shuffles, lowest mean to highest). Step 0 is the untrained network, dashed the pixels.",
     )  # fmt: skip
-
-
-def _factors(found: xr.Dataset) -> str:
-    """Say which known factors the last hidden layer keeps best, and which it lost most of."""
-    hidden = answers.hidden_layers(found)
-    last = found["readout_factor"].sel(layer=hidden).isel(step=-1)
-    best, top = last.max("layer"), last.isel(layer=-1)
-    order = [str(n) for n in last["factor"].values[np.argsort(-np.nan_to_num(top.values))]]
-    kept = [f"{n} (R^2 {float(top.sel(factor=n)):.2f})" for n in order
-            if float(top.sel(factor=n)) > READABLE][:FACTORS]  # fmt: skip
-    lost = []
-    for name in sorted(order, key=lambda n: float(top.sel(factor=n) - best.sel(factor=n))):
-        there, end = float(best.sel(factor=name)), float(top.sel(factor=name))
-        if there > READABLE and end < there / 2 and len(lost) < FACTORS:
-            where = str(last["layer"].values[int(np.nanargmax(last.sel(factor=name).values))])
-            lost.append(f"{name} ({there:.2f} in {where}, {end:.2f})")
-    text = f"Known factors that {hidden[-1]} keeps best at the end: {words.listed(kept)}."
-    if not kept:
-        text = f"At the end {hidden[-1]} keeps no known factor."
-    return text + (f" Lost on the way up: {words.listed(lost)}." if lost else "")
 
 
 def distances(material: Material) -> Section:
@@ -135,17 +105,12 @@ def distances(material: Material) -> Section:
     hidden = [n for n in found["layer"].values.tolist() if n not in {PIXELS, "logits"}]
     best = str(rank.sel(layer=hidden).idxmax("layer").values)
     before = found["rsa_token"].sel(layer=best)[0]
-    pixels = found["rsa_pixels"].sel(layer=last_hidden(found)).values
-    title = (
-        f"The rank correlation of distances in {last_hidden(found)} with those of pixels is "
-        f"{pixels[-1]:.2f} at the end, and {pixels[0]:.2f} before training"
-    )
     seen = (
         f"The correlation with tokens is highest in {best}: {float(rank.sel(layer=best)):.2f} at "
         f"the end, {float(before):.2f} before training."
     )
     return Section(
-        "distances", title, figure, seen,
+        "distances", material.said["distances"].sentence, figure, seen,
         "Root of the cross-validated squared Mahalanobis distance of two tokens per unit "
         "(crossnobis), in standard deviations within tokens; dark is 0, the number on the right is "
         "a row's brightest. Rank correlations: Spearman, squared Euclidean distances of at most 30 "
@@ -167,7 +132,7 @@ def maps(material: Material) -> Section:
     draw.map_grid(shown, tokens_of(material, found), axes)
     trust, floor = found["trustworthiness"], found["trustworthiness_pca"]
     return Section(
-        "maps", gathering(found), figure,
+        "maps", material.said["maps"].sentence, figure,
         f"Neighbourhoods are kept with a trustworthiness of {float(trust.min()):.2f} to "
         f"{float(trust.max()):.2f} (the number in each map); a plain linear map keeps "
         f"{float(floor.min()):.2f} to {float(floor.max()):.2f}. Beyond what moves in the layer an "
@@ -179,18 +144,6 @@ def maps(material: Material) -> Section:
         "Trustworthiness is about 0.5 for a random map. The method makes small clumps of two to "
         "five exemplars from noise as well.",
     )  # fmt: skip
-
-
-def gathering(found: xr.Dataset) -> str:
-    """Say how far exemplars of one token have gathered in the last hidden layer."""
-    layer = last_hidden(found)
-    own = found["own_neighbours"].sel(layer=layer).values
-    chance = 1 / found.sizes["token"]
-    return (
-        f"Of the ten nearest neighbours of an exemplar in {layer}, {words.percent(float(own[-1]))} "
-        f"belong to its own token at the end, and {words.percent(float(own[0]))} at step "
-        f"{int(found['map_step'][0])} (chance about {words.percent(chance)})"
-    )
 
 
 def dimension(material: Material) -> Section:
@@ -210,16 +163,9 @@ def dimension(material: Material) -> Section:
         ax.set_xlabel("step")
         _relabel(ax, found["layer"].values.tolist())
     layer = last_hidden(found)
-    ratio = found["participation_ratio"].sel(layer=layer)
-    low = int(np.nan_to_num(ratio.values, nan=np.inf).argmin())
-    title = (
-        f"The participation ratio of {layer} is lowest at step {int(found['step'][low]):,}, "
-        f"{float(ratio[low]):.1f} dimensions, and {float(ratio[-1]):.1f} at the end; "
-        f"{found.sizes['token']} tokens need {found.sizes['token'] - 1}"
-    )
     within = found["participation_ratio_within"].sel(layer=layer)
     return Section(
-        "dimension", title, figure,
+        "dimension", material.said["dimension"].sentence, figure,
         f"Within tokens {layer} has {float(within[0]):.1f} dimensions at the start and "
         f"{float(within[-1]):.1f} at the end.",
         "Participation ratio: tr(S)^2 / tr(S^2) of the covariance S of held-out exemplars, both "
@@ -248,14 +194,8 @@ def likeness(material: Material) -> Section:
     figure = Figure(figsize=(9.6, 2.6), layout="constrained")
     axes = figure.subplots(1, len(layers), squeeze=False)[0]
     draw.cka_grid(found["cka"].sel(layer=layers).transpose("layer", "step", "step_b"), axes)
-    hidden = [n for n in found["layer"].values.tolist() if n not in {PIXELS, "logits"}]
-    kept = found["cka"].sel(layer=hidden).isel(step=0, step_b=-1)
-    most, least = str(kept.idxmax("layer").values), str(kept.idxmin("layer").values)
     return Section(
-        "likeness",
-        f"Responses at the end are most like those before training in {most} (CKA "
-        f"{float(kept.max()):.2f}) and least in {least} "
-        f"({float(kept.min()):.2f})", figure, answers.phases(found),
+        "likeness", material.said["likeness"].sentence, figure, material.said["phases"].sentence,
         "Debiased linear CKA of a layer's responses to the held-out exemplars between any two "
         "snapshots: from 0 (dark, unrelated) to 1 (bright, the same up to rotation and scale). "
         "Bright squares along the diagonal are times of little change.",
@@ -285,15 +225,11 @@ def late_exemplars(material: Material) -> Section:
     draw.captioned_images(images[often], times, token[often], axes[1])
     for row, title in zip(axes, ("classified correctly from step", "forgotten"), strict=True):
         row[0].set_title(title, loc="left", fontsize=style.TEXT)
-    wrong = int(np.isnan(by).sum())
-    median = float(np.nanmedian(by)) if np.isfinite(by).any() else float("nan")
     typical = found["typicality"].isel(step=-1).values
     seen = f"Typicality of those drawn above: {np.nanmean(typical[last]):.2f}, of all: "
     seen += f"{np.nanmean(typical):.2f} (distance from the token's centre, large is untypical)."
     return Section(
-        "lives",
-        f"Half of the exemplars are classified correctly from step {median:,.0f} on or earlier; "
-        f"{wrong} of {len(by)} are classified wrongly at the end", figure, seen,
+        "lives", material.said["lives"].sentence, figure, seen,
         "Above: the held-out exemplars that were the last to be classified correctly until the "
         "end, and the snapshot from which on they were (never: wrong at the last). Below: those "
         "that most often go from right to wrong between snapshots, a lower bound. Frames have the "

@@ -19,12 +19,13 @@ from ontogeny.measure import match_units, noise_ceiling, run_similarity
 from ontogeny.plot.matching import match_levels
 from ontogeny.progress import Parts, Progress, silent
 from ontogeny.record import open_record
-from ontogeny.report import geometry, words
+from ontogeny.report import geometry
 from ontogeny.report.figures import Section
 from ontogeny.report.observed import number
 from ontogeny.report.page import document, section_html, svg
 from ontogeny.run import RunFolder
 from ontogeny.statements import Holding, harvest_run, holding
+from ontogeny.statements.words import percent
 
 _BESIDE = "runs beside each other"
 _SUFFIX = "_within"
@@ -124,7 +125,7 @@ def match_section(found: xr.Dataset) -> Section:
     match_levels(found, figure.subplots())
     share = found["matched"].mean("pair")
     best, worst = (str(getattr(share, end)("layer").values) for end in ("idxmax", "idxmin"))
-    high, low = (words.percent(float(share.sel(layer=n))) for n in (best, worst))
+    high, low = (percent(float(share.sel(layer=n))) for n in (best, worst))
     title = f"Units find a partner in another run most often in {best} ({high})"
     return Section(
         "matching", title if best == worst else f"{title}, least in {worst} ({low})", figure,

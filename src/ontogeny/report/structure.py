@@ -4,8 +4,6 @@ Figures of `ontogeny.measure.structure`; the words are those of `ontogeny.report
 May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.measure and below; no torch.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -16,10 +14,11 @@ from ontogeny.measure.compactness import APART, SEPARATION
 from ontogeny.measure.layers import last_hidden
 from ontogeny.plot import structure as draw
 from ontogeny.plot import style
-from ontogeny.report import answers, representation, words
-from ontogeny.report.figures import Material, Section
-from ontogeny.statements import claims
-from ontogeny.statements.onsets import ENDS, Onset, earliest, span
+from ontogeny.report import representation
+from ontogeny.report.figures import Material, Section, Shown
+from ontogeny.statements.categories import SURE, separated_pairs, separating_layers, splits
+from ontogeny.statements.onsets import ENDS, Onset
+from ontogeny.statements.words import percent
 from ontogeny.stats.differentiation import deep_linear_mode
 
 _RESAMPLED = "Confidence intervals resample groups of held-out exemplars"
@@ -31,9 +30,10 @@ def separation(material: Material) -> Section:
     figure = Figure(figsize=(9.6, 3.9), layout="constrained")
     null = float(np.nanmax(found["cdnv_null"].values)) ** -0.5
     draw.separation(found, figure.subplots(), null=null)
-    seen = "; ".join(f"{o.name} {o.words()}" for o in claims.separating_layers(found))
+    seen = "; ".join(f"{o.name} {o.words()}" for o in separating_layers(found))
     return Section(
-        "separation", answers.separated_in(found), figure, f"All tokens are separated: {seen}.",
+        "separation", material.said["separation"].sentence, figure,
+        f"All tokens are separated: {seen}.",
         f"The {SEPARATION}; drawn is the smallest over pairs of tokens, held-out exemplars, "
         f"spatial means of conv layers. From {APART:g} on (dotted) every two tokens lie further "
         "apart than their exemplars lie from their centre: they are separated. The onset is the "
@@ -51,10 +51,10 @@ def differentiation(material: Material) -> Section:
     found = material.structure
     layer = last_hidden(found)
     onsets = sorted(
-        claims.separated_pairs(found, layer),
+        separated_pairs(found, layer),
         key=lambda o: (np.nan_to_num(o.by, nan=np.inf), o.after),
     )
-    branches = answers.splits(found, layer)
+    branches = splits(found, layer)
     figure = Figure(figsize=(9.6, 0.24 * max(len(onsets), 5) + 1.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     for ax, rows, title in (
@@ -67,7 +67,7 @@ def differentiation(material: Material) -> Section:
     seen = "; ".join(f"{o.name} {o.words()}" for o in branches)
     hidden = f" The {len(onsets) - 15} last pairs are not drawn." if len(onsets) > 15 else ""
     return Section(
-        "differentiation", answers.separated_first(found), figure,
+        "differentiation", material.said["differentiation"].sentence, figure,
         f"Branches, from the root of the last step's tree down: {seen or 'none'}.{hidden}",
         f"Left: from when on two tokens' separation in {layer} stays above {APART:g}. Right: the "
         "tree joins tokens by the mean cross-validated squared Mahalanobis distance (crossnobis); "
@@ -85,21 +85,15 @@ def trees(material: Material) -> Section:
     found = material.structure
     layer = last_hidden(found)
     at = found["crossnobis"].sel(layer=layer).transpose("step", "token", "token_b")
-    branches = answers.splits(found, layer)
+    branches = splits(found, layer)
     order = _leaf_order(found["split_side"].sel(layer=layer).values)
     steps = _tree_steps(branches, found["step"].values)
     figure = Figure(figsize=(9.6, 2.6), layout="constrained")
     axes = figure.subplots(1, len(steps), squeeze=False)[0]
     draw.token_trees(at.sel(step=steps), order, list(axes))
-    first = earliest(branches)
-    title = f"Of the token tree of {layer} " + (
-        f"{len(branches)} of {len(order) - 1} branches split beyond chance"
-        + (f", first {'; '.join(o.name for o in first)}, {span(first)}" if first else "")
-        if branches else "no branch splits beyond chance"
-    )  # fmt: skip
     bound = float(found["split_bound"].sel(layer=layer))
     return Section(
-        "trees", title, figure,
+        "trees", material.said["trees"].sentence, figure,
         "The figure above shows when the branches split." if branches else "There is no branch to "
         "date.",
         f"Average linkage of cross-validated squared Mahalanobis distances (crossnobis) of {layer};"
@@ -152,18 +146,8 @@ def modes(material: Material) -> Section:
             names, *(found[f"mode_{k}"].values for k in ("after", "by", "linear", "r2")),
             strict=True) if np.isfinite(by)
     ]  # fmt: skip
-    fits = [
-        a <= x <= b
-        for a, b, x in zip(
-            *(found[f"mode_{k}"].values for k in ("after", "by", "linear")), strict=True
-        )
-    ][1:]
-    title = (
-        f"{sum(fits)} of the {len(fits)} weaker distinctions of {layer} grow when a deep linear "
-        "network fitted to the strongest would have them grow"
-    )
     return Section(
-        "modes", title, figure, "; ".join(rows) + ".",
+        "modes", material.said["modes"].sentence, figure, "; ".join(rows) + ".",
         f"Modes of the covariance of tokens with the units of {layer} at the last step, their "
         "strength followed back: the part of the covariance along each distinction between tokens, "
         "squares cross-validated over folds of exemplars. Named by the tokens that weigh most on "
@@ -186,7 +170,7 @@ def _distinction(weights: np.ndarray, tokens: list[str]) -> str:
 def clusters(material: Material) -> Section:
     """Draw the maps of layers by steps with their clusters outlined."""
     found = material.measures
-    sure = found["cluster_p"] <= answers.SURE
+    sure = found["cluster_p"] <= SURE
     figure = Figure(figsize=(9.6, 5.6), layout="constrained")
     maps = {"signal": found["layer_token_signal"], "change": found["layer_change"]}
     parts = []
@@ -194,16 +178,8 @@ def clusters(material: Material) -> Section:
         draw.cluster_map(values, sure.sel(cluster_map=name), ax, two_sided=name == "change")
         ax.set_title(CLUSTER_MAPS[name].partition(",")[0], loc="left", fontsize=style.TEXT)
         parts.append(_clusters_of(found.sel(cluster_map=name), name))
-    changed = sure.sel(cluster_map="change").any("step")
-    order = [str(n) for n in found["layer"].values]
-    layers = [n for n in order if bool(changed.sel(layer=n))]
-    title = (
-        f"Training changes token signal beyond chance in {words.spans(layers, order)}"
-        if layers
-        else "Nowhere does training change token signal beyond chance"
-    )
     return Section(
-        "clusters", title, figure, " ".join(parts),
+        "clusters", material.said["clusters"].sentence, figure, " ".join(parts),
         "Above: token signal of layers. Below: its change since step 0. Outlined: clusters of "
         "neighbouring cells that weigh more than the heaviest cluster anywhere on the map does "
         "under the null, with 95 % (Maris & Oostenveld 2007). A cluster says that there is an "
@@ -216,13 +192,13 @@ def clusters(material: Material) -> Section:
 def _clusters_of(found: xr.Dataset, name: str) -> str:
     """Count a map's clusters beyond chance and say how much of the map they cover."""
     p, number = found["cluster_p"].values, found["cluster"].values
-    sure = p <= answers.SURE
+    sure = p <= SURE
     if not sure.any():
         return f"Of {name}: no cluster beyond chance."
     count = len(np.unique(number[sure]))
     return (
         f"Of {name}: {count} cluster{'s' if count > 1 else ''} beyond chance (smallest p "
-        f"{np.nanmin(p):.2g}), {words.percent(float(sure.mean()))} of the cells."
+        f"{np.nanmin(p):.2g}), {percent(float(sure.mean()))} of the cells."
     )
 
 
@@ -244,7 +220,7 @@ def clones(material: Material) -> Section:
             "for clones."
         )
     return Section(
-        "clones", answers.beyond_clones(found).rstrip("."), figure, seen,
+        "clones", material.said["clones"].sentence, figure, seen,
         "Gaussian clones are images with the mean and covariance of their token's training "
         "exemplars and nothing else, as many as there are held-out exemplars (Refinetti, Ingrosso "
         "& Goldt 2023). A gap above 0 marks the use of structure beyond these. Band: 95 % interval "
@@ -260,18 +236,19 @@ def _rows(onsets: list[Onset], found: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(columns, {"row": [o.name for o in onsets], "step": found["step"].values})
 
 
-SECTIONS: dict[str, Callable[[Material], Section]] = {
-    "separation of tokens": separation,
-    "differentiation": differentiation,
-    "token trees": trees,
-    "clusters of layers and steps": clusters,
-    "distinctions beside a linear network": modes,
-    "Gaussian clones": clones,
-    "maps of exemplars": representation.maps,
-    "linear read-out": representation.readout,
-    "neural collapse": representation.collapse,
-    "distances of tokens": representation.distances,
-    "dimension": representation.dimension,
-    "likeness over steps": representation.likeness,
-    "late exemplars": representation.late_exemplars,
-}
+_CHAPTER = "Category structure"
+FIGURES: tuple[Shown, ...] = (
+    Shown("separation", _CHAPTER, "separation of tokens", separation),
+    Shown("differentiation", _CHAPTER, "differentiation", differentiation),
+    Shown("trees", _CHAPTER, "token trees", trees),
+    Shown("clusters", _CHAPTER, "clusters of layers and steps", clusters),
+    Shown("modes", _CHAPTER, "distinctions beside a linear network", modes),
+    Shown("clones", _CHAPTER, "Gaussian clones", clones),
+    Shown("maps", _CHAPTER, "maps of exemplars", representation.maps),
+    Shown("readout", _CHAPTER, "linear read-out", representation.readout),
+    Shown("collapse", _CHAPTER, "neural collapse", representation.collapse),
+    Shown("distances", _CHAPTER, "distances of tokens", representation.distances),
+    Shown("dimension", _CHAPTER, "dimension", representation.dimension),
+    Shown("likeness", _CHAPTER, "likeness over steps", representation.likeness),
+    Shown("lives", _CHAPTER, "late exemplars", representation.late_exemplars),
+)

@@ -1,9 +1,8 @@
 """The report on units: their lives, how well they discriminate, and whether channels are special.
 
-May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.measure and below; no torch.
+Titles are what the rules of `ontogeny.statements.detectors` say. May import matplotlib, numpy,
+xarray, ontogeny.plot, ontogeny.statements, ontogeny.measure and below; no torch.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
@@ -12,11 +11,9 @@ from matplotlib.figure import Figure
 from ontogeny.measure.tuning import DORMANT
 from ontogeny.plot.bases import basis_shares
 from ontogeny.plot.detectors import life_lines, score_distribution
-from ontogeny.report import words
-from ontogeny.report.figures import Material, Section
-
-SURE = 0.95
-"""Share of resamples that show a change of role that is counted."""
+from ontogeny.report.figures import Material, Section, Shown
+from ontogeny.statements.detectors import SURE
+from ontogeny.statements.words import percent
 
 
 def lives(material: Material) -> Section:
@@ -25,27 +22,17 @@ def lives(material: Material) -> Section:
     hidden = _hidden(data)
     figure = Figure(figsize=(9.6, 1.3 + 0.72 * len(hidden)), layout="constrained")
     life_lines(data, figure.subplots(), layers=hidden)
-    inner = data["layer_of_unit"].values.astype(str) != "logits"
     steps = data["step"].values
-    end = np.isposinf(data["untuned_by"].values[inner])
-    inactive = np.isfinite(data["dormant_by"].values[inner])
-    changed = set(data["changed_unit"].values[data["change_share"].values >= SURE].tolist())
-    changes = len(changed & set(np.flatnonzero(inner).tolist()))
-    n = int(inner.sum())
-    title = (
-        f"At the end {end.sum():,} of {n:,} units are tuned to a token and {inactive.sum():,} are "
-        f"inactive; {changes:,} change their token on the way"
-    )
-    revived = np.isfinite(data["revived_by"].values[inner]).sum()
     return Section(
-        "unit_lives", title, figure,
+        "unit_lives", material.said["unit_lives"].sentence, figure,
         f"One row is one unit, in the colour of the token to which it responds, from step "
-        f"{steps[0]:,} to {steps[-1]:,}. {revived:,} units are inactive for a while and become "
-        "active again. Units that are tuned first lie on top of their layer.",
+        f"{steps[0]:,} to {steps[-1]:,}. Units that are tuned first lie on top of their layer.",
         "A unit is tuned while the AUROC of the token that one half of the held-out exemplars "
         "singles out, scored on the other half, is beyond its bound. A change of token counts "
         f"where {SURE:.0%} of resamples of groups show it (dot). Inactive: a mean response of at "
-        f"most {DORMANT:.1%} of the layer's.".replace("%", " %"),
+        f"most {DORMANT:.1%} of the layer's; a unit that becomes so, or active again, counts where "
+        "its 95% interval ends before the last snapshot, in layers with more such units than may "
+        "be doubtful.".replace("%", " %"),
         "Tokens shuffled over groups of exemplars: with 95 % no unit of the layer passes the bound "
         "at any step.",
     )  # fmt: skip
@@ -58,16 +45,13 @@ def scores(material: Material) -> Section:
     score_distribution(data, ax=figure.subplots())
     first, last = (_tuned(data, k) for k in (0, -1))
     names = _hidden(data)
-    gain = {n: last[n] - first[n] for n in names}
-    most, least = max(names, key=gain.__getitem__), min(names, key=gain.__getitem__)
+    least = min(names, key=lambda name: last[name] - first[name])
     return Section(
-        "scores",
-        f"The share of units that discriminate a token rises most in {most}, from "
-        f"{words.percent(first[most])} before training to {words.percent(last[most])}", figure,
-        f"It rises least in {least}, from {words.percent(first[least])} to "
-        f"{words.percent(last[least])} (shares of the units that respond at all). Random filters "
-        "discriminate tokens too where these differ in colour or layout, so that a tuned unit is "
-        "not by itself a sign of learning.",
+        "scores", material.said["scores"].sentence, figure,
+        f"Of the units that respond at all, the share that discriminates a token rises least in "
+        f"{least}, from {percent(first[least])} to {percent(last[least])}. Random "
+        "filters discriminate tokens too where these differ in colour or layout, so that a tuned "
+        "unit is not by itself a sign of learning.",
         "Each dot is a unit: the AUROC (how surely an exemplar of the token drives it more than "
         "another exemplar; 0.5: not at all) of the token that one half of the held-out exemplars "
         "singles out, on the other half.",
@@ -81,27 +65,8 @@ def bases(material: Material) -> Section:
     at = material.detectors.isel(direction_step=-1)
     figure = Figure(figsize=(9.6, 2.9), layout="constrained")
     basis_shares(at, figure.subplots())
-    names = _hidden(at)
-    inner = at.sel(layer=names)
-    own = inner["tuned_share"].sel(basis="units").values
-    low, high = (inner[f"tuned_share_rotated_{end}"].values for end in ("low", "high"))
-    order = [str(n) for n in at["layer"].values]
-    less = [n for n, is_so in zip(names, own < low, strict=True) if is_so]
-    more = [n for n, is_so in zip(names, own > high, strict=True) if is_so]
-    parts = []
-    if more:
-        parts.append(f"Channels discriminate tokens more often than random mixtures of them in "
-                     f"{words.spans(more, order)}")  # fmt: skip
-    if less:
-        parts.append(
-            f"{'less often' if more else 'Channels discriminate tokens less often than random '}"
-            f"{'' if more else 'mixtures of them'} in {words.spans(less, order)}"
-        )
-    title = "; ".join(parts).replace("  ", " ") or (
-        "Channels discriminate tokens as often as random mixtures of them in every layer"
-    )
     return Section(
-        "bases", title, figure,
+        "bases", material.said["bases"].sentence, figure,
         "A mixture is a weighted sum of all channels. Where channels discriminate tokens no more "
         "often than mixtures do, the layer discriminates them as a whole, and a single channel is "
         "no privileged part of it.",
@@ -109,7 +74,8 @@ def bases(material: Material) -> Section:
         f"{int(at['direction_step']):,}: its channels, its principal components (32 at most), and "
         "19 random rotations of all its channels. Token and sign are chosen on one half of the "
         "held-out exemplars, scored on the other.",
-        "Beyond the range of 19 rotations on a given side: by chance 1 layer in 20.",
+        "Beyond the range of 19 rotations on a given side: by chance 1 layer in 20. The title "
+        "names the layers of a side on which there are more than chance gives (binomial, 5 %).",
     )  # fmt: skip
 
 
@@ -126,8 +92,8 @@ def _tuned(data: xr.Dataset, k: int) -> dict[str, float]:
     return {n: float(np.mean(s > bound[n])) if len(s) else 0.0 for n, s in mine.items()}
 
 
-SECTIONS: dict[str, Callable[[Material], Section]] = {
-    "lives of units": lives,
-    "how well units discriminate tokens": scores,
-    "channels beside mixtures": bases,
-}
+FIGURES: tuple[Shown, ...] = (
+    Shown("unit_lives", "Detectors", "lives of units", lives),
+    Shown("scores", "Detectors", "how well units discriminate tokens", scores),
+    Shown("bases", "Detectors", "channels beside mixtures", bases),
+)

@@ -1,92 +1,150 @@
-"""Rules on units: which tokens they come to discriminate, and when they change or end.
+"""Rules on units: which tokens they come to discriminate and to carry, when they change or end.
 
 Units differ from run to run, so that a subject names layer and tokens, never an index; which unit
-it was is in the text and in `where`. May import numpy, scipy, xarray, ontogeny.measure, stats.
+it was is in the text and in `where`. Rules select what is stored, compare it with its bound and put
+it into words. May import numpy, xarray and ontogeny.measure.
 """
+
+from typing import cast
 
 import numpy as np
 import xarray as xr
-from scipy.stats import binom, binomtest
 
-from ontogeny.measure.probe import layer_names
+from ontogeny.measure.carrying import FALSE, LATEST
 from ontogeny.measure.tuning import DORMANT
-from ontogeny.statements.findings import Findings, Rule, percent, span
+from ontogeny.statements.findings import Findings
+from ontogeny.statements.onsets import between
+from ontogeny.statements.rule import Rule, Said, Unsaid
 from ontogeny.statements.statement import Statement, Where
-from ontogeny.stats.onset import onset_index
+from ontogeny.statements.words import listed, percent, spans
 
 SURE = 0.95
 """Share of resamples that have to show a change of role."""
 SINGLES = 2
 """Single units that are named for each kind, besides the summary of their layers."""
 RARELY = 0.05
-N_SHUFFLES = 999
-SEED = 0
 
 
-def layers_become_tuned(findings: Findings) -> list[Statement]:
+def scores(findings: Findings) -> Said | Unsaid:
     """Say of each layer how many units come to discriminate a token from the others."""
-    data = findings.detectors
-    if data is None:
+    data = _of(findings.detectors)
+    said = [one for layer, units in _layers(data) for one in _become_tuned(data, layer, units)]
+    if not said:
+        return Unsaid("In no layer is the number of units that discriminate a token shown to rise.")
+    ends = {one.subject: _tuned_shares(data, one.subject) for one in said}
+    most = max(ends, key=lambda layer: ends[layer][1] - ends[layer][0])
+    first = int(data["step"][0])
+    start = "before training" if first == 0 else f"at step {first:,}"
+    return Said(
+        "The share of units that discriminate a token, of those that respond at all, rises most in "
+        f"{most}, from {100 * ends[most][0]:.1f} % {start} to {100 * ends[most][1]:.1f} %.",
+        tuple(said),
+    )  # fmt: skip
+
+
+def _become_tuned(data: xr.Dataset, layer: str, units: np.ndarray) -> list[Statement]:
+    steps, bound = data["step"].values, float(data["score_threshold"].sel(layer=layer))
+    now, before = ({end: int((data[f"score{end}"].values[k, units] > bound).sum())
+                    for end in ("", "_low", "_high")} for k in (-1, 0))  # fmt: skip
+    gain, low = now[""] - before[""], now["_low"] - before["_high"]
+    if not low > 0:
         return []
-    steps, found = data["step"].values, []
+    return [Statement(
+        "units become tuned", layer,
+        f"{now['']} of the {len(units)} units of {layer} discriminate a token from the others "
+        f"at step {steps[-1]:,}; {before[''] or 'none'} did at step {steps[0]:,}.",
+        gain, "units more", low, now["_high"] - before["_low"],
+        "units whose own 95 % intervals (groups of exemplars resampled) lie beyond the bound",
+        "shuffled tokens: with 95 % no unit of the layer passes the bound at any step",
+        float(gain - low),
+        Where("detectors", int(steps[-1]), layer),
+    )]  # fmt: skip
+
+
+def _tuned_shares(data: xr.Dataset, layer: str) -> tuple[float, float]:
+    """Return the share of a layer's varying units that are tuned, first and last."""
+    score = data["score"].values[:, dict(_layers(data))[layer]]
+    beyond = score > float(data["score_threshold"].sel(layer=layer))
+    first, last = ((beyond[k].sum() / max(np.isfinite(score[k]).sum(), 1)) for k in (0, -1))
+    return float(first), float(last)
+
+
+def unit_lives(findings: Findings) -> Said | Unsaid:
+    """Say how many units change their token, become inactive or become active again."""
+    data = _of(findings.detectors)
+    sure = _sure_changes(data)
+    ends = {event: _surely(data, event) for event in _EVENTS}
+    said = [one for layer, rows in sure.items() for one in _roles(data, layer, rows)]
+    said += _surest_changes(data, np.array([k for rows in sure.values() for k in rows], dtype=int))
+    for event, words in _EVENTS.items():
+        said += _ending(data, ends[event], event, words)
+        said += _tuned_ones(data, ends[event], event, (words[1], words[3]))
+    if not said:
+        return Unsaid("No unit is shown to change its token, to become inactive or to become "
+                      "active again.")  # fmt: skip
+    unit = data["changed_unit"].values
+    counts = [
+        (sum(len(set(unit[rows].tolist())) for rows in sure.values()),
+         "change their token", "changes its token"),
+        *((int(ends[event].sum()), *words[2:]) for event, words in _EVENTS.items()),
+    ]  # fmt: skip
+    parts = [f"{n:,} {one if n == 1 else many}" for n, many, one in counts if n]
+    hidden = np.concatenate([units for _, units in _layers(data)])
+    tuned = int(np.isposinf(data["untuned_by"].values[hidden]).sum())
+    return Said(
+        f"At the end {tuned:,} of {len(hidden):,} units are tuned to a token; on the way "
+        f"{listed(parts)}.", tuple(said),
+    )  # fmt: skip
+
+
+_EVENTS = {
+    "dormant": ("units become inactive", "a tuned unit becomes inactive",
+                "become inactive and stay so", "becomes inactive and stays so"),
+    "revived": ("units revive", "a unit revives",
+                "become active again", "becomes active again"),
+}  # fmt: skip
+"""Event of the measures -> kinds of statements on many units and on one, verbs of many, of one."""
+
+
+def _sure_changes(data: xr.Dataset) -> dict[str, np.ndarray]:
+    """Return, of each layer with more sure changes of role than doubtful ones, the sure ones."""
+    found: dict[str, np.ndarray] = {}
+    share, unit = data["change_share"].values, data["changed_unit"].values
     for layer, units in _layers(data):
-        bound = float(data["score_threshold"].sel(layer=layer))
-        now, before = ({end: int((data[f"score{end}"].values[k, units] > bound).sum())
-                        for end in ("", "_low", "_high")} for k in (-1, 0))  # fmt: skip
-        gain, low = now[""] - before[""], now["_low"] - before["_high"]
-        if not low > 0:
-            continue
-        found.append(Statement(
-            "units become tuned", layer,
-            f"{now['']} of the {len(units)} units of {layer} discriminate a token from the others "
-            f"at step {steps[-1]:,}; {before[''] or 'none'} did at step {steps[0]:,}.",
-            gain, "units more", low, now["_high"] - before["_low"],
-            "units whose own 95 % intervals (groups of exemplars resampled) lie beyond the bound",
-            "shuffled tokens: with 95 % no unit of the layer passes the bound at any step",
-            float(gain - low),
-            Where("detectors", int(steps[-1]), layer),
-        ))  # fmt: skip
+        rows = np.flatnonzero(np.isin(unit, units))
+        sure = rows[share[rows] >= SURE]
+        if len(sure) >= max(2, RARELY * len(rows)):
+            found[layer] = sure
     return found
 
 
-def roles_change(findings: Findings) -> list[Statement]:
-    """Say in which layers units change from one token to another, and name the surest."""
-    data = findings.detectors
-    if data is None or not data.sizes.get("role_change", 0):
-        return []
+def _roles(data: xr.Dataset, layer: str, sure: np.ndarray) -> list[Statement]:
     share, unit = data["change_share"].values, data["changed_unit"].values
-    of_unit = data["layer_of_unit"].values.astype(str)
-    found = []
-    for layer, _ in _layers(data):
-        rows = np.flatnonzero(of_unit[unit] == layer)
-        sure = rows[share[rows] >= SURE]
-        doubtful = RARELY * len(rows)
-        if len(sure) < max(2, doubtful):
-            continue
-        pairs = [_change(data, k) for k in sure]
-        most = max(sorted(set(pairs)), key=pairs.count)
-        count = len(set(unit[sure].tolist()))
-        found.append(Statement(
-            "units change their role", layer,
-            f"{count} units of {layer} are tuned to one token for a while and then to "
-            f"another, most often from {most}.",
-            len(sure), "changes", int((share[rows] == 1).sum()), len(rows),
-            "changes that all resamples show, and changes seen at all",
-            "units that are tuned to both tokens beyond shuffled tokens; at most 5 % of the "
-            "changes that are counted are none",
-            max(1.0, doubtful), Where("detectors", _step(data["changed_by"][sure].min()), layer),
-        ))  # fmt: skip
-    return [*found, *_surest_changes(data, share)]
+    rows = np.flatnonzero(np.isin(unit, dict(_layers(data))[layer]))
+    pairs = [_change(data, k) for k in sure]
+    most = max(sorted(set(pairs)), key=pairs.count)
+    count = len(set(unit[sure].tolist()))
+    return [Statement(
+        "units change their role", layer,
+        f"{count} units of {layer} are tuned to one token for a while and then to "
+        f"another, most often from {most}.",
+        len(sure), "changes", int((share[rows] == 1).sum()), len(rows),
+        "changes that all resamples show, and changes seen at all",
+        "units that are tuned to both tokens beyond shuffled tokens; at most 5 % of the "
+        "changes that are counted are none",
+        max(1.0, RARELY * len(rows)),
+        Where("detectors", _step(data["changed_by"][sure].min()), layer),
+    )]  # fmt: skip
 
 
-def _surest_changes(data: xr.Dataset, share: np.ndarray) -> list[Statement]:
+def _surest_changes(data: xr.Dataset, sure: np.ndarray) -> list[Statement]:
     """Name the units that were tuned best both before and after they changed."""
-    unit, steps = data["changed_unit"].values, data["step"].values
+    share, unit = data["change_share"].values, data["changed_unit"].values
+    steps = data["step"].values
     by = np.clip(np.searchsorted(steps, data["changed_by"].values), 1, len(steps) - 1)
     columns = [data["score"].values[:, u] for u in unit]
     weaker = np.array([min(np.nanmax(c[:k]), np.nanmax(c[k:]))
                        for c, k in zip(columns, by, strict=True)])  # fmt: skip
-    sure = np.flatnonzero(share >= SURE)
     found = []
     for k in sure[np.argsort(-weaker[sure], kind="stable")][:SINGLES]:
         at = data.isel(role_change=k)
@@ -95,7 +153,7 @@ def _surest_changes(data: xr.Dataset, share: np.ndarray) -> list[Statement]:
         found.append(Statement(
             "a unit changes its role", f"{layer}: {_change(data, k)}",
             f"The unit {name} changes its token from {_change(data, k)} "
-            f"{span(at['changed_after'], at['changed_by'])}.",
+            f"{between(at['changed_after'], at['changed_by'])}.",
             float(share[k]), "share of resamples", low, high,
             "steps of the change, 95 %, groups of exemplars resampled",
             "a change that fewer resamples show may be two tokens to which it responds "
@@ -113,31 +171,29 @@ def _change(data: xr.Dataset, row: int) -> str:
     return f"{before} to {after}"
 
 
-def units_become_inactive(findings: Findings) -> list[Statement]:
-    """Say how many units of a layer become inactive, and which of them had been tuned best."""
-    return _ending(
-        findings, "dormant", "units become inactive", "a tuned unit becomes inactive",
-        ("become inactive and stay so", "becomes inactive and stays so"),
-    )  # fmt: skip
+def _surely(data: xr.Dataset, event: str) -> np.ndarray:
+    """Mark hidden units to which something happens, with 95 %, between two snapshots.
+
+    None of a layer with no more of them than there may be doubtful ones.
+    """
+    sure = np.isfinite(data[f"{event}_by"].values) & np.isfinite(data[f"{event}_after"].values)
+    sure &= np.isfinite(data[f"{event}_confidence_by"].values)
+    kept = np.zeros_like(sure)
+    for _, units in _layers(data):
+        kept[units] = sure[units] & (sure[units].sum() >= _doubtful(units))
+    return kept
 
 
-def units_revive(findings: Findings) -> list[Statement]:
-    """Say how many units of a layer become active again, and which is tuned best after."""
-    return _ending(
-        findings, "revived", "units revive", "a unit revives",
-        ("become active again", "becomes active again"),
-    )  # fmt: skip
+def _doubtful(units: np.ndarray) -> float:
+    """Return how many of some units may be no finds: one side of 95 % intervals misses them."""
+    return max(1.0, RARELY / 2 * len(units))
 
 
 def _ending(
-    findings: Findings, event: str, many: str, single: str, verbs: tuple[str, str]
-) -> list[Statement]:  # fmt: skip
-    data = findings.detectors
-    if data is None:
-        return []
+    data: xr.Dataset, sure: np.ndarray, event: str, words: tuple[str, str, str, str]
+) -> list[Statement]:
+    """Say of each layer to how many units something happens."""
     by, after = data[f"{event}_by"].values, data[f"{event}_after"].values
-    sure = np.isfinite(by) & np.isfinite(after)
-    sure &= np.isfinite(data[f"{event}_confidence_by"].values)
     found = []
     for layer, units in _layers(data):
         mine = units[sure[units]]
@@ -149,16 +205,16 @@ def _ending(
         if first < last:
             when = f"the first at step {first:,.0f}, the last at {last:,.0f}"
         found.append(Statement(
-            many, layer,
-            f"{len(mine)} of the {len(units)} units of {layer} {verbs[0]}, {when}.",
+            words[0], layer,
+            f"{len(mine)} of the {len(units)} units of {layer} {words[2]}, {when}.",
             len(mine), "units", len(mine), seen,
             "units whose 95 % interval ends before the last snapshot, and all that are seen to",
             f"inactive: a mean response of at most {100 * DORMANT:.1f} % of the layer's, for 3 "
             "snapshots at least; one side of 95 % intervals misses 2.5 % of units",
-            max(1.0, RARELY / 2 * len(units)),
+            _doubtful(units),
             Where("detectors", _step(first), layer),
         ))  # fmt: skip
-    return [*found, *_tuned_ones(data, sure, event, (single, verbs[1]))]
+    return found
 
 
 def _tuned_ones(
@@ -180,7 +236,7 @@ def _tuned_ones(
     found = []
     for score, u, best, token, name, layer, bound in sorted(rows, reverse=True)[:SINGLES]:
         at = data.isel(unit=u)
-        when = span(at[f"{event}_after"], at[f"{event}_by"])
+        when = between(at[f"{event}_after"], at[f"{event}_by"])
         verb = "had discriminated" if event == "dormant" else "then discriminates"
         found.append(Statement(
             words[0], f"{layer}: {token}",
@@ -196,143 +252,192 @@ def _tuned_ones(
     return found
 
 
-def channels_beside_rotations(findings: Findings) -> list[Statement]:
+def bases(findings: Findings) -> Said | Unsaid:
     """Say whether channels, or random mixtures of them, discriminate tokens better.
 
-    A layer counts where the share of tuned channels lies outside that of all 19 rotations; with
-    no difference that happens on one given side in 1 layer of 20.
+    A layer counts where the share of tuned channels lies outside that of all rotations; the layers
+    on either side are counted against chance.
     """
-    data = findings.detectors
-    if data is None or "tuned_share_rotated_low" not in data:
-        return []
-    last = data.isel(direction_step=-1)
-    names = [str(n) for n in data["layer"].values if str(n) != "logits"]
-    last = last.sel(layer=names)
-    own = last["tuned_share"].sel(basis="units").values
-    mean = last["tuned_share_rotated"].values
-    found = []
-    for kind, outside, words in (
-        ("mixtures discriminate better than channels", own < last["tuned_share_rotated_low"].values,
-         "random mixtures of channels discriminate tokens more often than the channels do"),
-        ("channels discriminate better than mixtures",
-         own > last["tuned_share_rotated_high"].values,
-         "channels discriminate tokens more often than random mixtures of them do"),
-    ):  # fmt: skip
-        n, k = len(names), int(outside.sum())
-        bound = float(binom.ppf(1 - RARELY, n, 1 / 20)) + 1
-        if k < bound:
+    data = _of(findings.detectors).isel(direction_step=-1)
+    names, parts, said = data["layer"].values.astype(str).tolist(), [], []
+    for side, (kind, more, words) in _SIDES.items():
+        at = data.sel(side=side)
+        if not float(at["layers_outside"]) >= float(at["layers_outside_bound"]):
             continue
-        ci = binomtest(k, n).proportion_ci()
-        where = int(np.nanargmax(np.where(outside, np.abs(own - mean), np.nan)))
-        found.append(Statement(
-            kind, "layers",
-            f"In {k} of {n} layers {words}, most so in {names[where]}: {percent(own[where])} of "
-            f"its channels are tuned to a token, and {percent(mean[where])} of the mixtures.",
-            k, "layers", n * float(ci.low), n * float(ci.high), "95 %, exact binomial",
-            "19 random rotations of each layer: outside their range in 1 layer of 20 by chance",
-            bound, Where("detectors", int(last["direction_step"]), names[where]),
+        layers = [name for name in names if bool(at["is_outside"].sel(layer=name))]
+        said.append(_outside(at, layers, kind, words))
+        start = "" if parts else "Channels discriminate tokens "
+        rest = "" if parts else " than random mixtures of them"
+        parts.append(f"{start}{more} often{rest} in {spans(layers, names)}")
+    if said:
+        return Said(f"{'; '.join(parts)}.", tuple(said))
+    return Unsaid(
+        "Channels are not shown to discriminate tokens more, or less, often than random mixtures "
+        "of them do."
+    )
+
+
+_SIDES = {
+    "above": ("channels discriminate better than mixtures", "more",
+              "channels discriminate tokens more often than random mixtures of them do"),
+    "below": ("mixtures discriminate better than channels", "less",
+              "random mixtures of channels discriminate tokens more often than the channels do"),
+}  # fmt: skip
+"""Side of the rotations' range -> kind of statement, words of the sentence and the statement."""
+
+
+def _outside(at: xr.Dataset, layers: list[str], kind: str, words: str) -> Statement:
+    own, mixed = at["tuned_share"].sel(basis="units"), at["tuned_share_rotated"]
+    most = max(layers, key=lambda name: abs(float((own - mixed).sel(layer=name))))
+    count, n = int(at["layers_outside"]), sum(at["layer"].values.astype(str) != "logits")
+    return Statement(
+        kind, "layers",
+        f"In {count} of {n} layers {words}, most so in {most}: "
+        f"{percent(float(own.sel(layer=most)))} of its channels are tuned to a token, and "
+        f"{percent(float(mixed.sel(layer=most)))} of the mixtures.",
+        count, "layers", float(at["layers_outside_low"]), float(at["layers_outside_high"]),
+        "95 %, exact binomial",
+        "19 random rotations of each layer: outside their range in 1 layer of 20 by chance",
+        float(at["layers_outside_bound"]),
+        Where("detectors", int(at["direction_step"]), most),
+    )  # fmt: skip
+
+
+def carriers(findings: Findings) -> Said | Unsaid:
+    """Say which units carry more of a token than units did before training, and how many."""
+    data = _of(findings.graph)
+    if np.isnan(data["carried_q"].values).all():
+        return Unsaid("Which units come to carry tokens is not known: the record does not hold "
+                      "the network both before and after training.")  # fmt: skip
+    said = [one for layer in data["layer"].values.astype(str)[:-1].tolist()
+            for one in _carrying(data, layer)]  # fmt: skip
+    if not said:
+        return Unsaid(_NONE)
+    tokens, nodes = findings.tokens, data["node"].values.astype(str)
+    shares = [f"{nodes[place]} for {token} ({100 * flow:.1f} %)" for place, token, flow in
+              zip(data["carrier"].values.tolist(), tokens, data["carrier_flow"].values.tolist(),
+                  strict=True) if place >= 0]  # fmt: skip
+    if shares:
+        return Said(
+            "What distinguishes a token passes through many units; the strongest detectors of the "
+            f"upper layers are {listed(shares)}, each with a larger share than units of its "
+            "layer had before training.", tuple(said),
+        )  # fmt: skip
+    layers = [one.subject for one in said if one.kind == "units come to carry tokens"]
+    return Said(
+        f"{_NONE[:-1]} at each of the last {LATEST} snapshots; some units of "
+        f"{spans(layers, data['layer'].values.tolist())} do at the end.", tuple(said),
+    )  # fmt: skip
+
+
+_NONE = (
+    "No unit of the upper layers carries more of what distinguishes a token than units of "
+    "its layer did before training."
+)
+
+
+def _carrying(data: xr.Dataset, layer: str) -> list[Statement]:
+    """Say of a layer how many units carry tokens, and how many carry several or one."""
+    own = np.flatnonzero(data["node_layer"].values.astype(str) == layer)
+    at = data[["carried_q", "flow"]].isel(node=own)
+    finds = at["carried_q"].transpose("late_step", "node", "token").values <= FALSE
+    each = finds.sum(axis=(1, 2)).tolist()
+    if not min(each) > 0:
+        return []
+    now, count, tokens = finds[-1], each[-1], data["token"].values.astype(str)
+    flow = at["flow"].transpose("step", "node", "token").values[-1]
+    best = np.unravel_index(np.where(now, flow, -1).argmax(), now.shape)
+    unit, token = str(at["node"].values[best[0]]), str(tokens[best[1]])
+    by_token = ", ".join(f"{name} {n}" for name, n in zip(tokens, now.sum(axis=0), strict=True)
+                         if n)  # fmt: skip
+    carrying = int(now.any(axis=1).sum())
+    one = Statement(
+        "units come to carry tokens", layer,
+        f"{carrying} of the {len(own)} units of {layer} carry more of what "
+        f"distinguishes a token than units did before training ({by_token}). {unit} carries "
+        f"most: {100 * float(flow[best]):.1f} % of what distinguishes {token}.",
+        float(count), "units times tokens", min(each), max(each),
+        f"least and most over the last {LATEST} snapshots",
+        "the untrained network: at most a share of 0.1 of such finds is chance "
+        "(Benjamini-Hochberg)", max(FALSE * count, 1.0),
+        Where("detectors", int(data["step"][-1]), layer, unit, token),
+    )  # fmt: skip
+    return [one, *_shared(data.sel(layer=layer), layer, carrying)]
+
+
+def _shared(at: xr.Dataset, layer: str, carrying: int) -> list[Statement]:
+    """Say whether more units than chance carry several tokens, or only one."""
+    said = []
+    for name, words in (("several", "several tokens"), ("one", "one token")):
+        counts = at[f"carrying_{name}"].values
+        bound = float(at[f"carrying_{name}_bound"])
+        if not counts.min() > bound:
+            continue
+        said.append(Statement(
+            f"detectors carry {words}", layer,
+            f"Of the {carrying} units of {layer} that come to carry tokens {int(counts[-1])} "
+            f"carry {words}; chance would give {float(at[f'carrying_{name}_chance']):.0f}.",
+            float(counts[-1]), "units", int(counts.min()), int(counts.max()),
+            f"least and most over the last {LATEST} snapshots",
+            "the units of each token drawn at random from the layer, corrected over layers and "
+            "both kinds",
+            max(bound, 1.0), Where("detectors", int(at["step"][-1]), layer),
         ))  # fmt: skip
-    return found
+    return said
 
 
-def conjunctions_before_tokens(findings: Findings) -> list[Statement]:
+def conjunctions(findings: Findings) -> Said | Unsaid:
     """Say for which tokens conjunctions of their units come before the token is classified.
 
-    A unit's conjunction is its largest |interaction| of two parents; it begins where it stays
-    beyond what 99 % of the layer's units have before training. Compared are the units tuned to the
-    token at the end with those tuned to others, by the share whose conjunction had begun by the
-    last snapshot before the token was classified. The null: the units' tokens shuffled within
-    layers.
+    Compared are the units tuned to the token at the end with those tuned to others, by the share
+    whose conjunction had begun by the last snapshot before the token was classified.
     """
-    data, record = findings.detectors, findings.record
-    if data is None or findings.measures is None or "interaction" not in record:
+    data, said = _of(findings.detectors), []
+    for name in findings.tokens:
+        after = _classified_after(_of(findings.measures), name)
+        if after is not None:
+            said += _conjoined(data.sel(token=name, step=int(after)), name)
+    if not said:
+        return Unsaid("For no token are conjunctions shown to begin in more of its own units than "
+                      "of others before it is classified.")  # fmt: skip
+    names = [one.subject for one in said]
+    return Said(
+        f"Before the network classifies {listed(names)}, conjunctions begin in more of the units "
+        f"that come to respond to {'it' if len(names) == 1 else 'each'} than of the units that "
+        "respond to other tokens.", tuple(said),
+    )  # fmt: skip
+
+
+def _conjoined(at: xr.Dataset, token: str) -> list[Statement]:
+    mine, others, low, high, bound = (
+        float(at[f"conjoined{end}"]) for end in ("", "_others", "_low", "_high", "_bound")
+    )
+    if not mine - others > bound:
         return []
-    begun, tuned = _conjunctions(record), _tuned_token(data)
-    kept = (tuned >= 0) & np.isfinite(begun)
-    of_layer = record["layer"].values.astype(str)
-    rng, n_tokens = np.random.default_rng(SEED), len(findings.tokens)
-    found, steps = [], record["step"].values
-    for token, name in enumerate(findings.tokens):
-        after = _classified_after(findings.measures, name)
-        if after is None or (tuned[kept] == token).sum() < 5:
-            continue
-        early = begun[kept] <= after
-        seen = _lead(early, tuned[kept] == token)
-        null = [_lead(early, _shuffled(tuned[kept], of_layer[kept], rng) == token)
-                for _ in range(N_SHUFFLES)]  # fmt: skip
-        bound = float(np.quantile(null, 1 - RARELY / n_tokens))
-        if not seen[0] > bound:
-            continue
-        low, high = _lead_interval(early, tuned[kept] == token, rng)
-        found.append(Statement(
-            "conjunctions come before a token is classified", name,
-            f"Conjunctions come before the network classifies {name}: at step {after:,.0f} "
-            f"{percent(seen[1])} of the units that come to respond to {name} already combine two "
-            f"parents more than untrained units do, against {percent(seen[2])} of the units that "
-            "respond to other tokens.",
-            seen[0], "difference of shares", low, high, "95 %, units resampled",
-            "units' tokens shuffled within layers, corrected over tokens", max(bound, 1e-3),
-            Where("construction", int(steps[np.searchsorted(steps, after)]), token=name),
-        ))  # fmt: skip
-    return found
-
-
-def _conjunctions(record: xr.Dataset) -> np.ndarray:
-    """Return per unit the step from which its interaction stays beyond the untrained layer's."""
-    size = np.abs(record["interaction"].values)
-    observed = np.isfinite(size).any(axis=(1, 2))
-    size, steps = size[observed], record["step"].values[observed]
-    largest = np.where(np.isfinite(size).any(axis=2), np.nan_to_num(size, nan=-1).max(axis=2), -1)
-    of_layer = record["layer"].values.astype(str)
-    begun = np.full(largest.shape[1], np.nan)
-    for layer in layer_names(record):
-        units = np.flatnonzero(of_layer == layer)
-        before = largest[0, units][largest[0, units] >= 0]
-        if not len(before) or not before.max() > 0:
-            continue
-        limit = np.quantile(before, 0.99)
-        index = onset_index(largest[:, units].T, np.full(len(steps), limit), hold=3)
-        begun[units] = np.append(steps.astype(float), np.inf)[index]
-    return begun
-
-
-def _tuned_token(data: xr.Dataset) -> np.ndarray:
-    """Return the token that each unit discriminates at the end; -1 where none."""
-    bound = data["score_threshold"].sel(layer=data["layer_of_unit"].astype(str)).values
-    is_tuned = data["score"].values[-1] > bound
-    return np.where(is_tuned, data["preferred"].values[-1], -1)
+    step = int(at["step"])
+    return [Statement(
+        "conjunctions come before a token is classified", token,
+        f"Conjunctions come before the network classifies {token}: at step {step:,} "
+        f"{percent(mine)} of the units that come to respond to {token} already combine two "
+        f"parents more than untrained units do, against {percent(others)} of the units that "
+        "respond to other tokens.",
+        mine - others, "difference of shares", low, high, "95 %, units resampled",
+        "units' tokens shuffled within layers, corrected over tokens", max(bound, 1e-3),
+        Where("construction", step, token=token),
+    )]  # fmt: skip
 
 
 def _classified_after(measures: xr.Dataset, token: str) -> float | None:
+    """Return the last snapshot before a token is classified; None where that is not dated."""
     rows = (measures["kind"].values == "token") & (measures["name"].values == token)
     after, by = (measures[end].values[rows] for end in ("after", "by"))
     found = len(after) == 1 and np.isfinite(after[0]) and np.isfinite(by[0])
     return float(after[0]) if found else None
 
 
-def _lead(early: np.ndarray, own: np.ndarray) -> tuple[float, float, float]:
-    """Return how much more of the token's own units are early, and both shares."""
-    if own.all() or not own.any():
-        return 0.0, 0.0, 0.0
-    mine, others = float(early[own].mean()), float(early[~own].mean())
-    return mine - others, mine, others
-
-
-def _shuffled(tuned: np.ndarray, layer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    shuffled = tuned.copy()
-    for name in np.unique(layer):
-        shuffled[layer == name] = rng.permutation(tuned[layer == name])
-    return shuffled
-
-
-def _lead_interval(
-    early: np.ndarray, own: np.ndarray, rng: np.random.Generator
-) -> tuple[float, float]:
-    mine, others = early[own], early[~own]
-    again = [rng.choice(mine, len(mine)).mean() - rng.choice(others, len(others)).mean()
-             for _ in range(N_SHUFFLES)]  # fmt: skip
-    low, high = np.quantile(again, [0.025, 0.975])
-    return float(low), float(high)
+def _of(measured: xr.Dataset | None) -> xr.Dataset:
+    """Return measures that the rule needs, so that they are there."""
+    return cast(xr.Dataset, measured)
 
 
 def _layers(data: xr.Dataset) -> list[tuple[str, np.ndarray]]:
@@ -350,7 +455,33 @@ def _step(value: xr.DataArray | float) -> int:
     return int(float(value))
 
 
+_SCORES = ("score", "score_low", "score_high", "score_threshold", "preferred")
 RULES: tuple[Rule, ...] = (
-    layers_become_tuned, roles_change, units_become_inactive, units_revive,
-    channels_beside_rotations, conjunctions_before_tokens,
+    Rule(
+        "scores", "how well units discriminate tokens", scores, ("units become tuned",),
+        needs={"detectors": _SCORES},
+    ),
+    Rule(
+        "unit_lives", "how units change their token, and when they become inactive", unit_lives,
+        ("units change their role", "a unit changes its role", "units become inactive",
+         "a tuned unit becomes inactive", "units revive", "a unit revives"),
+        needs={"detectors": (*_SCORES, "dormant_by", "revived_by", "untuned_by",
+                             "change_share")},
+    ),
+    Rule(
+        "bases", "whether channels discriminate tokens better than mixtures of them", bases,
+        tuple(kind for kind, *_ in _SIDES.values()),
+        needs={"detectors": ("tuned_share", "layers_outside")},
+    ),
+    Rule(
+        "carriers", "which units come to carry tokens", carriers,
+        ("units come to carry tokens", "detectors carry several tokens",
+         "detectors carry one token"),
+        needs={"graph": ("flow", "carried_q", "carrier", "carrying_several")},
+    ),
+    Rule(
+        "conjunctions", "whether units combine parents before a token is classified",
+        conjunctions, ("conjunctions come before a token is classified",), "carriers",
+        needs={"detectors": ("conjoined",), "measures": ("after", "by")},
+    ),
 )  # fmt: skip

@@ -1,11 +1,9 @@
 """What rules look at. May import xarray only."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import xarray as xr
-
-from ontogeny.statements.statement import Statement
 
 
 @dataclass(frozen=True)
@@ -17,22 +15,21 @@ class Findings:
     structure: xr.Dataset | None = None
     detectors: xr.Dataset | None = None
     graph: xr.Dataset | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Why measures are not there, by their names."""
+
+    def __getitem__(self, name: str) -> xr.Dataset:
+        """Return measures by their name; a rule may ask for those that it needs."""
+        data = getattr(self, name)
+        if data is None:
+            raise KeyError(name)
+        return data
+
+    def why_not(self, name: str) -> str:
+        """Say why measures are not there."""
+        return self.missing.get(name, f"{name} were not measured")
 
     @property
     def tokens(self) -> list[str]:
         """Names of the tokens."""
         return [str(name) for name in self.record["token"].values]
-
-
-Rule = Callable[[Findings], Sequence[Statement]]
-"""One function a kind of statement; says nothing where its measures are not there."""
-
-
-def span(after: float | xr.DataArray, by: float | xr.DataArray) -> str:
-    """Say the interval between two snapshots."""
-    return f"between steps {float(after):,.0f} and {float(by):,.0f}"
-
-
-def percent(share: float) -> str:
-    """Say a share in whole percents."""
-    return f"{100 * share:.0f} %"

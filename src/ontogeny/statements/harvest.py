@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,41 @@ import xarray as xr
 
 from ontogeny.errors import DamagedError, InputError, RunError
 from ontogeny.files import signed, unsigned, write_atomically
-from ontogeny.measure import measure_run, structure_run
-from ontogeny.measure.detectors import detectors_run
-from ontogeny.measure.graphs import graph_run
+from ontogeny.measure import SETS, measure_run
 from ontogeny.measure.keeping import KEY
 from ontogeny.progress import Parts, Progress
 from ontogeny.record import NAME as RECORD
 from ontogeny.record import open_record
 from ontogeny.run import RunFolder
-from ontogeny.statements import categories, couplings, detectors
-from ontogeny.statements.findings import Findings, Rule
+from ontogeny.statements import categories, couplings, detectors, geometry, learning
+from ontogeny.statements.findings import Findings
+from ontogeny.statements.rule import Rule, Said, Unsaid
 from ontogeny.statements.statement import Statement, Where, ranked
 
 FILE = "observations.json"
-RULES: tuple[Rule, ...] = (*categories.RULES, *couplings.RULES, *detectors.RULES)
+RULES: tuple[Rule, ...] = (
+    *learning.RULES, *categories.RULES, *geometry.RULES, *couplings.RULES, *detectors.RULES,
+)  # fmt: skip
+"""Every claim that is made of a run, each by one rule."""
+
+FIRST = (("learning",), ("tokens",), ("differentiation", "exemplars"), ("separation",),
+         ("carriers",))  # fmt: skip
+"""Rules whose sentences come first in the report and on the page; those of a row are joined."""
+
+
+def first_sentences(said: Mapping[str, Said | Unsaid]) -> list[str]:
+    """Return what was learnt, when, which tokens were separated, where, through which units."""
+    return [" ".join(said[name].sentence for name in names if name in said) for names in FIRST]
+
+
+def measured(said: Mapping[str, Said | Unsaid]) -> dict[str, Said | Unsaid]:
+    """Return what is said by the rules whose measures were made."""
+    return {name: one for name, one in said.items() if isinstance(one, Said) or one.is_measured}
+
+
+def say_all(findings: Findings) -> dict[str, Said | Unsaid]:
+    """Return what each rule says of a run's measures, or why it is silent, by the rules' names."""
+    return {rule.name: rule(findings) for rule in RULES}
 
 
 def harvest(findings: Findings) -> list[Statement]:
@@ -35,7 +56,13 @@ def harvest(findings: Findings) -> list[Statement]:
     findings
         The measures; a rule whose measures are not there says nothing.
     """
-    return ranked([one for rule in RULES for one in rule(findings)])
+    return observed(say_all(findings))
+
+
+def observed(found: Mapping[str, Said | Unsaid]) -> list[Statement]:
+    """Return the statements of all that was said, strongest first, kinds taking turns."""
+    return ranked([one for said in found.values() if isinstance(said, Said)
+                   for one in said.statements])  # fmt: skip
 
 
 def harvest_run(
@@ -44,7 +71,7 @@ def harvest_run(
     """Harvest a run's observations into its observations.json.
 
     Measures that are not there or stale are made first. Where the record lacks what detectors or
-    the graph need, their rules say nothing.
+    the graph need, their rules say why they are silent.
 
     Parameters
     ----------
@@ -61,32 +88,56 @@ def harvest_run(
         If the record lacks what the measures need.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
-    parts = Parts(progress, dict.fromkeys(("measures", "structure", "detectors", "graph"), 1))
     with open_record(folder.path / RECORD) as record:
-        measures = measure_run(folder, progress=parts.of("measures"))
-        found = harvest(Findings(
-            record, measures, structure_run(folder, progress=parts.of("structure")),
-            _possible(detectors_run, folder, parts.of("detectors")),
-            _possible(graph_run, folder, parts.of("graph")),
-        ))  # fmt: skip
+        return write(folder, findings_of(folder, record, progress=progress))
+
+
+def findings_of(
+    run: RunFolder, record: xr.Dataset, *, progress: Progress | None = None
+) -> Findings:
+    """Return a run's record and measures; what is not there or stale is measured first.
+
+    Raises
+    ------
+    RunError
+        If there is no record, or no room.
+    InputError
+        If the record lacks what curves and category structure need.
+    """
+    parts, found, missing = Parts(progress, dict.fromkeys(SETS, 1)), {}, {}
+    for name in SETS:
+        try:
+            found[name] = measure_run(run, name, progress=parts.of(name)).load()
+        except InputError as error:
+            if name not in _DISPENSABLE:
+                raise
+            missing[name] = str(error)
+    return Findings(record, **found, missing=missing)
+
+
+_DISPENSABLE = ("detectors", "graph")
+"""Sets without which there is a report: the record may lack what they need."""
+
+
+def write(run: RunFolder, findings: Findings) -> list[Statement]:
+    """Write what survives, and each rule's sentence, into a run's observations.json.
+
+    Raises
+    ------
+    RunError
+        If there is no room.
+    """
+    said = say_all(findings)
+    found = observed(said)
     content = {
-        "run": folder.path.name,
-        "measured": measures.attrs.get(KEY),
+        "run": run.path.name,
+        "measured": findings["measures"].attrs.get(KEY),
+        "sentences": {name: one.sentence for name, one in said.items()},
         "observations": [one.entry() for one in found],
     }
     text = json.dumps(signed(content), indent=1, allow_nan=False)
-    write_atomically(folder.path / FILE, text.encode())
+    write_atomically(run.path / FILE, text.encode())
     return found
-
-
-def _possible(
-    measure: Callable[..., xr.Dataset], folder: RunFolder, progress: Progress | None
-) -> xr.Dataset | None:
-    """Return measures in memory; None where the record lacks what they need."""
-    try:
-        return measure(folder, progress=progress).load()
-    except InputError:
-        return None
 
 
 def read(path: str | os.PathLike[str]) -> list[Statement]:

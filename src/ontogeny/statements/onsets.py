@@ -39,11 +39,22 @@ class Onset:
         """Whether it surely came earlier: the two confidence intervals do not overlap."""
         return self.confidence_by <= other.confidence_after
 
+    def times_before(self, other: "Onset") -> tuple[float, float, float]:
+        """Return how many times as many steps the other one took, and the interval of that.
+
+        Steps count from 1, so that the first has a ratio too. The ends are those of both
+        confidence intervals; where an interval is open to the left it begins at step 0.
+        """
+        ratio = (1 + other.by) / (1 + self.by)
+        low = (1 + other.confidence_after) / (1 + self.confidence_by)
+        high = (1 + other.confidence_by) / (1 + max(0.0, self.confidence_after))
+        return ratio, low, high
+
     def when(self) -> str:
         """Say the interval between two snapshots, without its confidence."""
         if self.from_start:
             return "from the first snapshot on"
-        return f"between steps {self.after:,.0f} and {self.by:,.0f}"
+        return between(self.after, self.by)
 
     def words(self) -> str:
         """Say the interval and its confidence interval."""
@@ -54,6 +65,11 @@ class Onset:
         if (self.after, self.by) == (self.confidence_after, self.confidence_by):
             return f"{self.when()} (95 %: the same)"
         return span([self])
+
+
+def between(after: float | xr.DataArray, by: float | xr.DataArray) -> str:
+    """Say the interval between two snapshots."""
+    return f"between steps {float(after):,.0f} and {float(by):,.0f}"
 
 
 def onsets_of(measures: xr.Dataset, kind: str) -> list[Onset]:
@@ -93,4 +109,4 @@ def span(onsets: Sequence[Onset]) -> str:
     low, high = min(o.confidence_after for o in onsets), max(o.confidence_by for o in onsets)
     start = f"{low:,.0f}" if math.isfinite(low) else "the start"
     end = f"{high:,.0f}" if math.isfinite(high) else "past the end"
-    return f"between steps {after:,.0f} and {by:,.0f} (95 %: {start} to {end})"
+    return f"{between(after, by)} (95 %: {start} to {end})"

@@ -64,6 +64,13 @@ def leiden(
         Communities of the snapshot before (-1: in none). Each node is tied to its own by 5 %
         of its strength, so that it leaves where the graph says so and not where the search's
         choices fall another way.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.assemblies import leiden, symmetric_graph
+    >>> graph = symmetric_graph(np.ones(4), np.array([0, 0, 1, 3]), np.array([1, 2, 2, 4]), 6)
+    >>> leiden(graph).tolist()
+    [0, 0, 0, 1, 1, -1]
     """
     n_nodes = len(graph.indptr) - 1
     has_edges = np.diff(graph.indptr) > 0
@@ -109,6 +116,15 @@ def modularity(
 
     Q = sum over communities c of w_c / W - resolution (d_c / W)^2 with W the sum of the symmetric
     matrix, w_c its part within c, d_c the strengths of c's nodes. NaN for a graph without edges.
+
+    Examples
+    --------
+    Two pairs of nodes that hold together, divided rightly and wrongly:
+
+    >>> from ontogeny.stats.assemblies import modularity, symmetric_graph
+    >>> graph = symmetric_graph(np.ones(2), np.array([0, 2]), np.array([1, 3]), 4)
+    >>> modularity(graph, np.array([0, 0, 1, 1])), modularity(graph, np.array([0, 1, 0, 1]))
+    (0.5, -0.5)
     """
     total = float(graph.sum())
     if total <= 0:
@@ -122,7 +138,17 @@ def modularity(
 
 
 def adjusted_rand(a: Int[Array, " node"], b: Int[Array, " node"]) -> float:
-    """Return the adjusted Rand index of two partitions: 1 the same, 0 the mean of chance."""
+    """Return the adjusted Rand index of two partitions: 1 the same, 0 the mean of chance.
+
+    Examples
+    --------
+    Names of communities do not matter:
+
+    >>> from ontogeny.stats.assemblies import adjusted_rand
+    >>> a = np.array([0, 0, 1, 1])
+    >>> [round(adjusted_rand(a, np.array(b)), 2) for b in ([5, 5, 3, 3], [0, 1, 0, 1])]
+    [1.0, -0.5]
+    """
     table = _contingency(a, b)
     together, rows, columns = (
         float((n * (n - 1) / 2).sum()) for n in (table, table.sum(1), table.sum(0))

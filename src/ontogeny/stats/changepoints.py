@@ -74,6 +74,17 @@ def change_points(
     ------
     InputError
         On NaN, or a `min_size` below 3.
+
+    Examples
+    --------
+    Two measures that are flat up to snapshot 20 and run on a slope after it:
+
+    >>> from ontogeny.stats.changepoints import change_points
+    >>> position = np.arange(40.0)
+    >>> noise = np.random.default_rng(0).standard_normal((40, 2))
+    >>> rises = np.maximum(0, position - 20)[:, None]
+    >>> change_points(rises * [2, -1] + noise, position).tolist()
+    [21]
     """
     _check(series, min_size)
     return _phases(series, position, max_changes, min_size)[0]

@@ -107,6 +107,20 @@ def cka_matrix(
     ------
     InputError
         When the representations differ in their number of exemplars.
+
+    Examples
+    --------
+    A representation and its rotation are alike; a wide one that has nothing to do with it is not,
+    though without the correction it looks as if it were.
+
+    >>> from ontogeny.stats.cka import cka_matrix
+    >>> rng = np.random.default_rng(0)
+    >>> x, wide = rng.standard_normal((50, 3)), rng.standard_normal((50, 512))
+    >>> turned = x @ np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    >>> cka_matrix([x, turned, wide])[0].round(2).tolist()
+    [1.0, 1.0, -0.04]
+    >>> cka_matrix([x, turned, wide], debiased=False)[0].round(2).tolist()
+    [1.0, 1.0, 0.21]
     """
     n_exemplars = require_same_exemplars(representations)
     if n_exemplars < 4:
@@ -145,6 +159,19 @@ def within_token_cka(
     InputError
         When the representations differ in their number of exemplars, or a token index is out of
         range.
+
+    Examples
+    --------
+    Two representations that tell the tokens apart and have nothing else in common:
+
+    >>> from ontogeny.stats.cka import cka_matrix, within_token_cka
+    >>> rng = np.random.default_rng(0)
+    >>> token = np.repeat([0, 1], 30)
+    >>> x, y = (20 * token[:, None] + rng.standard_normal((60, 4)) for _ in range(2))
+    >>> cka_matrix([x, y])[0].round(2).tolist()
+    [1.0, 1.0]
+    >>> within_token_cka([x, y], token, 2)[0].round(2).tolist()
+    [1.0, -0.04]
     """
     require_tokens(token, n_tokens, n_exemplars=require_same_exemplars(representations))
     if np.bincount(token, minlength=n_tokens).min() < 4:
@@ -178,6 +205,16 @@ def procrustes_distance(
     -------
         Distances; values below 1e-7 are rounding. NaN where a side is constant over exemplars or
         holds NaN.
+
+    Examples
+    --------
+    A square and the same turned and enlarged; a square and a line:
+
+    >>> from ontogeny.stats.cka import procrustes_distance
+    >>> square, line = np.array([[0, 0], [0, 1], [1, 1], [1, 0]]), np.array([[0], [1], [2], [3]])
+    >>> turned = 5 * square @ np.array([[0, 1], [-1, 0]])
+    >>> [round(float(procrustes_distance(square, x)), 2) for x in (turned, line)]
+    [0.0, 0.86]
     """
     distance = np.full(x.shape[:-2], np.nan)
     for index in np.ndindex(*x.shape[:-2]):

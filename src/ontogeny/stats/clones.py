@@ -56,6 +56,17 @@ def gaussian_clones(
     ------
     InputError
         When the limits are not ascending.
+
+    Examples
+    --------
+    Clones of 1,000 exemplars have their mean and deviation, whatever their form was:
+
+    >>> from ontogeny.stats.clones import gaussian_clones
+    >>> rng = np.random.default_rng(0)
+    >>> images, token = rng.choice([-1.0, 1.0], (1000, 1)), np.zeros(1000, int)
+    >>> clones = gaussian_clones(images, token, token, rng=rng)
+    >>> round(abs(float(clones.mean())), 1), round(float(clones.std()), 1), len(np.unique(clones))
+    (0.0, 1.0, 1000)
     """
     if limits is not None and not limits[0] < limits[1]:
         message = f"expected ascending limits, got {limits}; give e.g. (0, 255)"

@@ -63,6 +63,21 @@ def cluster_permutation(
     ------
     InputError
         With fewer than 19 permutations, from which no p of 0.05 can come.
+
+    Examples
+    --------
+    Two layers at eight snapshots; the second layer shows something at four of them.
+
+    >>> from ontogeny.stats.clusters import cluster_permutation
+    >>> null = np.random.default_rng(0).standard_normal((199, 2, 8))
+    >>> observed = np.zeros((2, 8))
+    >>> observed[1, 3:7] = 3
+    >>> found = cluster_permutation(observed, null)
+    >>> found.label
+    array([[0, 0, 0, 0, 0, 0, 0, 0],
+           [0, 0, 0, 1, 1, 1, 1, 0]])
+    >>> found.p.tolist()
+    [0.005]
     """
     if len(null) < 19:
         message = f"expected at least 19 permutations, got {len(null)}; draw 1,000 or more"

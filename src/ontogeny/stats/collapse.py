@@ -46,6 +46,12 @@ def centred_means(
         Means that sum to 0 over tokens. All NaN for a layer in which all tokens have the same mean
         (it is silent or constant): what rounding leaves of it has lengths and angles, which mean
         nothing.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.collapse import centred_means
+    >>> centred_means(np.array([[1.0, 5.0], [3.0, 5.0]])).tolist()
+    [[-1.0, 0.0], [1.0, 0.0]]
     """
     wide = means.astype(np.float64)
     with np.errstate(invalid="ignore"):  # infinity minus infinity
@@ -87,6 +93,16 @@ def separation_fuzziness(
         D. NaN with one token; with a token of fewer than 2 exemplars; where the token means span
         fewer than n_tokens - 1 directions though the units would allow it (some tokens are not
         told apart at all, e.g. a silent layer); on NaN.
+
+    Examples
+    --------
+    Two tokens around 0 and 10, their exemplars 1 and 4 away from the mean:
+
+    >>> from ontogeny.stats.collapse import separation_fuzziness
+    >>> token = np.array([0, 0, 1, 1])
+    >>> tight, wide = (np.array([[-d], [d], [10 - d], [10 + d]]) for d in (1, 4))
+    >>> [round(float(separation_fuzziness(x, token, 2)), 2) for x in (tight, wide)]
+    [0.04, 0.64]
     """
     *batch, n_exemplars, n_units = patterns.shape
     require_tokens(token, n_tokens, n_exemplars=n_exemplars)
@@ -136,6 +152,16 @@ def variability_collapse(
     Returns
     -------
         NC1; NaN as for :func:`separation_fuzziness`.
+
+    Examples
+    --------
+    Two tokens around 0 and 10, their exemplars 1 away from the mean, and on it:
+
+    >>> from ontogeny.stats.collapse import variability_collapse
+    >>> token = np.array([0, 0, 1, 1])
+    >>> tight, collapsed = (np.array([[-d], [d], [10 - d], [10 + d]]) for d in (1, 0))
+    >>> [round(float(variability_collapse(x, token, 2)), 2) for x in (tight, collapsed)]
+    [0.02, 0.0]
     """
     return np.asarray(separation_fuzziness(patterns, token, n_tokens) / n_tokens)
 
@@ -165,6 +191,18 @@ def cdnv(
     -------
         Symmetric matrices with NaN on the diagonal; NaN for a token with fewer than 2 exemplars,
         for two tokens with the same mean, and on NaN.
+
+    Examples
+    --------
+    Tokens around 0, 10 and 13, all of variance 1: the last two are closest to each other.
+
+    >>> from ontogeny.stats.collapse import cdnv
+    >>> token = np.array([0, 0, 1, 1, 2, 2])
+    >>> activation = np.array([[-1], [1], [9], [11], [12], [14]])
+    >>> cdnv(activation, token, 3).round(2)
+    array([[ nan, 0.01, 0.01],
+           [0.01,  nan, 0.11],
+           [0.01, 0.11,  nan]])
     """
     require_tokens(token, n_tokens, n_exemplars=patterns.shape[-2])
     means = token_means(patterns, token, n_tokens)
@@ -190,6 +228,14 @@ def cdnv_null(counts: Int[np.ndarray, " token"]) -> Float[np.ndarray, "token tok
     Returns
     -------
         A symmetric matrix with NaN on the diagonal and for tokens with fewer than 2 exemplars.
+
+    Examples
+    --------
+    What two tokens of 21 exemplars have that do not differ:
+
+    >>> from ontogeny.stats.collapse import cdnv_null
+    >>> float(cdnv_null(np.array([21, 21]))[0, 1])
+    10.0
     """
     inverse = 1 / np.where(counts > 1, counts, np.nan)
     both = inverse[:, None] + inverse
@@ -211,6 +257,15 @@ def equinorm(vectors: Real[np.ndarray, "*batch token unit"]) -> Float[np.ndarray
     Returns
     -------
         Coefficients; NaN with fewer than 2 tokens, with vectors of length 0 only, and on NaN.
+
+    Examples
+    --------
+    Vectors of one length, and of lengths 1 and 3:
+
+    >>> from ontogeny.stats.collapse import equinorm
+    >>> alike, unlike = np.array([[2, 0], [0, 2], [-2, 0]]), np.array([[1, 0], [0, 3]])
+    >>> float(equinorm(alike)), float(equinorm(unlike))
+    (0.0, 0.5)
     """
     if vectors.shape[-2] < 2:
         return np.full(vectors.shape[:-2], np.nan)
@@ -234,6 +289,16 @@ def equiangularity(vectors: Real[np.ndarray, "*batch token unit"]) -> Float[np.n
     Returns
     -------
         Mean deviations; NaN with fewer than 2 tokens, where a vector has length 0, and on NaN.
+
+    Examples
+    --------
+    The corners of a triangle, and three vectors at right angles and opposite:
+
+    >>> from ontogeny.stats.collapse import equiangularity
+    >>> triangle = np.array([[1, 0], [-0.5, 0.75**0.5], [-0.5, -(0.75**0.5)]])
+    >>> cross = np.array([[1, 0], [0, 1], [0, -1]])
+    >>> [round(float(equiangularity(x)), 2) for x in (triangle, cross)]
+    [0.0, 0.5]
     """
     n_tokens = vectors.shape[-2]
     if n_tokens < 2:
@@ -265,6 +330,14 @@ def self_duality(
     -------
         Distances; NaN where the weights are 0 throughout or the tokens' means the same, with one
         token, and on NaN.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.collapse import self_duality
+    >>> means = np.array([[1.0, 0.0], [-1.0, 0.0]])
+    >>> alike, opposite = self_duality(7 * means, means), self_duality(-means, means)
+    >>> round(float(alike), 2), round(float(opposite), 2)
+    (0.0, 2.0)
     """
     sides = []
     for side in (weight.astype(np.float64), centred_means(means)):
@@ -297,6 +370,15 @@ def nearest_mean_disagreement(
     -------
         Shares; NaN with one token, where a token is absent, where two tokens have the same mean
         (neither is nearer) and on NaN.
+
+    Examples
+    --------
+    The network calls the second exemplar token 1, though the mean of token 0 is nearer:
+
+    >>> from ontogeny.stats.collapse import nearest_mean_disagreement
+    >>> patterns, means = np.array([[0], [1], [9], [10]]), np.array([[0], [10]])
+    >>> float(nearest_mean_disagreement(patterns, means, np.array([0, 1, 1, 1])))
+    0.25
     """
     mean = means.astype(np.float64)
     centre = mean.mean(axis=-2, keepdims=True)
@@ -327,6 +409,15 @@ def separation_law(fuzziness: Float[np.ndarray, "*batch layer"]) -> SeparationLa
     -------
         slope, intercept and correlation; NaN with fewer than 3 layers and where a layer's value is
         not positive or NaN; the correlation is NaN where all layers are equal.
+
+    Examples
+    --------
+    Each layer halves the fuzziness:
+
+    >>> from ontogeny.stats.collapse import separation_law
+    >>> law = separation_law(np.array([8.0, 4.0, 2.0, 1.0]))
+    >>> round(float(np.exp(law.slope)), 2), round(float(law.correlation), 2)
+    (0.5, -1.0)
     """
     n_layers = fuzziness.shape[-1]
     layer = np.arange(n_layers) - (n_layers - 1) / 2

@@ -58,6 +58,14 @@ def token_tree(
     Returns
     -------
         n_tokens - 1 merges; all NaN where a distance is NaN (absent token).
+
+    Examples
+    --------
+    Tokens 0 and 1 lie close together, token 2 far off: merged at 1, and these two at 9.
+
+    >>> from ontogeny.stats.differentiation import token_tree
+    >>> token_tree(np.array([[0.0, 1.0, 9.0], [1.0, 0.0, 9.0], [9.0, 9.0, 0.0]])).tolist()
+    [[0.0, 1.0, 1.0, 2.0], [2.0, 3.0, 9.0, 3.0]]
     """
     n_tokens = distances.shape[-1]
     tree = np.full((*distances.shape[:-2], n_tokens - 1, 4), np.nan)
@@ -264,6 +272,16 @@ def deep_linear_time(reached: float, *, strength: float, initial: float, tau: fl
     Returns
     -------
         The time; NaN for a strength that is never reached.
+
+    Examples
+    --------
+    A distinction twice as strong comes in about half the time:
+
+    >>> from ontogeny.stats.differentiation import deep_linear_time
+    >>> weak = deep_linear_time(0.5, strength=1.0, initial=1e-3, tau=100.0)
+    >>> strong = deep_linear_time(1.0, strength=2.0, initial=1e-3, tau=100.0)
+    >>> round(weak), round(strong)
+    (345, 190)
     """
     if not (0 < initial < strength and 0 < reached < strength):
         return float("nan")

@@ -54,6 +54,19 @@ def participation_ratio(
         Ratios. NaN where patterns do not vary, where the estimate of tr(S^2) is not positive (no
         direction stands out of the noise), with fewer than 4 exemplars (2 if not corrected), and
         on NaN.
+
+    Examples
+    --------
+    A ball, the same flattened to a disc, and a ball in 500 dimensions of which 50 points are known:
+
+    >>> from ontogeny.stats.dimension import participation_ratio
+    >>> rng = np.random.default_rng(0)
+    >>> ball = rng.standard_normal((500, 3))
+    >>> disc, wide = ball * [1, 1, 0.01], rng.standard_normal((50, 500))
+    >>> [int(participation_ratio(x).round()) for x in (ball, disc, wide)]
+    [3, 2, 493]
+    >>> int(participation_ratio(wide, corrected=False).round())
+    44
     """
     *batch, n, n_units = patterns.shape
     if n < (4 if corrected else 2):
@@ -335,6 +348,17 @@ def two_nn(
     -------
         Dimensions. NaN with fewer than 10 distinct patterns, where an exemplar has no two
         neighbours outside its group, where all ratios are 1, and on NaN.
+
+    Examples
+    --------
+    A helix in three dimensions is a line; a cube is not.
+
+    >>> from ontogeny.stats.dimension import two_nn
+    >>> rng = np.random.default_rng(0)
+    >>> angle = rng.uniform(0, 6, 500)
+    >>> helix = np.stack([np.cos(angle), np.sin(angle), angle], axis=1)
+    >>> float(two_nn(helix).round(1)), float(two_nn(rng.uniform(size=(500, 3))).round(1))
+    (1.0, 2.9)
     """
     return gride(patterns, (1,), group=group, merge=merge)[..., 0]
 
@@ -369,6 +393,17 @@ def gride(
     -------
         Dimensions; NaN as for :func:`two_nn`, and at scales with 2k not below the number of
         distinct patterns.
+
+    Examples
+    --------
+    A blurred circle is a plane to those who look closely, and a line from further away:
+
+    >>> from ontogeny.stats.dimension import gride
+    >>> rng = np.random.default_rng(0)
+    >>> angle = rng.uniform(0, 6, 500)
+    >>> circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    >>> gride(circle + 0.02 * rng.standard_normal((500, 2)), [1, 4, 32]).round(1).tolist()
+    [2.0, 1.5, 1.0]
     """
     *batch, n, n_units = patterns.shape
     dimension = np.full((int(np.prod(batch)), len(scales)), np.nan)

@@ -93,6 +93,18 @@ def pca_map(
     ------
     InputError
         If there are fewer than three exemplars.
+
+    Examples
+    --------
+    A rectangle in three dimensions, at radius 1; that it moves as a whole is not shown.
+
+    >>> from ontogeny.stats.embedding import pca_map
+    >>> start = np.array([[0, 0, 0], [4, 0, 0], [0, 2, 0], [4, 2, 0]])
+    >>> frames = pca_map(np.stack([start, start + [7, 7, 7]]))
+    >>> frames[0].round(2).tolist()
+    [[-0.89, -0.45], [0.89, -0.45], [-0.89, 0.45], [0.89, 0.45]]
+    >>> bool(np.allclose(frames[0], frames[1]))
+    True
     """
     return _drawn(patterns, _joint_plane, least=3)
 
@@ -127,6 +139,18 @@ def mds_map(
     ------
     InputError
         If there are fewer than three exemplars, or an option is negative.
+
+    Examples
+    --------
+    A square that lies aslant in four dimensions stays one: distances from its first corner,
+    in sides.
+
+    >>> from ontogeny.stats.embedding import mds_map
+    >>> square = np.array([[0, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1], [0, 0, 1, 1]])
+    >>> frame = mds_map(square[None])[0]
+    >>> distance = np.linalg.norm(frame - frame[0], axis=1)
+    >>> (distance / distance[1]).round(2).tolist()
+    [0.0, 1.0, 1.41, 1.0]
     """
     _check_options(steadiness, iterations)
     return _drawn(patterns, lambda x: _majorise(x, steadiness, iterations), least=3)
@@ -170,6 +194,18 @@ def neighbour_map(
     InputError
         If there are not more than `neighbours` + 1 exemplars, `neighbours` is below 2, or an
         option is negative.
+
+    Examples
+    --------
+    Two heaps of ten: the nearest on the map are of one's own heap.
+
+    >>> from ontogeny.stats.embedding import neighbour_map
+    >>> x = np.random.default_rng(0).standard_normal((20, 5))
+    >>> x[10:, 0] += 20
+    >>> frame = neighbour_map(x[None], neighbours=5)[0]
+    >>> nearest = np.linalg.norm(frame[:, None] - frame, axis=2).argsort(axis=1)[:, :6]
+    >>> bool((nearest // 10 == np.arange(20)[:, None] // 10).all())
+    True
     """
     _check_options(steadiness, iterations)
     _check_neighbours(neighbours)
@@ -189,6 +225,17 @@ def align_frames(
     successor by orthogonal Procrustes. Since the least distance of two frames does not depend on
     how the second is turned, this chain minimises sum_t |y(t+1) - y(t)|^2 over all rotations and
     mirrorings, and no joint fit can do better. Sizes are kept; NaN frames are passed over.
+
+    Examples
+    --------
+    A frame, and the same turned by a right angle:
+
+    >>> from ontogeny.stats.embedding import align_frames
+    >>> frame = np.array([[-2.0, 0.0], [2.0, 0.0], [0.0, -1.0], [0.0, 1.0]])
+    >>> turned = frame @ np.array([[0.0, 1.0], [-1.0, 0.0]])
+    >>> first, last = align_frames(np.stack([turned, frame]))
+    >>> bool(np.allclose(first, last))
+    True
     """
     aligned = frames - frames.mean(axis=1, keepdims=True, dtype=np.float64)
     successor = None
@@ -219,6 +266,16 @@ def affinities(
         Squared distances of one step.
     neighbours
         Perplexity, from 2 to below the number of exemplars less 1.
+
+    Examples
+    --------
+    Two heaps on a line: all the weight lies within heaps.
+
+    >>> from ontogeny.stats.embedding import affinities
+    >>> place = np.array([0.0, 1.0, 2.0, 10.0, 11.0, 12.0])
+    >>> p = affinities((place[:, None] - place) ** 2, neighbours=2)
+    >>> round(float(p.sum()), 2), round(float(p[:3, :3].sum()), 2)
+    (1.0, 0.5)
     """
     d = squared.astype(np.float32)
     np.fill_diagonal(d, np.inf)

@@ -119,6 +119,15 @@ def concentration(
 
     The effective number of edges: 1 where one carries all, the number of edges where all carry the
     same. NaN edges count as none; NaN for an owner whose edges carry nothing.
+
+    Examples
+    --------
+    The four edges of one node carry the same; of the other's two, one carries all.
+
+    >>> from ontogeny.stats.graphs import concentration
+    >>> weight, owner = np.array([1.0, -1.0, 1.0, 1.0, 5.0, 0.0]), np.array([0, 0, 0, 0, 1, 1])
+    >>> concentration(weight, owner, 2).tolist()
+    [4.0, 1.0]
     """
     size = np.nan_to_num(np.abs(weight))
     total = np.bincount(owner, size, n_owners)
@@ -130,6 +139,14 @@ def sharing(amount: Float[Array, "*batch token"]) -> Float[Array, " *batch"]:
     """Return the entropy of non-negative amounts over tokens divided by ln n.
 
     0: one token has all; 1: all have the same. NaN where there is nothing, or one token only.
+
+    Examples
+    --------
+    A unit that two tokens use alike, and one that is the first's above all:
+
+    >>> from ontogeny.stats.graphs import sharing
+    >>> sharing(np.array([[3.0, 3.0], [5.0, 1.0]])).round(2).tolist()
+    [1.0, 0.65]
     """
     total = amount.sum(axis=-1, keepdims=True)
     share = np.divide(amount, total, where=total > 0, out=np.full(amount.shape, np.nan))
@@ -175,6 +192,16 @@ def flow_down(
     list
         Flow and net flow of the units of each layer, from the start's down; 0 for a unit that does
         not pass it on.
+
+    Examples
+    --------
+    One target draws 3/4 from its first source, and a quarter is taken away by its second.
+
+    >>> from ontogeny.stats.graphs import flow_down, portions
+    >>> into = portions(np.array([[3.0, -1.0]]))
+    >>> [start, (flow, net)] = flow_down([into], np.array([1.0]))
+    >>> flow.tolist(), net.tolist()
+    ([0.75, 0.25], [0.75, -0.25])
     """
     found = [(start, start)]
     for own in portion:

@@ -43,6 +43,15 @@ def grouped_folds(
     ------
     InputError
         With fewer than 2 folds, or fewer groups than folds.
+
+    Examples
+    --------
+    Two clips of each token: one goes to either fold, whole.
+
+    >>> from ontogeny.stats.groups import grouped_folds
+    >>> token, clip = np.repeat([0, 1], 4), np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    >>> grouped_folds(token, clip, n_folds=2, rng=np.random.default_rng(0)).tolist()
+    [1, 1, 0, 0, 0, 0, 1, 1]
     """
     names, members, sizes = np.unique(group, return_inverse=True, return_counts=True)
     if n_folds < 2 or n_folds > len(names):
@@ -96,6 +105,18 @@ def group_permutations(
     ------
     InputError
         When no two groups have the same size, so that nothing can be exchanged.
+
+    Examples
+    --------
+    Clips of two frames change places whole; the single frame stays.
+
+    >>> from ontogeny.stats.groups import group_permutations
+    >>> clip = np.array([0, 0, 1, 1, 2, 2, 3])
+    >>> rng = np.random.default_rng(1)
+    >>> group_permutations(clip, n_permutations=3, rng=rng)
+    array([[0, 1, 2, 3, 4, 5, 6],
+           [4, 5, 0, 1, 2, 3, 6],
+           [2, 3, 0, 1, 4, 5, 6]])
     """
     order = np.argsort(group, kind="stable")
     _, starts, sizes = np.unique(group[order], return_index=True, return_counts=True)

@@ -51,6 +51,15 @@ def first_learnt(
         (after, by): learnt after the first and by the second of the two steps; both the first
         snapshot's where it was right from the start. NaN for an exemplar that never is right, or
         with an unknown prediction.
+
+    Examples
+    --------
+    Two exemplars at four snapshots; the first is learnt between steps 1 and 2, the second never.
+
+    >>> from ontogeny.stats.lives import first_learnt
+    >>> predicted = np.array([[1, 0], [1, 0], [0, 0], [0, 0]])
+    >>> first_learnt(predicted, np.array([0, 1]), np.array([0, 1, 2, 4])).tolist()
+    [[1.0, 2.0], [nan, nan]]
     """
     right, gap = _correct(predicted, token)
     return _interval(right.argmax(axis=-2), right.any(axis=-2) & ~gap, steps)
@@ -76,6 +85,15 @@ def learnt_for_good(
     -------
         (after, by) as for :func:`first_learnt`. NaN for an exemplar that is not right at the
         last snapshot, or with an unknown prediction.
+
+    Examples
+    --------
+    Learnt at step 1, forgotten at step 2, and learnt for good between 2 and 4:
+
+    >>> from ontogeny.stats.lives import learnt_for_good
+    >>> predicted = np.array([[1], [0], [1], [0]])
+    >>> learnt_for_good(predicted, np.array([0]), np.array([0, 1, 2, 4])).tolist()
+    [[2.0, 4.0]]
     """
     right, gap = _correct(predicted, token)
     after_last_wrong = len(steps) - (~right)[..., ::-1, :].argmax(axis=-2)
@@ -102,6 +120,13 @@ def forgetting_events(
     -------
         Counts, at least 0. NaN for an exemplar that never was right (it had nothing to forget),
         or with an unknown prediction.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.lives import forgetting_events
+    >>> predicted = np.array([[1, 0], [0, 0], [1, 0], [0, 0]])
+    >>> forgetting_events(predicted, np.array([0, 0])).tolist()
+    [1.0, 0.0]
     """
     right, gap = _correct(predicted, token)
     events = np.sum(right[..., :-1, :] & ~right[..., 1:, :], axis=-2)
@@ -152,6 +177,15 @@ def centre_distance(
     -------
         Distances. NaN in a token with fewer than 3 exemplars or whose exemplars are all the same,
         and on NaN.
+
+    Examples
+    --------
+    The last exemplar is not typical of its token:
+
+    >>> from ontogeny.stats.lives import centre_distance
+    >>> activation = np.array([[0.0], [1.0], [2.0], [9.0]])
+    >>> centre_distance(activation, np.zeros(4, int), 1).round(1).tolist()
+    [0.8, 0.6, 0.3, 1.7]
     """
     require_tokens(token, n_tokens, n_exemplars=patterns.shape[-2])
     counts = token_counts(token, n_tokens)
@@ -185,6 +219,13 @@ def confusion(
     Returns
     -------
         Shares from 0 to 1; NaN in the row of a token that is absent or has an unknown prediction.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.lives import confusion
+    >>> token, predicted = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
+    >>> confusion(predicted, token, 2).tolist()
+    [[0.5, 0.5], [0.0, 1.0]]
     """
     require_tokens(token, n_tokens, n_exemplars=predicted.shape[-1])
     given = (predicted[..., None] == np.arange(n_tokens)).astype(np.float64)

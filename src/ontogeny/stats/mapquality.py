@@ -153,6 +153,16 @@ def map_quality(
     ------
     InputError
         If `neighbours` is out of range, for which the formula does not hold.
+
+    Examples
+    --------
+    A map that leaves out nothing, and one that has lost an axis:
+
+    >>> from ontogeny.stats.mapquality import map_quality
+    >>> flat = np.random.default_rng(0).standard_normal((1, 60, 2))
+    >>> lost = flat * [1, 0]
+    >>> [round(float(map_quality(flat, x).trustworthiness[0]), 2) for x in (flat, lost)]
+    [1.0, 0.75]
     """
     n_steps, n_exemplars = frames.shape[:2]
     if not 1 <= neighbours < n_exemplars / 2:

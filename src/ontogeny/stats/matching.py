@@ -37,6 +37,18 @@ def best_pairs(
     Returns
     -------
         Indices of units, indices of their partners, correlations, each within -1 ... 1.
+
+    Examples
+    --------
+    Another run has the same two units in another order, one with its sign turned.
+
+    >>> from ontogeny.stats.matching import best_pairs, standard_scores
+    >>> x = np.random.default_rng(0).standard_normal((50, 2))
+    >>> units, partners, correlation = best_pairs(
+    ...     standard_scores(x), standard_scores(x[:, ::-1] * [-1, 3])
+    ... )
+    >>> partners.tolist(), correlation.round(2).tolist()
+    ([1, 0], [1.0, -1.0])
     """
     correlation = score.T @ score_b
     first, second = linear_sum_assignment(-np.abs(correlation))

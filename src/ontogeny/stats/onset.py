@@ -30,6 +30,15 @@ def onset_index(
     """Return the index of the onset's snapshot: 0 left-censored, n right-censored.
 
     NaN is not beyond anything.
+
+    Examples
+    --------
+    The second snapshot is beyond .5 but falls back; the fourth stays.
+
+    >>> from ontogeny.stats.onset import onset_index
+    >>> values = np.array([0.1, 0.9, 0.2, 0.8, 0.9, 0.9])
+    >>> int(onset_index(values, np.full(6, 0.5), hold=2))
+    3
     """
     n_snapshots = values.shape[-1]
     run = _last_run(values > threshold)
@@ -48,6 +57,17 @@ def onset_interval(
     `after` is the last snapshot at which the quantity is not beyond its threshold, -inf where
     there is none (left-censored); `by` is the next snapshot, +inf where the quantity has not been
     beyond for `hold` snapshots (right-censored).
+
+    Examples
+    --------
+    Between steps 2 and 4, and, for what never comes, after the last:
+
+    >>> from ontogeny.stats.onset import onset_interval
+    >>> values, steps = np.array([0.1, 0.9, 0.2, 0.8, 0.9, 0.9]), np.array([0, 1, 2, 4, 8, 16])
+    >>> onset_interval(values, np.full(6, 0.5), steps, hold=2)
+    (2.0, 4.0)
+    >>> onset_interval(values, np.full(6, 2.0), steps, hold=2)
+    (16.0, inf)
     """
     run = int(_last_run(values > threshold))
     after = float(steps[-run - 1]) if run < len(steps) else -math.inf
@@ -61,7 +81,15 @@ def excursions(
     *,
     hold: int = HOLD,
 ) -> Int[Array, " *batch"]:
-    """Count how often the quantity was beyond for `hold` snapshots and fell back."""
+    """Count how often the quantity was beyond for `hold` snapshots and fell back.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.onset import excursions
+    >>> values = np.array([0.9, 0.9, 0.2, 0.8, 0.9, 0.9])
+    >>> int(excursions(values, np.full(6, 0.5), hold=2))
+    1
+    """
     beyond = values > threshold
     length = np.zeros(beyond.shape[:-1], dtype=np.int64)
     count = np.zeros_like(length)
@@ -82,6 +110,16 @@ def confidence_interval(
 
     Its ends are ends of snapshot intervals; censored resamples count as earlier or later than
     every snapshot, so that an end may be infinite.
+
+    Examples
+    --------
+    Half of the resamples begin at the snapshot of step 2, the others at the next:
+
+    >>> from ontogeny.stats.onset import confidence_interval
+    >>> index, steps = np.array([2] * 50 + [3] * 50), np.array([0, 1, 2, 4, 8])
+    >>> after, by = confidence_interval(index[:, None], steps)
+    >>> after.tolist(), by.tolist()
+    ([1.0], [4.0])
     """
     ranked = np.sort(index, axis=0)
     tail = math.floor((1 - level) / 2 * len(ranked) + 1e-9)

@@ -47,6 +47,15 @@ def disjoint_paths(costs: Sequence[Float[Array, "_ _"]], top: int, n_paths: int)
         Node of the highest layer.
     n_paths
         How many at most; fewer where there are no more.
+
+    Examples
+    --------
+    Strengths [target, source] from two pixels to two units, and from these to one logit:
+
+    >>> from ontogeny.stats.paths import disjoint_paths, path_costs
+    >>> costs = path_costs([np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([[0.5, 0.4]])])
+    >>> disjoint_paths(costs, 0, 2)
+    [(0, 0, 0), (1, 1, 0)]
     """
     flow = _Flow(costs, top)
     while flow.n_paths < n_paths and flow.augment():

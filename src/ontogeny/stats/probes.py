@@ -83,6 +83,18 @@ def ridge_readout(
     ------
     InputError
         With a penalty that is not positive, or a single fold.
+
+    Examples
+    --------
+    Held-out predictions of a target that lies in the first unit, and of one that lies in none:
+
+    >>> from ontogeny.stats.probes import readout_r2, ridge_readout
+    >>> rng = np.random.default_rng(0)
+    >>> patterns, fold = rng.standard_normal((60, 4)), np.arange(60) % 5
+    >>> targets = np.stack([patterns[:, 0], rng.standard_normal(60)], axis=1)
+    >>> found = readout_r2(ridge_readout(patterns, targets, fold), targets)
+    >>> found.round(1).tolist()
+    [1.0, -0.2]
     """
     folds = [np.flatnonzero(fold == f) for f in np.unique(fold)]
     if len(folds) < 2:

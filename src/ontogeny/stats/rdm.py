@@ -1,7 +1,7 @@
 """Representational dissimilarity: distances between exemplars or tokens.
 
 All distances are per unit (divided by the number of units), so that layers of different width
-compare; dead units count in that number. Distances between tokens come from the same functions,
+compare; inactive units count in that number. Distances between tokens come from the same functions,
 given token means in place of patterns. What models predict and how it compares with distances is
 in :mod:`ontogeny.stats.rsa`. May import numpy only.
 
@@ -77,6 +77,15 @@ def squared_euclidean_rdm(
         Symmetric matrices with a zero diagonal, in double precision (for patterns in single, to
         5e-5: see the head of the module); NaN in the rows of a pattern that holds NaN.
         Distances below 1e-8 of the spread of patterns in double are lost to rounding.
+
+    Examples
+    --------
+    (3 ** 2 + 4 ** 2) / 2 units:
+
+    >>> from ontogeny.stats.rdm import squared_euclidean_rdm
+    >>> squared_euclidean_rdm(np.array([[0, 0], [3, 4]]))
+    array([[ 0. , 12.5],
+           [12.5,  0. ]])
     """
     return _by_chunk(patterns, _squared_euclidean)
 
@@ -99,6 +108,13 @@ def correlation_rdm(
         5e-5: see the head of the module). NaN in the rows of a pattern that is the same in all
         units (its correlation is undefined, e.g. all units silent) or holds NaN; all NaN with one
         unit.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.rdm import correlation_rdm
+    >>> alike, louder, opposite = [1, 2, 3], [2, 4, 6], [3, 2, 1]
+    >>> correlation_rdm(np.array([alike, louder, opposite])).round(2)[0].tolist()
+    [0.0, 0.0, 2.0]
     """
     return _by_chunk(patterns, _correlation)
 
@@ -254,6 +270,17 @@ def noise_precision(
         it takes no part. All NaN where all units are constant, where a unit is constant within
         every token but differs between them (infinitely precise), where there are no more degrees
         of freedom than units and no shrinkage, where a token has no exemplar, and on NaN.
+
+    Examples
+    --------
+    The exemplars of a token vary by 1 in the first unit and by 2 in the second; that tokens lie
+    apart is not noise.
+
+    >>> from ontogeny.stats.rdm import noise_precision
+    >>> patterns = np.array([[-1, 2], [1, 2], [-1, -2], [1, -2], [9, 0], [9, 0]])
+    >>> noise_precision(patterns, np.array([0, 0, 0, 0, 1, 1]), 2).round(2)
+    array([[1.  , 0.  ],
+           [0.  , 0.25]])
     """
     *batch, n_exemplars, n_units = patterns.shape
     require_tokens(token, n_tokens, n_exemplars=n_exemplars)
@@ -316,6 +343,14 @@ def fold_means(
     Returns
     -------
         Means; NaN for a token that is absent from a fold.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.rdm import fold_means
+    >>> patterns = np.array([[1], [3], [10], [20]])
+    >>> token, fold = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    >>> fold_means(patterns, token, fold, 2)[..., 0].tolist()
+    [[1.0, 10.0], [3.0, 20.0]]
     """
     require_tokens(token, n_tokens, n_exemplars=patterns.shape[-2])
     n_folds = int(fold.max()) + 1
@@ -347,6 +382,17 @@ def crossnobis_rdm(
     -------
         Symmetric matrices with a zero diagonal. NaN for a token that is absent from any fold;
         all NaN with one fold.
+
+    Examples
+    --------
+    Means of two folds x two tokens x one unit. What both folds show is a distance; what changes
+    its sign from fold to fold is none, and comes out below 0.
+
+    >>> from ontogeny.stats.rdm import crossnobis_rdm
+    >>> float(crossnobis_rdm(np.array([[[0.0], [2.0]], [[0.0], [2.0]]]))[0, 1])
+    4.0
+    >>> float(crossnobis_rdm(np.array([[[0.0], [2.0]], [[0.0], [-2.0]]]))[0, 1])
+    -4.0
     """
     *batch, n_folds, n_tokens, n_units = means.shape
     if n_folds < 2:

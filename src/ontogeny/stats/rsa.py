@@ -30,6 +30,12 @@ def identity_rdm(label: Shaped[np.ndarray, " item"]) -> Float[np.ndarray, "item 
     Returns
     -------
         A symmetric matrix of 0 and 1.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.rsa import identity_rdm
+    >>> identity_rdm(np.array(["ada", "ada", "bo"])).tolist()
+    [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0]]
     """
     return (label[:, None] != label).astype(np.float64)
 
@@ -45,6 +51,12 @@ def difference_rdm(value: Real[np.ndarray, " item"]) -> Float[np.ndarray, "item 
     Returns
     -------
         A symmetric matrix in the factor's unit, NaN where a value is.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.rsa import difference_rdm
+    >>> difference_rdm(np.array([0.0, 1.0, 3.0])).tolist()
+    [[0.0, 1.0, 3.0], [1.0, 0.0, 2.0], [3.0, 2.0, 0.0]]
     """
     value = value.astype(np.float64)
     return np.abs(value[:, None] - value)
@@ -103,6 +115,15 @@ def rank_correlation(
     -------
         Correlations. NaN where distances or predictions hold NaN or are all equal, and with
         fewer than 3 pairs.
+
+    Examples
+    --------
+    Distances in the order that a model predicts, and in the opposite one:
+
+    >>> from ontogeny.stats.rsa import rank_correlation
+    >>> model = np.array([[0.0, 1.0, 2.0]])
+    >>> rank_correlation(np.array([[0.1, 0.2, 9.0], [9.0, 0.2, 0.1]]), model).round(2).tolist()
+    [[1.0], [-1.0]]
     """
     if rdms.shape[-1] < 3:
         return np.full((*rdms.shape[:-1], len(models)), np.nan)
@@ -133,6 +154,19 @@ def partial_rank_correlation(
     -------
         Correlations. NaN where the controls explain the model or the distances entirely, and on
         NaN.
+
+    Examples
+    --------
+    Distances that follow the pixels, as the model does; beside what pixels explain nothing is left.
+
+    >>> from ontogeny.stats.rsa import partial_rank_correlation, rank_correlation
+    >>> rng = np.random.default_rng(0)
+    >>> pixels = rng.uniform(size=500)
+    >>> seen, model = (pixels + 0.2 * rng.standard_normal(500) for _ in range(2))
+    >>> float(rank_correlation(seen, model[None]).round(1)[0])
+    0.7
+    >>> abs(round(float(partial_rank_correlation(seen, model, pixels[None])), 1))
+    0.0
     """
     control = centred_ranks(controls).T
     left, right = centred_ranks(rdms), centred_ranks(model)
@@ -170,6 +204,15 @@ def noise_ceiling(
     Returns
     -------
         Lower and upper bound, from -1 to 1; NaN with fewer than 2 seeds, and on NaN.
+
+    Examples
+    --------
+    Two seeds that agree, and two that do not:
+
+    >>> from ontogeny.stats.rsa import noise_ceiling
+    >>> alike, unlike = np.array([[1.0, 2, 3], [1, 2, 3]]), np.array([[1.0, 2, 3], [2, 1, 3]])
+    >>> [[round(float(bound), 2) for bound in noise_ceiling(x)] for x in (alike, unlike)]
+    [[1.0, 1.0], [0.5, 0.87]]
     """
     n_seeds = rdms.shape[-2]
     if n_seeds < 2:

@@ -22,6 +22,16 @@ def eta_squared(
     eta^2 = sum_c n_c (mean_c - mean)^2 / sum_i (x_i - mean)^2, within 0 ... 1.
     Without any token structure its mean is (C - 1) / (n - 1), not 0: see `excess`.
     NaN where a unit does not vary.
+
+    Examples
+    --------
+    Three units: the token is all that moves the first, half of what moves the second, and nothing
+    to the third.
+
+    >>> from ontogeny.stats.selectivity import eta_squared
+    >>> activation = np.array([[1, 1, 1], [1, 3, 3], [3, 3, 1], [3, 5, 3]], float)
+    >>> eta_squared(activation, np.array([0, 0, 1, 1])).round(2).tolist()
+    [1.0, 0.5, 0.0]
     """
     response, varies = _standardised(activation)
     return np.where(varies, _between(response, token[None])[..., 0, :], np.nan)
@@ -34,6 +44,14 @@ def shuffled_eta_squared(
 
     All units (and batches) meet the same shuffles, so that maxima and means over units have a
     null as well. Rounding is below 1e-5.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.selectivity import shuffled_eta_squared
+    >>> activation = np.array([[1.0], [1.0], [3.0], [3.0]])
+    >>> tokens = np.array([[0, 0, 1, 1], [0, 1, 0, 1]])
+    >>> shuffled_eta_squared(activation, tokens).round(2).tolist()
+    [[1.0], [0.0]]
     """
     response, varies = _standardised(activation)
     between = _between(response.astype(np.float32), tokens)
@@ -72,6 +90,14 @@ def excess(
 
     With the mean (C - 1) / (n - 1) of ungrouped exemplars this is epsilon squared, the unbiased
     form of eta squared; the mean of a shuffled null extends it to exemplars in groups.
+
+    Examples
+    --------
+    .2 is what chance gives:
+
+    >>> from ontogeny.stats.selectivity import excess
+    >>> excess(np.array([0.2, 0.6, 1.0]), np.array([0.2])).round(2).tolist()
+    [0.0, 0.5, 1.0]
     """
     return (value - null_mean) / (1 - null_mean)
 
@@ -88,6 +114,17 @@ def token_margin(
     token structure, also for a network that always gives the same answer (margin 0, though its
     accuracy on that token is 1). A draw is a row of `tokens` (shuffled) or of `weights` (how often
     each exemplar is drawn). NaN for a token that a draw lacks.
+
+    Examples
+    --------
+    To name one token always is no knowledge of it.
+
+    >>> from ontogeny.stats.selectivity import token_margin
+    >>> token, once = np.array([[0, 0, 1, 1]]), np.ones((1, 4))
+    >>> token_margin(np.array([0, 0, 0, 0]), token, once, 2).tolist()
+    [[0.0, 0.0]]
+    >>> token_margin(np.array([0, 0, 1, 1]), token, once, 2).tolist()
+    [[0.5, 0.5]]
     """
     margins = []
     for name in range(n_tokens):

@@ -26,7 +26,14 @@ class Change(NamedTuple):
 
 
 def held(beyond: Bool[Array, "*batch snapshot"], hold: int) -> Bool[Array, "*batch snapshot"]:
-    """Keep only spans of at least `hold` snapshots."""
+    """Keep only spans of at least `hold` snapshots.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.spans import held
+    >>> held(np.array([True, False, True, True, True]), 2).tolist()
+    [False, False, True, True, True]
+    """
     n_snapshots = beyond.shape[-1]
     kept = np.zeros_like(beyond)
     length = np.zeros(beyond.shape[:-1], dtype=np.int64)

@@ -20,6 +20,12 @@ def token_counts(token: Int[np.ndarray, " exemplar"], n_tokens: int) -> Int[np.n
     Returns
     -------
         Counts, 0 for a token that is absent.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.tokens import token_counts
+    >>> token_counts(np.array([0, 0, 2]), 3).tolist()
+    [2, 0, 1]
     """
     return np.bincount(token, minlength=n_tokens)
 
@@ -46,6 +52,12 @@ def token_means(
     -------
         Means in double precision. NaN for a token that is absent; NaN in a unit of every token
         when any exemplar is NaN there.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.tokens import token_means
+    >>> token_means(np.array([[1.0], [3.0], [10.0]]), np.array([0, 0, 1]), 2).tolist()
+    [[2.0], [10.0]]
     """
     counts = token_counts(token, n_tokens)
     weights = (token == np.arange(n_tokens)[:, None]) / np.maximum(counts, 1)[:, None]
@@ -73,6 +85,12 @@ def token_residuals(
     Returns
     -------
         Residuals in double precision; they sum to 0 over the exemplars of each token.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.tokens import token_residuals
+    >>> token_residuals(np.array([[1.0], [3.0], [10.0]]), np.array([0, 0, 1]), 2).tolist()
+    [[-1.0], [1.0], [0.0]]
     """
     means = token_means(patterns, token, n_tokens)
     return patterns.astype(np.float64) - means[..., token, :]

@@ -22,6 +22,12 @@ def ranks(response: Real[Array, "*batch exemplar unit"]) -> Float[Array, "*batch
     """Return each response's rank among the exemplars, 1 ... n, ties sharing their mean rank.
 
     In single precision, which holds them exactly. NaN for a unit with any NaN.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.tuning import ranks
+    >>> ranks(np.array([[0.3], [9.0], [0.3], [0.1]])).ravel().tolist()
+    [2.5, 4.0, 2.5, 1.0]
     """
     rows = np.ascontiguousarray(np.swapaxes(response, -1, -2))
     shape, n = rows.shape, rows.shape[-1]
@@ -60,6 +66,16 @@ def auroc(
     below .5 the unit answers the set less than the rest. From `ranks`:
     (mean rank of the m members - (m + 1) / 2) / (n - m). NaN for a set that is empty or holds
     all, and for a unit with NaN.
+
+    Examples
+    --------
+    The first two exemplars are of the token. One unit answers them most, one the first only.
+
+    >>> from ontogeny.stats.tuning import auroc, ranks
+    >>> response = np.array([[8.0, 9.0], [9.0, 1.0], [1.0, 2.0], [0.0, 0.0]])
+    >>> member = np.array([[True, True, False, False]])
+    >>> auroc(ranks(response), member).tolist()
+    [[1.0, 0.75]]
     """
     count = member.sum(axis=1)[:, None]
     others = member.shape[1] - count
@@ -114,6 +130,15 @@ def d_prime(
 
     Unbounded; 0 where the means agree. NaN where neither side varies, or a side has fewer than 2
     exemplars.
+
+    Examples
+    --------
+    Means 2 and 0, both of variance 2:
+
+    >>> from ontogeny.stats.tuning import d_prime
+    >>> response, token = np.array([[1.0], [3.0], [-1.0], [1.0]]), np.array([0, 0, 1, 1])
+    >>> d_prime(response, token, 2).ravel().round(2).tolist()
+    [1.41, -1.41]
     """
     x = response.astype(np.float64)
     x = x - x.mean(axis=-2, keepdims=True)
@@ -136,6 +161,15 @@ def lifetime_sparseness(
 
     0 when all exemplars drive the unit alike, 1 when one alone does. NaN for a unit that is
     silent, and for one with negative responses, of which it is not defined.
+
+    Examples
+    --------
+    A unit that all exemplars drive alike, and one that a single exemplar drives:
+
+    >>> from ontogeny.stats.tuning import lifetime_sparseness
+    >>> response = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 5.0]])
+    >>> lifetime_sparseness(response).round(2).tolist()
+    [0.0, 1.0]
     """
     r = response.astype(np.float64)
     n = r.shape[-2]
@@ -159,6 +193,17 @@ def token_information(
     (K_bc - K_b - K_c + 1) / (2 n ln 2) with K the numbers of occupied cells, so that it is about 0
     without token structure and may be slightly below. A lower bound of what the response itself
     carries, at most log2(min(bins, tokens)). NaN for a unit with NaN.
+
+    Examples
+    --------
+    Two tokens of 40 exemplars each are one bit, for a unit that keeps them apart:
+
+    >>> from ontogeny.stats.tuning import ranks, token_information
+    >>> token = np.repeat([0, 1], 40)
+    >>> rng = np.random.default_rng(0)
+    >>> response = np.stack([token + 0.1 * rng.uniform(size=80), rng.uniform(size=80)], axis=1)
+    >>> token_information(ranks(response), token, 2).round(1).tolist()
+    [1.0, 0.0]
     """
     n = len(token)
     bins = np.clip(np.floor((rank - 0.5) / n * n_bins), 0, n_bins - 1)

@@ -74,6 +74,13 @@ def load_task(  # noqa: PLR0913 - the words of the command line, all keywords
     ------
     InputError
         There is no such source, it is not as expected, or a token has too few exemplars.
+
+    Examples
+    --------
+    >>> ont.load_task("faces", tokens=3, density=20, size=16)
+    Task('faces': 3 tokens, 60 train, 300 probe, 300 spare, 16 x 16 x 3)
+    >>> ont.load_task("faces", tokens=["eli", "ada"], density=20, size=16).tokens
+    ('eli', 'ada')
     """
     options: dict[str, Any] = {
         "density": density, "tokens": tokens, "probe": probe, "seed": seed,

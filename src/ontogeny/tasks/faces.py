@@ -85,6 +85,17 @@ def faces(  # noqa: PLR0913 - the task's own names, all of them keywords
     ------
     InputError
         An argument is not as above.
+
+    Examples
+    --------
+    ada and cleo have hair of their own:
+
+    >>> from ontogeny.tasks.faces import faces
+    >>> task = faces(tokens=["ada", "cleo"], density=20, size=16)
+    >>> task.images.shape
+    (440, 16, 16, 3)
+    >>> [set(task.factors["part_hair"][task.token == k].tolist()) for k in (0, 1)]
+    [{4}, {0}]
     """
     _check(density, held_out, size, probe, seed)
     names, choices = part_values(design, tokens, table)

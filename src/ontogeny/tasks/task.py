@@ -83,6 +83,17 @@ class Task:
     ------
     InputError
         Anything does not fit; one sentence lists everything that does not.
+
+    Examples
+    --------
+    Forty grey images of two tokens, a fifth of them held out:
+
+    >>> images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    >>> task = ont.Task.from_arrays(images, ["left", "right"] * 20)
+    >>> task.tokens, len(task.train), len(task.probe)
+    (('left', 'right'), 32, 8)
+    >>> task.images[task.probe].shape
+    (8, 8, 8, 1)
     """
 
     images: np.ndarray

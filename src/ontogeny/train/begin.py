@@ -73,6 +73,14 @@ def train(  # noqa: PLR0913 - what to learn, with what, how, where to, and who l
         If the folder is locked, damaged, not writable or out of room.
     DivergedError
         If the loss became NaN or infinite; what was recorded until then is kept.
+
+    Examples
+    --------
+    >>> task = ont.load_task("faces", tokens=3, density=20, size=16)
+    >>> network = ont.vgg(task, widths=(8, 8), dense=8, depth=1)
+    >>> short = ont.train(task, network, ont.Config(steps=4), out="runs/short")
+    >>> short.state, short.steps
+    ('complete', (0, 1, 2, 3, 4))
     """
     run = Run(out, model=model)
     if resume and run.began:

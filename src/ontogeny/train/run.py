@@ -34,6 +34,18 @@ class Run(RunFolder):
     model
         The network, or a function that makes it, where the run's own was not made by `vgg`: a
         run folder is never allowed to name code that is run.
+
+    Examples
+    --------
+    The network between two snapshots and at one, and a twin that shares what came before:
+
+    >>> run = ont.Run.open("runs/tiny")
+    >>> network = run.replay(137)
+    >>> logits = run.network(300)(ont.prepare(run.task.images[run.task.probe]))
+    >>> tuple(logits.shape)
+    (60, 3)
+    >>> run.fork(84, "runs/twin").steps
+    (0, 1, 2, 4, 7, 13, 24, 45, 84)
     """
 
     def __init__(

@@ -1,4 +1,5 @@
-/** What only a server can answer: a preferred image or an activation map at any step. */
+/** What only a server can answer: a preferred image, an activation map, or what would be without
+ * a unit, at any step. */
 
 export type Answer<T> =
   | { state: "none" }
@@ -29,6 +30,36 @@ export function readMap(given: unknown): number[][] {
   return rows as number[][];
 }
 
+/** What silencing a unit does, token by token; null where nothing varies. */
+export interface Without {
+  token: string[];
+  accuracy: (number | null)[];
+  accuracy_without: (number | null)[];
+  logit: (number | null)[];
+  logit_low: (number | null)[];
+  logit_high: (number | null)[];
+}
+
+/** What silencing a unit does, as it comes over the wire; anything else is refused. */
+export function readWithout(given: unknown): Without {
+  const found = (given ?? {}) as Partial<Without>;
+  const names = found.token;
+  const columns = [
+    found.accuracy,
+    found.accuracy_without,
+    found.logit,
+    found.logit_low,
+    found.logit_high,
+  ];
+  const fits = (column: unknown) =>
+    Array.isArray(column) &&
+    column.length === names?.length &&
+    column.every((value) => value === null || Number.isFinite(value));
+  if (!Array.isArray(names) || names.length === 0 || !columns.every(fits))
+    throw new Error("expected numbers for every token from the server, got something else");
+  return found as Without;
+}
+
 /** The smallest and largest value of a map. */
 export function mapEnds(map: readonly (readonly number[])[]): [number, number] {
   const values = map.flat();
@@ -37,6 +68,9 @@ export function mapEnds(map: readonly (readonly number[])[]): [number, number] {
 
 export const preferredPath = (step: number, unit: string): string =>
   `ask/preferred?${new URLSearchParams({ step: `${step}`, unit }).toString()}`;
+
+export const withoutPath = (step: number, unit: string): string =>
+  `ask/without?${new URLSearchParams({ step: `${step}`, unit }).toString()}`;
 
 export const mapPath = (step: number, unit: string, exemplar: number): string =>
   `ask/map?${new URLSearchParams({ step: `${step}`, unit, exemplar: `${exemplar}` }).toString()}`;

@@ -2,9 +2,19 @@
 import { signal, type Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
-import { ask, mapEnds, mapPath, preferredPath, readMap, type Answer } from "../data/ask";
+import {
+  ask,
+  mapEnds,
+  mapPath,
+  preferredPath,
+  readMap,
+  readWithout,
+  withoutPath,
+  type Answer,
+  type Without,
+} from "../data/ask";
 import { drawPicture, exemplarPicture } from "../data/pictures";
-import { show } from "../draw/canvas";
+import { percent, show } from "../draw/canvas";
 import { css, viridis } from "../draw/colour";
 import { useApp } from "./app";
 import { Drawing, type Size } from "./drawing";
@@ -32,6 +42,7 @@ export function Asked({ unit }: { unit: number }) {
       step: signal(recorded),
       image: signal<Answer<ImageBitmap | null>>({ state: "none" }),
       map: signal<Answer<number[][]>>({ state: "none" }),
+      without: signal<Answer<Without>>({ state: "none" }),
     }),
     [],
   );
@@ -43,6 +54,7 @@ export function Asked({ unit }: { unit: number }) {
   useEffect(() => {
     own.image.value = { state: "none" };
     own.map.value = { state: "none" };
+    own.without.value = { state: "none" };
   }, [unit, exemplar, own.step.value]);
   if (!source || source.address("") === null) return null;
   const address = (path: string) => source.address(path) ?? "";
@@ -52,6 +64,9 @@ export function Asked({ unit }: { unit: number }) {
   };
   const map = async () =>
     readMap(await (await ask(address(mapPath(own.step.value, name, id ?? 0)))).json());
+  const without = async () =>
+    readWithout(await (await ask(address(withoutPath(own.step.value, name)))).json());
+  const isLogit = bundle.units.layer(unit) === bundle.manifest.layers.length - 1;
   return (
     <section class="asked">
       <h3>Made for you by the server</h3>
@@ -81,6 +96,15 @@ export function Asked({ unit }: { unit: number }) {
         >
           activation map
         </button>
+        {!isLogit && (
+          <button
+            type="button"
+            title="Its activation is set to 0, and the held-out exemplars are classified again"
+            onClick={() => void follow(own.without, without())}
+          >
+            without it
+          </button>
+        )}
       </p>
       <div role="status">
         <Shown answer={own.image.value}>
@@ -89,8 +113,48 @@ export function Asked({ unit }: { unit: number }) {
         <Shown answer={own.map.value}>
           {(values) => <MadeMap values={values} exemplar={exemplar ?? 0} name={name} />}
         </Shown>
+        <Shown answer={own.without.value}>
+          {(found) => <MadeWithout found={found} name={name} step={own.step.value} />}
+        </Shown>
       </div>
     </section>
+  );
+}
+
+/** How each token is classified, and what its logit is, when the unit's activation is 0. */
+function MadeWithout({ found, name, step }: { found: Without; name: string; step: number }) {
+  const share = (value: number | null | undefined) => (value == null ? "–" : percent(value));
+  const signed = (value: number | null | undefined) =>
+    value == null ? "–" : `${value > 0 ? "+" : ""}${value.toFixed(2)}`;
+  return (
+    <table class="without">
+      <caption>
+        When the activation of {name} is 0, at step {step.toLocaleString("en")}
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">token</th>
+          <th scope="col">correct</th>
+          <th scope="col">without it</th>
+          <th scope="col">change of the logit in its standard deviations (95 %)</th>
+        </tr>
+      </thead>
+      <tbody>
+        {found.token.map((token, k) => (
+          <tr key={token}>
+            <th scope="row">{token}</th>
+            <td>{share(found.accuracy[k])}</td>
+            <td>{share(found.accuracy_without[k])}</td>
+            <td>
+              {signed(found.logit[k])}{" "}
+              <span class="quiet">
+                ({signed(found.logit_low[k])} to {signed(found.logit_high[k])})
+              </span>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from ontogeny.errors import InputError  # noqa: E402
-from ontogeny.features.wiring import HOWS, ablation_effects, expanded_weights  # noqa: E402
+from ontogeny.features.ablation import HOWS, ablation_effects, expanded_weights  # noqa: E402
 from ontogeny.model import prepare, vgg  # noqa: E402
 from oracles_planted import (  # noqa: E402
     TOKENS,
@@ -181,3 +181,23 @@ def test_bytes_are_prepared():
     a = expanded_weights(net, images, "conv3:1")
     b = expanded_weights(net, prepare(images), "conv3:1")
     np.testing.assert_array_equal(a.values, b.values)
+
+
+def test_accuracies_without_a_unit_are_those_of_the_network_whose_unit_is_zero():
+    net, (x, token) = small(seed=3), inputs(60)
+    found = ablation_effects(net, x, token, ["conv1:0", "fc1:2"], [], tokens=["a", "b", "c"])
+    with torch.no_grad():
+        plain = net(x).argmax(1).numpy() == token
+        net.logits.weight[:, 2] = 0
+        without = net(x).argmax(1).numpy() == token
+    for k, name in enumerate("abc"):
+        at = found.sel(token=name)
+        assert at["token_accuracy"].item() == plain[token == k].mean()
+        mine = at["token_accuracy_without"].sel(source="fc1:2").item()
+        assert mine == without[token == k].mean()
+
+
+def test_a_token_without_exemplars_has_no_accuracy():
+    net, (x, token) = small(), inputs()
+    found = ablation_effects(net, x[token < 2], token[token < 2], ["conv1:0"], [])
+    assert np.isnan(found["token_accuracy"].values).tolist() == [False, False, True]

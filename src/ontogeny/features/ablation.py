@@ -3,7 +3,7 @@
 Expanded weights are structural, the weights between pixels and unit, weighed by which paths are
 open: functional so far. Ablation effects are causal for the network as it is, on these exemplars;
 they do not say what training without a unit would give. May import torch, xarray, hooks, model,
-features.fields and errors.
+measure.quantity, features.fields and errors.
 
 References
 ----------
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from ontogeny.errors import InputError
 from ontogeny.features.fields import Column, columns, unit_index
 from ontogeny.hooks import listening, undisturbed
+from ontogeny.measure.quantity import Quantity, label
 from ontogeny.model import Stage, prepare, stages
 
 __all__ = ["HOWS", "ablation_effects", "expanded_weights"]
@@ -31,6 +32,22 @@ BLOCK = 50
 """Exemplars in one pass."""
 _NORMAL = 1.959964
 """97.5 % quantile of the normal distribution."""
+_ENDS = ("", "_low", "_high")
+EFFECTS = {
+    f"{name}{end}": Quantity(
+        dims, "sd of the unablated response", "causal: change of the mean response when the source "
+        "is ablated", "no variance, fewer than two exemplars, or not above the source")
+    for name, dims in (("effect", ("source", "target")),
+                       ("token_effect", ("source", "target", "token")),
+                       ("logit_effect", ("source", "logit")))
+    for end in _ENDS
+} | {
+    name: Quantity(dims, "1", "share of the token's exemplars that are classified correctly",
+                   "a token without exemplars")
+    for name, dims in (("token_accuracy", ("token",)),
+                       ("token_accuracy_without", ("source", "token")))
+}  # fmt: skip
+Effects = dict[str, np.ndarray]
 
 
 def expanded_weights(
@@ -69,6 +86,17 @@ def expanded_weights(
     ------
     InputError
         If the network has no such unit (what exists is told), or its map no such place.
+
+    Examples
+    --------
+    Of a unit of the first layer they are its filter, wherever the map is looked at:
+
+    >>> model = ont.vgg(tokens=3, widths=(4, 8), dense=8, seed=0)
+    >>> images = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), dtype=np.uint8)
+    >>> found = ont.expanded_weights(model, images, "conv1:2")
+    >>> field = found[:, found.top : found.bottom, found.left : found.right].values
+    >>> bool(np.allclose(field, model.conv1.weight[2].detach(), atol=1e-6))
+    True
     """
     x = _network_input(images)
     found = columns(model, x[:1])
@@ -130,7 +158,9 @@ def ablation_effects(  # noqa: PLR0913  (what, whom and how)
         `effect`, `effect_low`, `effect_high` (source, target) over all exemplars, `token_effect`,
         `token_effect_low`, `token_effect_high` (source, target, token) over a token's exemplars;
         `logit_effect`, `logit_effect_low`, `logit_effect_high` (source, logit). In standard
-        deviations of the unablated response over all exemplars; low and high: 95 % normal
+        deviations of the unablated response over all exemplars; `token_accuracy` (token) and
+        `token_accuracy_without` (source, token), shares of a token's exemplars that are
+        classified correctly with the source and without it. Low and high: 95 % normal
         interval of the mean over exemplars. NaN where a response does not vary, fewer than two
         exemplars are there, or the target does not lie above the source. Attribute `how`.
 
@@ -139,6 +169,17 @@ def ablation_effects(  # noqa: PLR0913  (what, whom and how)
     InputError
         If a unit or a way of ablation does not exist (what exists is told), or exemplars and
         tokens do not fit each other.
+
+    Examples
+    --------
+    A unit whose outgoing weights are 0 can be silenced without anything happening above:
+
+    >>> model = ont.vgg(tokens=3, widths=(4, 8), dense=8, seed=0)
+    >>> images = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), dtype=np.uint8)
+    >>> _ = model.logits.weight.data[:, 5].zero_()
+    >>> found = ont.ablation_effects(model, images, np.arange(6) % 3, ["fc1:5"], [])
+    >>> float(abs(found.logit_effect).max())
+    0.0
     """
     x = _network_input(images)
     token = _checked(token, how, len(x))
@@ -154,9 +195,13 @@ def ablation_effects(  # noqa: PLR0913  (what, whom and how)
         change[:, i, [k for k, (above, _) in enumerate(at[1]) if above <= layer]] = np.nan
     shift = np.stack([y - logits for _, y in changes], axis=1)
     names = _output_names(tokens, logits.shape[1])
-    result = _labelled((change / _spread(plain), shift / _spread(logits)), token, names)
-    result = result.assign_coords(source=list(sources), target=list(targets))
-    return result.assign_attrs(how=how, seed=seed, exemplars=len(x))
+    effects = _effects(change / _spread(plain), shift / _spread(logits), token, len(names))
+    effects |= _accuracies(logits, [y for _, y in changes], token, len(names))
+    where = {
+        "source": list(sources), "target": list(targets), "token": names, "logit": names,
+    }  # fmt: skip
+    about = {"how": how, "seed": seed, "exemplars": len(x)}
+    return label(effects, EFFECTS, where, attributes=about, always_missing=True)
 
 
 @dataclass(frozen=True)
@@ -196,7 +241,8 @@ class _Pass:
             if silence is None or other is None or index != silence.layer:
                 return None
             changed = a.clone()
-            _of_unit(self.found[index], changed, silence.channel)[:] = other[rows]
+            instead = other[rows] if silence.how == "resample" else other
+            _of_unit(self.found[index], changed, silence.channel)[:] = instead
             return changed
 
         with undisturbed(self.model), listening(self.found, at_layer, at_response):
@@ -208,7 +254,9 @@ class _Pass:
         return np.concatenate(kept), np.concatenate(outputs)
 
     def _instead(self, silence: _Silence) -> Tensor:
-        """Return the maps [exemplar, ...] that stand in the place of a unit's own."""
+        """Return what stands in the place of a unit's own maps [exemplar, ...]."""
+        if silence.how == "zero":
+            return torch.zeros(())
         seen: list[Tensor] = []
 
         def at_response(index: int, a: Tensor) -> None:
@@ -219,10 +267,8 @@ class _Pass:
             for block in self.x.split(BLOCK):
                 self.model(block.clone())
         maps = torch.cat(seen)
-        if silence.how == "zero":
-            return torch.zeros_like(maps)
         if silence.how == "mean":
-            return maps.mean(0, keepdim=True).expand_as(maps)
+            return maps.mean(0, keepdim=True)
         return maps[torch.as_tensor(silence.order)]
 
 
@@ -255,7 +301,7 @@ def _network_input(images: np.ndarray | Tensor) -> Tensor:
             f"[exemplar, channel, y, x], got {x.dtype} of shape {tuple(x.shape)}: give such"
         )
         raise InputError(msg)
-    return x
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def _checked(token: np.ndarray, how: str, count: int) -> np.ndarray:
@@ -280,6 +326,17 @@ def _output_names(tokens: Sequence[str] | None, count: int) -> list[str]:
     return names
 
 
+def _accuracies(
+    logits: np.ndarray, without: list[np.ndarray], token: np.ndarray, n_tokens: int
+) -> Effects:
+    """Return the shares of each token's exemplars that are classified correctly."""
+    counts = np.bincount(token, minlength=n_tokens)
+    of = np.where(counts, counts, np.nan)
+    each = [np.bincount(token[y.argmax(axis=1) == token], minlength=n_tokens) / of
+            for y in (logits, *without)]  # fmt: skip
+    return {"token_accuracy": each[0], "token_accuracy_without": np.stack(each[1:])}
+
+
 def _spread(values: np.ndarray) -> np.ndarray:
     """Return the standard deviation over exemplars; NaN where there is none."""
     spread = values.std(axis=0)
@@ -295,29 +352,16 @@ def _mean_and_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
     return mean, mean - reach, mean + reach
 
 
-def _labelled(
-    changes: tuple[np.ndarray, np.ndarray], token: np.ndarray, names: list[str]
-) -> xr.Dataset:
+def _effects(change: np.ndarray, shift: np.ndarray, token: np.ndarray, n_tokens: int) -> Effects:
     """Return means and intervals of changes [exemplar, source, target] and of logits' ones."""
-    change, shift = changes
-    by_token = [_mean_and_interval(change[token == c]) for c in range(len(names))]
+    by_token = [_mean_and_interval(change[token == c]) for c in range(n_tokens)]
     parts = {
-        "effect": (("source", "target"), _mean_and_interval(change)),
-        "token_effect": (
-            ("source", "target", "token"),
-            tuple(np.stack(each, axis=-1) for each in zip(*by_token, strict=True)),
-        ),
-        "logit_effect": (("source", "logit"), _mean_and_interval(shift)),
+        "effect": _mean_and_interval(change),
+        "token_effect": [np.stack(each, axis=-1) for each in zip(*by_token, strict=True)],
+        "logit_effect": _mean_and_interval(shift),
     }
-    words = "causal: change of the mean response when the source is ablated"
-    about = {
-        "units": "sd of the unablated response",
-        "long_name": words,
-        "missing": "NaN: no variance, fewer than two exemplars, or not above the source",
+    return {
+        f"{name}{end}": value
+        for name, each in parts.items()
+        for end, value in zip(_ENDS, each, strict=True)
     }
-    data = {
-        f"{name}{end}": (dims, value, about)
-        for name, (dims, values) in parts.items()
-        for end, value in zip(("", "_low", "_high"), values, strict=True)
-    }
-    return xr.Dataset(data, {"token": names, "logit": names})

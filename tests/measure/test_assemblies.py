@@ -50,7 +50,7 @@ def test_a_scan_finds_them_stable_at_their_resolution():
 
 
 def test_nothing_beyond_the_null_is_no_assembly():
-    found = assemblies(quiet_record(), n_shuffles=3)
+    found = assemblies(quiet_record(), n_shuffles=3, everything=True)
     assert (found["assembly"] == -1).all()
     assert np.isnan(found["quality"]).all()
     assert np.isnan(found["quality_p"]).all()

@@ -23,7 +23,7 @@ FEW = Chance(n_shuffles=99, n_resamples=40)
 
 def test_token_signal_is_eta_squared_less_its_shuffled_mean():
     record = make_record()
-    data = token_signal(record, chance=FEW)
+    data = token_signal(record, everything=True, chance=FEW)
     probe = held_out(record)
     values = record["activation"].sel(step=2, unit="conv2:3").values[probe.position]
     eta = eta_squared_twin(values.astype(float).tolist(), probe.token.tolist())
@@ -57,7 +57,7 @@ def test_layer_signal_is_the_mean_over_units_that_vary():
 def test_layer_without_a_varying_unit_is_nan():
     record = make_record()
     record["activation"][4, :, :6] = 1.0
-    layers = layer_token_signal(record, chance=FEW)
+    layers = layer_token_signal(record, everything=True, chance=FEW)
     for name in ("layer_token_signal", "layer_threshold", "share_beyond"):
         assert np.isnan(layers[name].values[4, 0])
         assert np.isfinite(layers[name].values[5, 0])
@@ -112,11 +112,10 @@ def test_token_without_held_out_exemplars_is_nan_and_stops_nothing():
 
 def test_share_beyond_is_about_one_percent_without_structure_and_all_with():
     layers = {"conv1": 400}
-    data = layer_token_signal(
-        make_record(layers=layers, rises={}), chance=Chance(n_shuffles=199, n_resamples=1)
-    )
+    record, chance = make_record(layers=layers, rises={}), Chance(n_shuffles=199, n_resamples=1)
+    data = layer_token_signal(record, everything=True, chance=chance)
     assert data["share_beyond"].values[:, 0].mean() < 0.03
-    data = layer_token_signal(make_record(strength=6.0), chance=FEW)
+    data = layer_token_signal(make_record(strength=6.0), everything=True, chance=FEW)
     assert data["share_beyond"].values[-1].min() > 0.7
 
 

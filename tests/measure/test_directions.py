@@ -25,8 +25,12 @@ def one_layer(mixed, seed=0, n_units=12, factor=False):
     return described(record)
 
 
+def found(record):
+    return directions(record, everything=True, chance=CHANCE)
+
+
 def test_an_axis_aligned_code_beats_rotations_and_a_rotated_one_does_not():
-    own, mixed = (directions(one_layer(m), chance=CHANCE).sel(layer="fc1") for m in (False, True))
+    own, mixed = (found(one_layer(m)).sel(layer="fc1") for m in (False, True))
     last = {"direction_step": -1}
     upper = own["score_upper"].isel(last)
     assert float(upper.sel(basis="units")) > float(own["score_upper_rotated_high"].isel(last))
@@ -37,7 +41,7 @@ def test_an_axis_aligned_code_beats_rotations_and_a_rotated_one_does_not():
 
 
 def test_components_hold_the_tokens_whatever_the_basis():
-    own, mixed = (directions(one_layer(m), chance=CHANCE).sel(layer="fc1") for m in (False, True))
+    own, mixed = (found(one_layer(m)).sel(layer="fc1") for m in (False, True))
     scores = [
         d["component_score"].isel(direction_step=-1).dropna("component") for d in (own, mixed)
     ]
@@ -49,14 +53,14 @@ def test_components_hold_the_tokens_whatever_the_basis():
 
 def test_noise_is_at_chance_in_every_basis():
     record = make_record(layers={"fc1": 12}, rises={}, exemplars=40)
-    data = directions(record, chance=CHANCE).sel(layer="fc1").isel(direction_step=-1)
+    data = found(record).sel(layer="fc1").isel(direction_step=-1)
     assert_allclose(data["score_mean"], 0.5, atol=0.06)
     assert float(data["tuned_share"].sel(basis="units")) < 0.1
     assert float(data["kurtosis_rotated"]) == pytest.approx(0, abs=0.4)
 
 
 def test_a_factor_spread_over_units_is_read_by_a_direction_not_by_a_unit():
-    data = directions(one_layer(False, factor=True), chance=CHANCE)
+    data = found(one_layer(False, factor=True))
     row = data.sel(layer="fc1", factor="y").isel(direction_step=-1)
     assert float(row["factor_direction"]) > 0.9
     assert float(row["factor_unit"]) < 0.5

@@ -37,7 +37,7 @@ def test_fits_of_models_agree_with_rsatoolbox():
     """rsatoolbox has no partial correlation; its "rho-a" is `model_rho_a`."""
     rsatoolbox = peer("rsatoolbox")
     record = make_record(strength=4.0)
-    data = model_comparison(record, chance=FEW).sel(layer="fc1").isel(step=-1)
+    data = model_comparison(record, everything=True, chance=FEW).sel(layer="fc1").isel(step=-1)
     x = rsatoolbox.data.Dataset(of_layer(record, "fc1"))
     rdm = rsatoolbox.rdm.calc_rdm(x, method="euclidean")
     image = rsatoolbox.data.Dataset(record["image"].values.reshape(60, -1).astype(float))

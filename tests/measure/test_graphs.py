@@ -17,7 +17,7 @@ CHANCE = Chance(n_shuffles=99, n_resamples=20)
 def test_nodes_over_steps_are_those_of_each_graph():
     record = quiet_record()
     record["coupling"].values[3:, edge_index(record, "conv1:2", "conv2:5")] = 0.9
-    found, one = graph_nodes(record), graph(record, 8)
+    found, one = graph_nodes(record, everything=True), graph(record, 8)
     for name in ("in_concentration", "out_strength", "reuse", "sharing", "flow"):
         assert_allclose(found[name].sel(step=8), one[name], rtol=1e-5)  # kept in single precision
 
@@ -26,7 +26,7 @@ def test_a_hub_and_its_reuse_stand_out():
     record = quiet_record(layers={"conv1": 20, "conv2": 30, "fc1": 8})
     source = record["source"].values == "conv1:7"
     record["coupling"].values[:, source] = 0.9
-    found = graph_nodes(record)
+    found = graph_nodes(record, everything=True)
     assert found["is_hub"].sel(node="conv1:7").all()
     assert (found["hubs"].sel(layer="conv1") == 1).all()
     assert (found["reuse"].sel(node="conv1:7") == 30).all()
@@ -40,8 +40,7 @@ def test_all_measures_come_together_and_tell_where_they_are():
     found = graphs(quiet_record(), chance=CHANCE, progress=lambda what, *_: said.append(what))
     assert {"flow", "edge_births", "assembly"} <= set(found.data_vars)
     assert list(dict.fromkeys(said)) == ["nodes", "births and deaths of edges", "assemblies"]
-    assert all(v.attrs.get("long_name") for n, v in found.data_vars.items()
-               if not str(n).startswith("event"))  # fmt: skip
+    assert all(v.attrs.get("long_name") for v in found.data_vars.values())
 
 
 def test_a_run_keeps_its_graph(tmp_path):

@@ -4,6 +4,7 @@ from numpy.testing import assert_allclose
 
 from ontogeny.errors import InputError
 from ontogeny.measure import Chance, maps
+from ontogeny.measure.maps import SHOWN
 from ontogeny.measure.probe import held_out
 from ontogeny.stats.embedding import mds_map
 from ontogeny.stats.mapquality import map_quality
@@ -13,7 +14,7 @@ FEW = Chance(n_shuffles=19, n_resamples=5)
 
 
 def test_a_map_has_frames_for_every_layer_and_says_what_it_keeps():
-    data = maps(make_record(strength=8.0), frames=3, chance=FEW)
+    data = maps(make_record(strength=8.0), frames=3, everything=True, chance=FEW)
     assert data["map"].dims == ("map_step", "layer", "exemplar", "axis")
     assert data["map_step"].values.tolist() == [0, 8, 42]
     assert np.isfinite(data["map"]).all()
@@ -30,14 +31,16 @@ def test_a_map_has_frames_for_every_layer_and_says_what_it_keeps():
 
 def test_maps_beside_are_those_of_the_kernels_and_the_same_when_asked_for():
     record = make_record()
-    data = maps(record, frames=2, chance=FEW)
-    asked = {kind: maps(record, kind=kind, frames=2, chance=FEW) for kind in ("mds", "pca")}
+    data = maps(record, frames=2, everything=True, chance=FEW)
+    asked = {kind: maps(record, kind=kind, frames=2, everything=True, chance=FEW)
+             for kind in ("mds", "pca")}  # fmt: skip
     for kind, same in asked.items():
         for name in ("map", "trustworthiness", "continuity", "jitter"):
             assert_allclose(data[f"{name}_{kind}"].values, same[name].values, rtol=1e-6)
-    alone = maps(record, frames=2, beside=(), chance=FEW)
-    assert_allclose(alone["map"], data["map"])
-    assert not [name for name in alone if str(name).endswith(("_mds", "_pca"))]
+    alone = maps(record, frames=2, chance=FEW)
+    assert set(alone) == set(SHOWN)
+    for name in SHOWN:
+        assert alone[name].identical(data[name])
     x = record["activation"].sel(unit=record["layer"] == "fc1").values[[0, -1]]
     half = held_out(record).position
     desired = map_quality(x[:, half], mds_map(x[:, half]))
@@ -70,5 +73,5 @@ def test_too_few_exemplars_have_no_map_and_strange_kinds_are_refused():
     assert "too few exemplars" in data["map"].attrs["missing"]
     with pytest.raises(InputError, match=r"expected a map of kind neighbour, .* got umap"):
         maps(make_record(), kind="umap")
-    with pytest.raises(InputError, match=r"beside it mds or pca, got neighbour, 2 and umap"):
-        maps(make_record(), frames=2, beside=("umap",))
+    with pytest.raises(InputError, match=r"at least 1 frame, got neighbour, 0"):
+        maps(make_record(), frames=0)

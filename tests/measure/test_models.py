@@ -37,7 +37,7 @@ def record():
 
 @pytest.fixture(scope="module")
 def data(record):
-    return model_comparison(record, chance=FEW)
+    return model_comparison(record, everything=True, chance=FEW)
 
 
 def pairs_of(record, layer, k):
@@ -112,7 +112,7 @@ def test_without_structure_few_models_pass():
     for seed in range(8):
         free = make_record(rises={}, seed=seed)
         factor = np.random.default_rng(seed).normal(size=60)
-        found = model_comparison(with_factors(free, idle=factor), chance=FEW)
+        found = model_comparison(with_factors(free, idle=factor), everything=True, chance=FEW)
         p = found["model_p"].sel(model="token", layer=["conv1", "conv2", "fc1"]).values
         passed += [*(p <= 0.05), *(found["factor_p"].values[1:, 0] <= 0.05)]
     assert np.mean(passed) < 0.05 + 3 * (0.05 * 0.95 / len(passed)) ** 0.5
@@ -131,7 +131,7 @@ def test_no_images_no_factors_silent_layers_nan_one_step_and_nothing_to_exchange
     record["activation"][5, 7, 8] = np.nan
     data = model_comparison(record, chance=FEW)
     assert data["model"].values.tolist() == ["token", "last_step", "last_layer"]
-    assert "factor_rsa" not in data
+    assert "factor_beyond" not in data
     assert np.isnan(data["model_rsa"].sel(layer="conv1", model="token")[3])
     assert np.isnan(data["model_rsa"].sel(layer="conv2", model="token")[5])
     assert np.isfinite(data["model_p"].sel(layer="conv1", model="token"))

@@ -42,7 +42,7 @@ def of(data, name, unit):
 
 
 def test_tuned_units_pass_and_noise_does_not():
-    data = tuning(planted(), chance=CHANCE)
+    data = tuning(planted(), everything=True, chance=CHANCE)
     bound = float(data["score_threshold"].sel(layer="conv1"))
     score = data["score"].sel(step=42)
     assert (score.sel(unit=["conv1:0", "conv1:1"]) > 0.95).all()
@@ -59,7 +59,7 @@ def test_tuned_units_pass_and_noise_does_not():
 
 
 def test_a_silent_unit_tells_nothing_and_has_no_preferred_token():
-    data = tuning(planted(), chance=CHANCE).sel(unit="conv1:3", step=0)
+    data = tuning(planted(), everything=True, chance=CHANCE).sel(unit="conv1:3", step=0)
     assert_allclose(data["auroc"], 0.5)
     assert int(data["preferred"]) == -1
     assert np.isnan([data[n] for n in ("score", "sparseness", "class_selectivity")]).all()

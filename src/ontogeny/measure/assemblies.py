@@ -82,6 +82,7 @@ def assemblies(
     resolution: float = RESOLUTION,
     level: float = LEVEL,
     n_shuffles: int = N_SHUFFLES,
+    everything: bool = False,
     chance: Chance | None = None,
 ) -> xr.Dataset:
     """Find the assemblies of every step, with names that last, and their quality against chance.
@@ -96,6 +97,9 @@ def assemblies(
         Couplings beyond this level of permuted weights are the graph's edges.
     n_shuffles
         Graphs of the null per step.
+    everything
+        Whether to list the changes of assemblies, too, which nothing of the report or the page
+        shows.
     chance
         Seed.
 
@@ -107,8 +111,9 @@ def assemblies(
         (step), how many. Over `quality_step`, the record's detailed snapshots: `quality`,
         modularity of assemblies found from scratch; `quality_null` (quality_step, shuffle), of
         graphs in which each source's couplings are shuffled over its targets; `quality_excess`,
-        quality less the null's mean; `quality_p`. Over `event`: `event_step`, `event_kind` (born,
-        split, merged, died), `event_name`, `event_other` (-1: none).
+        quality less the null's mean; `quality_p`. With `everything` also over `event`:
+        `event_step`, `event_kind` (born, split, merged, died), `event_name`, `event_other` (-1:
+        none).
 
     Raises
     ------
@@ -142,9 +147,9 @@ def assemblies(
         null.append([_quality(other, resolution, chance.seed) for other in others])
     named = named_over_time(np.array(labels)[:, wiring.n_pixels :], smallest=SMALLEST)
     data = _labelled(record, named.name, np.array(quality), np.array(null), wiring)
-    return data.merge(_events(named.events, record["step"].values)).assign_attrs(
-        assembly_resolution=resolution, assembly_level=level
-    )
+    if everything:
+        data = data.merge(_events(named.events, steps))
+    return data.assign_attrs(assembly_resolution=resolution, assembly_level=level)
 
 
 def assembly_scan(

@@ -138,16 +138,20 @@ class Signals:
 
 
 def token_signal(
-    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
+    record: xr.Dataset,
+    *,
+    everything: bool = False,
+    chance: Chance | None = None,
+    progress: Progress | None = None,
 ) -> xr.Dataset:
     """Measure the token signal of every unit at every step.
 
     Returns
     -------
     xr.Dataset
-        `token_signal` (step, unit), `eta_squared` (the same before the null's mean is taken off)
-        and `token_signal_upper`, which a unit without token structure passes with 1 %.
-        NaN where a unit does not vary.
+        `token_signal` (step, unit) and `token_signal_upper`, which a unit without token structure
+        passes with 1 %; with `everything` also `eta_squared`, the same before the null's mean is
+        taken off. NaN where a unit does not vary.
 
     Raises
     ------
@@ -162,11 +166,16 @@ def token_signal(
     >>> print(found.token_signal.values.round(2), found.token_signal_upper.values.round(2))
     [-0.03  0.79] [0.12 0.13]
     """
-    return label_units(record, signals(record, chance or Chance(), progress))
+    found = signals(record, chance or Chance(), progress)
+    return label_units(record, found, everything=everything)
 
 
 def layer_token_signal(
-    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
+    record: xr.Dataset,
+    *,
+    everything: bool = False,
+    chance: Chance | None = None,
+    progress: Progress | None = None,
 ) -> xr.Dataset:
     """Measure the token signal of every layer at every step: the mean over its varying units.
 
@@ -176,8 +185,8 @@ def layer_token_signal(
         `layer_token_signal` (step, layer); `layer_threshold`, which no layer at no step passes
         without token structure, with 95 % (corrected over layers x steps); `untrained_threshold`
         (layer), which another draw of the layer's untrained weights would not pass, with 95 %
-        corrected over layers; `share_beyond`, the share of varying units above their own 1 %
-        bound; `units_varying`; and what `clusters` returns.
+        corrected over layers; `units_varying`; what `clusters` returns; and with `everything`
+        `share_beyond`, the share of varying units above their own 1 % bound.
 
     Raises
     ------
@@ -201,7 +210,8 @@ def layer_token_signal(
     300     0.07   0.06  0.08    0.12
     """
     chance = chance or Chance()
-    return label_layers(record, signals(record, chance, progress), chance)
+    found = signals(record, chance, progress)
+    return label_layers(record, found, chance, everything=everything)
 
 
 def signals(record: xr.Dataset, chance: Chance, progress: Progress | None = None) -> Signals:
@@ -280,25 +290,26 @@ def _layer_means(values: np.ndarray, units: list[np.ndarray]) -> np.ndarray:
     return means
 
 
-def label_units(record: xr.Dataset, found: Signals) -> xr.Dataset:
+def label_units(record: xr.Dataset, found: Signals, *, everything: bool = False) -> xr.Dataset:
     """Name the signals of units."""
-    values = {
-        "token_signal": found.unit, "token_signal_upper": found.unit_upper,
-        "eta_squared": found.eta,
-    }  # fmt: skip
+    values = {"token_signal": found.unit, "token_signal_upper": found.unit_upper}
+    values |= {"eta_squared": found.eta} if everything else {}
     where = {"step": record["step"].values, "unit": record["unit"].values}
     return label(values, _UNITS, where)
 
 
-def label_layers(record: xr.Dataset, found: Signals, chance: Chance) -> xr.Dataset:
+def label_layers(
+    record: xr.Dataset, found: Signals, chance: Chance, *, everything: bool = False
+) -> xr.Dataset:
     """Name the signals of layers and add their thresholds."""
     share, varying = _shares(record, found)
     values = {
         "layer_token_signal": found.layer,
         "layer_threshold": corrected_threshold(found.layer_null, chance.level),
         "untrained_threshold": untrained_threshold(record, found, chance),
-        "share_beyond": share, "units_varying": varying,
-    }  # fmt: skip
+        "units_varying": varying,
+    }
+    values |= {"share_beyond": share} if everything else {}
     where = {"step": record["step"].values, "layer": layer_names(record)}
     data = label(values, _layer_quantities(chance), where)
     return data.merge(label_clusters(record, found, chance))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.layers import Layer, over_layers
+from ontogeny.measure.layers import Layer, Part, over_layers
 from ontogeny.measure.quantity import Chance, Draws, Quantity, label
 from ontogeny.progress import Progress
 from ontogeny.record.layers import PIXELS
@@ -43,14 +43,9 @@ COLLAPSE = {
                     "nc1_null: shuffled tokens"),
     "nc1_null": Quantity(("step",), "1", f"NC1 with shuffled tokens, mean of {N_SHUFFLES} "
                          "shuffles over groups: it falls with the layer's width", _TOO_FEW),
-    "nc2_norm": Quantity(("step",), "1", "NC2, lengths: coefficient of variation of the distances "
-                         "of token means from their mean; 0 in collapse", _TOO_FEW,
-                         "nc2_norm_null: shuffled tokens"),
     "nc2_angle": Quantity(("step",), "1", "NC2, angles: mean distance of cosines between token "
                           "means from those of a simplex; 0 in collapse", _TOO_FEW,
                           "nc2_angle_null: shuffled tokens"),
-    "nc2_norm_null": Quantity(("step",), "1", f"NC2, lengths, with shuffled tokens, mean of "
-                              f"{N_SHUFFLES}", _TOO_FEW),
     "nc2_angle_null": Quantity(("step",), "1", f"NC2, angles, with shuffled tokens, mean of "
                                f"{N_SHUFFLES}: wide layers are near a simplex by chance", _TOO_FEW),
     "nc4": Quantity(("step",), "1", "NC4: share of held-out exemplars that the network names "
@@ -87,6 +82,13 @@ COLLAPSE = {
                                         "groups of exemplars resampled", _TOO_FEW),
     "things_confidence_by": Quantity((), "steps", "upper end of the 95 % confidence interval",
                                      _TOO_FEW),
+}  # fmt: skip
+LENGTHS = {
+    "nc2_norm": Quantity(("step",), "1", "NC2, lengths: coefficient of variation of the distances "
+                         "of token means from their mean; 0 in collapse", _TOO_FEW,
+                         "nc2_norm_null: shuffled tokens"),
+    "nc2_norm_null": Quantity(("step",), "1", f"NC2, lengths, with shuffled tokens, mean of "
+                              f"{N_SHUFFLES}", _TOO_FEW),
 }  # fmt: skip
 _LINE = "of the line of ln D over layers, D the separation fuzziness"
 _NO_RUN = "no run was given, and the read-out's weights are not in the record: pass run"
@@ -153,18 +155,16 @@ def neural_collapse(
     >>> print(found.nc3.values.round(2))
     [1.45 0.65]
     """
-    data = over_layers(record, [(collapse_of, COLLAPSE)], chance=chance, progress=progress)
+    kernels: list[Part] = [(collapse_of, COLLAPSE), (lengths_of, LENGTHS)]
+    data = over_layers(record, kernels, chance=chance, progress=progress)
     return data.merge(collapse_extras(record, data, run=run)).drop_vars(["step_b", "exemplar"])
 
 
 def collapse_of(layer: Layer) -> dict[str, np.ndarray]:
     """Return NC1, NC2, NC4, CDNV with their nulls at every step, and when tokens come apart."""
     x, draws, n = layer.patterns, layer.draws, layer.draws.n_tokens
-    means = token_means(x, draws.probe.token, n)
-    centred = means - means.mean(axis=-2, keepdims=True)
     dealt = draws.dealt[:N_SHUFFLES]
-    null_means = np.stack([token_means(x, t, n) for t in dealt])
-    null_means -= null_means.mean(axis=-2, keepdims=True)
+    centred, null_means = _centred_means(layer)
     fuzziness = separation_fuzziness(x, draws.probe.token, n)
     pairs = _cdnv_of_present(x, draws)
     again = resampled_cdnv(layer, pairs)
@@ -175,9 +175,7 @@ def collapse_of(layer: Layer) -> dict[str, np.ndarray]:
         "nc1": fuzziness / n,
         "fuzziness": fuzziness,
         "nc1_null": np.mean([variability_collapse(x, t, n) for t in dealt], axis=0),
-        "nc2_norm": equinorm(centred),
         "nc2_angle": equiangularity(centred),
-        "nc2_norm_null": equinorm(null_means).mean(axis=0),
         "nc2_angle_null": equiangularity(null_means).mean(axis=0),
         "nc4": _disagreement(layer),
         "cdnv": pairs,
@@ -185,6 +183,21 @@ def collapse_of(layer: Layer) -> dict[str, np.ndarray]:
         "separation_low": low,
         "separation_high": high,
     }
+
+
+def lengths_of(layer: Layer) -> dict[str, np.ndarray]:
+    """Return how unlike the lengths of token means are (NC2), and of those of shuffled tokens."""
+    own, null = _centred_means(layer)
+    return {"nc2_norm": equinorm(own), "nc2_norm_null": equinorm(null).mean(axis=0)}
+
+
+def _centred_means(layer: Layer) -> tuple[np.ndarray, np.ndarray]:
+    """Return token means less their mean [step, token, unit], and [shuffle, ...] of shuffles."""
+    x, draws, n = layer.patterns, layer.draws, layer.draws.n_tokens
+    own = token_means(x, draws.probe.token, n)
+    null = np.stack([token_means(x, t, n) for t in draws.dealt[:N_SHUFFLES]])
+    null -= null.mean(axis=-2, keepdims=True)
+    return own - own.mean(axis=-2, keepdims=True), null
 
 
 def _cdnv_of_present(x: np.ndarray, draws: Draws) -> np.ndarray:

@@ -6,6 +6,7 @@ direction; only so can they be compared.
 May import numpy, xarray, ontogeny.stats and ontogeny.measure.complexity and below only.
 """
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,8 @@ N_ROTATIONS = 19
 N_COMPONENTS = 32
 RIDGE = 0.01
 BASES = ("units", "components")
+SHOWN = "tuned_share"
+"""The statistic that is made unless everything is asked for."""
 _STATISTICS = {
     "tuned_share": "share of the layer's varying directions whose score is beyond chance",
     "score_mean": "mean score of the layer's varying directions",
@@ -83,7 +86,11 @@ class _Scored(NamedTuple):
 
 
 def directions(
-    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
+    record: xr.Dataset,
+    *,
+    everything: bool = False,
+    chance: Chance | None = None,
+    progress: Progress | None = None,
 ) -> xr.Dataset:
     """Compare units, principal components and rotations of a layer as detectors of tokens.
 
@@ -91,18 +98,30 @@ def directions(
     projected on them. A rotation is a random orthogonal mixture of all units of a layer: the same
     space, with nothing special about its axes.
 
+    Parameters
+    ----------
+    record
+        With activations.
+    everything
+        Whether to add what nothing of the report or the page shows: see Returns.
+    chance
+        How nulls are drawn.
+    progress
+        Told what is being done and how far it is (`ontogeny.progress`).
+
     Returns
     -------
     xr.Dataset
-        Over (direction_step, layer, basis), bases "units" and "components": `tuned_share`,
-        `score_mean`, `score_upper`, `kurtosis`; each with `_rotated` (the mean of 19 rotations),
-        `_rotated_low`, `_rotated_high` (their range) and `_p` (direction_step, layer), the share
-        of rotations, and the units themselves, that reach the units' value: 1 / 20 at best;
-        `direction_threshold` (layer), a score passed by none of the layer's units by chance, with
-        95 %; `component_score` and `component_token` (direction_step, layer, component); where
-        factors are known also `factor_direction` (direction_step, layer, factor), the squared
-        correlation on half 1 of each factor with the direction that reads it out of half 0 at the
-        last snapshot, and `factor_unit`, that of the best single unit, chosen on half 0.
+        Over (direction_step, layer, basis), bases "units" and "components": `tuned_share`, with
+        `_rotated` (the mean of 19 rotations), `_rotated_low`, `_rotated_high` (their range) and
+        `_p` (direction_step, layer), the share of rotations, and the units themselves, that reach
+        the units' value: 1 / 20 at best; `direction_threshold` (layer), a score passed by none of
+        the layer's units by chance, with 95 %. With `everything` likewise `score_mean`,
+        `score_upper` and `kurtosis`; `component_score` and `component_token` (direction_step,
+        layer, component); where factors are known also `factor_direction` (direction_step, layer,
+        factor), the squared correlation on half 1 of each factor with the direction that reads it
+        out of half 0 at the last snapshot, and `factor_unit`, that of the best single unit, chosen
+        on half 0.
 
     Raises
     ------
@@ -124,11 +143,13 @@ def directions(
     draws, at = tuning_draws(record, chance or CHANCE), evenly_spaced(record.sizes["step"], N_STEPS)
     rng = np.random.default_rng((chance or CHANCE).seed)
     stack = record["activation"][at].values[:, draws.probe.position]
-    known = factor_names(record) if "exemplar_split" in record.coords else []
+    known = factor_names(record) if everything and "exemplar_split" in record.coords else []
     factors = [_numbers(record[FACTOR + n].values[draws.probe.position]) for n in known]
     rows: list[dict[str, np.ndarray]] = []
     for name, units in zip(layer_names(record), draws.units, strict=True):
-        rows.append(_layer(stack[:, :, units], draws, (chance or CHANCE).level, rng))
+        rows.append(_layer(stack[:, :, units], draws, (chance or CHANCE).level, rng, everything))
+        if everything:
+            rows[-1] |= _component_scores(stack[:, :, units], draws)
         if known:
             rows[-1] |= _factor_directions(stack[:, :, units], factors, draws)
         if progress is not None:
@@ -138,32 +159,41 @@ def directions(
 
 
 def _layer(
-    responses: np.ndarray, draws: TuningDraws, level: float, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
+    responses: np.ndarray, draws: TuningDraws, level: float, rng: np.random.Generator,
+    everything: bool,
+) -> dict[str, np.ndarray]:  # fmt: skip
     """Return the statistics of one layer [step, ...]."""
     n_units = responses.shape[2]
     axes = _components(responses[-1])
     turns = [_rotation(n_units, rng) for _ in range(N_ROTATIONS)]
     threshold = _threshold(responses[-1], draws, level)
-    scores, tokens, rows = [], [], []
+    wanted, rows = list(_STATISTICS) if everything else [SHOWN], []
     for response in responses:
-        found = _scores(response @ axes, draws)
-        scores.append(_padded(found.score))
-        tokens.append(_padded(found.token))
-        own = _statistics(response, draws, threshold)
-        parts = _statistics(response @ axes, draws, threshold)
-        turned = np.stack([_statistics(response @ turn, draws, threshold) for turn in turns])
+        own, parts, *others = (
+            _statistics(x, draws, threshold, wanted)
+            for x in (response, response @ axes, *(response @ turn for turn in turns))
+        )
+        turned = np.stack(others)
         reached = (1 + np.sum(turned >= own, axis=0)) / (1 + N_ROTATIONS)
         rows.append(np.stack([own, parts, turned.mean(axis=0), turned.min(axis=0),
                               turned.max(axis=0), reached]))  # fmt: skip
     table = np.stack(rows)
-    out = {"component_score": np.stack(scores), "component_token": np.stack(tokens)}
-    out["direction_threshold"] = np.array(threshold)
-    for k, name in enumerate(_STATISTICS):
+    out = {"direction_threshold": np.array(threshold)}
+    for k, name in enumerate(wanted):
         out[name] = table[:, :2, k]
         for j, suffix in enumerate(("rotated", "rotated_low", "rotated_high", "p")):
             out[f"{name}_{suffix}"] = table[:, 2 + j, k]
     return out
+
+
+def _component_scores(responses: np.ndarray, draws: TuningDraws) -> dict[str, np.ndarray]:
+    """Return the score and the token of each component [step, component]."""
+    axes = _components(responses[-1])
+    found = [_scores(response @ axes, draws) for response in responses]
+    return {
+        "component_score": np.stack([_padded(each.score) for each in found]),
+        "component_token": np.stack([_padded(each.token) for each in found]),
+    }
 
 
 def _components(response: np.ndarray) -> np.ndarray:
@@ -192,16 +222,28 @@ def _scores(response: np.ndarray, draws: TuningDraws) -> _Scored:
     return _Scored(np.where(varies, score, np.nan), np.where(varies, token, -1))
 
 
-def _statistics(response: np.ndarray, draws: TuningDraws, threshold: float) -> np.ndarray:
-    """Return the values of `_STATISTICS`."""
+def _statistics(
+    response: np.ndarray, draws: TuningDraws, threshold: float, wanted: Sequence[str]
+) -> np.ndarray:
+    """Return the values of those of `_STATISTICS` that are wanted."""
     score = _scores(response, draws).score
     fine = np.isfinite(score)
     if not fine.any():
-        return np.full(len(_STATISTICS), np.nan)
-    score, x = score[fine], response[:, fine].astype(np.float64)
+        return np.full(len(wanted), np.nan)
+    score = score[fine]
+    kinds: dict[str, Callable[[], float]] = {
+        "tuned_share": lambda: float(np.mean(score > threshold)),
+        "score_mean": lambda: float(score.mean()),
+        "score_upper": lambda: float(np.quantile(score, 0.9)),
+        "kurtosis": lambda: _kurtosis(response[:, fine].astype(np.float64)),
+    }
+    return np.array([kinds[name]() for name in wanted])
+
+
+def _kurtosis(x: np.ndarray) -> float:
+    """Return the median over directions of their excess kurtosis."""
     z = (x - x.mean(axis=0)) / x.std(axis=0)
-    kurtosis = np.median(np.mean(z**4, axis=0) - 3)
-    return np.array([np.mean(score > threshold), score.mean(), np.quantile(score, 0.9), kurtosis])
+    return float(np.median(np.mean(z**4, axis=0) - 3))
 
 
 def _threshold(response: np.ndarray, draws: TuningDraws, level: float) -> float:
@@ -256,8 +298,9 @@ def _squared_correlation(x: np.ndarray, y: np.ndarray, *, paired: bool) -> np.nd
 def _labelled(
     record: xr.Dataset, steps: np.ndarray, found: dict[str, np.ndarray], factors: list[str]
 ) -> xr.Dataset:
-    where = {AT: steps, "layer": layer_names(record), "basis": list(BASES),
-             "component": np.arange(N_COMPONENTS)}  # fmt: skip
+    where = {AT: steps, "layer": layer_names(record), "basis": list(BASES)}
+    if "component_score" in found:
+        where["component"] = np.arange(N_COMPONENTS)
     if factors:
         where["factor"] = factors
     return label({name: v.astype(np.float32) for name, v in found.items()}, DIRECTIONS, where)

@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 
 from ontogeny.measure.dimension import DIMENSION, dimension, dimension_of
-from ontogeny.measure.layers import Layer, over_layers
-from ontogeny.measure.models import RSA, pixel_models
+from ontogeny.measure.layers import Layer, Part, over_layers
+from ontogeny.measure.models import BEYOND_PIXELS, RSA, pixel_models
 from ontogeny.measure.quantity import Chance, Draws, Quantity
 from ontogeny.measure.similarity import CKA, cka, layer_similarity, similarity_of
 from ontogeny.progress import Progress
@@ -97,10 +97,10 @@ def rdm(
     bo       0.37  0.00  1.31
     cleo     1.14  1.31  0.00
     """
-    data = over_layers(
-        record, [(distances_of, RDM), (pixel_models(), RSA)], chance=chance, progress=progress
-    )
-    return data[["crossnobis", *RSA]]
+    models = RSA | BEYOND_PIXELS
+    kernels: list[Part] = [(distances_of, RDM), (pixel_models(everything=True), models)]
+    data = over_layers(record, kernels, chance=chance, progress=progress)
+    return data[["crossnobis", *models]]
 
 
 def differentiation(

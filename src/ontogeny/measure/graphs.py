@@ -3,6 +3,8 @@
 May import numpy, xarray, ontogeny.stats.graphs and the measures of graphs only.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import xarray as xr
 
@@ -32,6 +34,11 @@ _CELL = ("step", "layer")
 _NO_TARGETS = "a layer without targets, or without edges beyond the null"
 _FLOW = "each token's flow shuffled over units"
 NODES = {
+    "flow": Quantity(
+        ("step", "node", "token"), "1", "share of what distinguishes the token that is traced back "
+        "to the node"),
+}  # fmt: skip
+MORE_NODES = {
     "in_concentration": Quantity(
         ("step", "node"), "edges", "effective number of sources, 1 / sum of squared shares",
         "the image's channels, inactive units"),
@@ -50,9 +57,6 @@ NODES = {
     "sharing": Quantity(
         ("step", "node"), "1", "entropy of the flow over tokens / ln of their number",
         "units without flow", "layer_sharing, between sharing_low and sharing_high"),
-    "flow": Quantity(
-        ("step", "node", "token"), "1", "share of what distinguishes the token that is traced back "
-        "to the node"),
 }  # fmt: skip
 LAYERS = {
     "layer_sharing": Quantity(
@@ -61,6 +65,8 @@ LAYERS = {
     "sharing_low": Quantity(
         _CELL, "1", "2.5 % quantile of the same where each token's flow changes units", "no flow"),
     "sharing_high": Quantity(_CELL, "1", "97.5 % quantile of the same", "no flow"),
+}  # fmt: skip
+MORE_LAYERS = {
     "hubs": Quantity(
         _CELL, "units", "units with an out-strength beyond chance, corrected within the layer",
         null=f"in at most {HUB:.0%} of layers any: couplings of each target shuffled"),
@@ -72,23 +78,35 @@ LAYERS = {
 }  # fmt: skip
 
 
-def graph_nodes(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
+def graph_nodes(
+    record: xr.Dataset, *, everything: bool = False, chance: Chance | None = None
+) -> xr.Dataset:
     """Follow the nodes of the coupling graph over steps.
+
+    Parameters
+    ----------
+    record
+        With couplings and contrasts.
+    everything
+        Whether to add what nothing of the report or the page shows, see Returns; it needs the
+        couplings' null.
+    chance
+        Seed.
 
     Returns
     -------
     xr.Dataset
-        Over (step, node): `in_concentration`, `out_concentration`, `out_strength`, `is_hub`,
-        `reuse`, `sharing`, and `flow` (step, node, token), as `graph`. Over (step, layer):
-        `layer_sharing`, the flow's mean sharing index, with `sharing_low` and `sharing_high`,
-        between which it lies with 95 % where each token's flow is shuffled over units; `hubs`;
-        `layer_reuse`, edges per recruited source (sources in this layer), and `reuse_chance`. NaN
-        where a layer has no targets, or no edge beyond the null.
+        `flow` (step, node, token), as `graph`. Over (step, layer): `layer_sharing`, the flow's
+        mean sharing index, with `sharing_low` and `sharing_high`, between which it lies with 95 %
+        where each token's flow is shuffled over units. With `everything` also, over (step, node),
+        `in_concentration`, `out_concentration`, `out_strength`, `is_hub`, `reuse`, `sharing`; over
+        (step, layer) `hubs`; `layer_reuse`, edges per recruited source (sources in this layer),
+        and `reuse_chance`, NaN where a layer has no targets, or no edge beyond the null.
 
     Raises
     ------
     InputError
-        If the record lacks couplings, contrasts or the couplings' null.
+        If the record lacks couplings, contrasts or, for `everything`, the couplings' null.
 
     Examples
     --------
@@ -102,15 +120,16 @@ def graph_nodes(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Datas
     """
     require(record, "coupling", "coupling_contrast")
     wiring, chance = wiring_of(record), chance or Chance()
-    bound = null_bound(record, COUPLING_NULL, LEVEL)
     rng = np.random.default_rng(chance.seed)
     nodes, layers = [], []
     for k in range(record.sizes["step"]):
-        size = np.abs(record["coupling"].isel(step=k).values.astype(np.float64))
-        present = size > per_edge(bound[k], wiring)
         flow, _ = token_flow(record["coupling_contrast"].isel(step=k).values, wiring)
-        nodes.append(_node_row(size, present, flow, wiring))
-        layers.append(_layer_row(nodes[-1], present, wiring, rng))
+        nodes.append({"flow": flow})
+        layers.append(_sharing_row(flow, wiring, rng))
+    if everything:
+        for k, (size, present) in enumerate(_beyond(record, wiring)):
+            nodes[k] |= _node_row(size, present, nodes[k]["flow"], wiring)
+            layers[k] |= _reuse_row(nodes[k], present, wiring)
     return _labelled(record, wiring, nodes, layers)
 
 
@@ -149,7 +168,7 @@ def graphs(
     300        0      7    1       0
     """
     kinds = {
-        "nodes": (graph_nodes, 7), "births and deaths of edges": (edge_lives, 2),
+        "nodes": (graph_nodes, 5), "births and deaths of edges": (edge_lives, 2),
         "assemblies": (assemblies, 12),
     }  # fmt: skip
     parts = Parts(progress, {words: seconds for words, (_, seconds) in kinds.items()})
@@ -163,6 +182,14 @@ def graphs(
     return data.merge(standing(record, data, chance or Chance()))
 
 
+def _beyond(record: xr.Dataset, wiring: Wiring) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield each step's couplings without their sign, and whether they are beyond the null."""
+    bound = null_bound(record, COUPLING_NULL, LEVEL)
+    for k in range(record.sizes["step"]):
+        size = np.abs(record["coupling"].isel(step=k).values.astype(np.float64))
+        yield size, size > per_edge(bound[k], wiring)
+
+
 def _node_row(
     size: np.ndarray, present: np.ndarray, flow: np.ndarray, wiring: Wiring
 ) -> dict[str, np.ndarray]:
@@ -174,20 +201,30 @@ def _node_row(
         "out_strength": strength(size, wiring),
         "is_hub": p < HUB / count[wiring.node_layer],
         "reuse": np.bincount(s, present, n),
-        "sharing": sharing(flow), "flow": flow,
-    }  # fmt: skip
+        "sharing": sharing(flow),
+    }
 
 
-def _layer_row(
-    node: dict[str, np.ndarray], present: np.ndarray, wiring: Wiring, rng: np.random.Generator
-) -> list[tuple[float, ...]]:
-    """Summarise each layer above the image's."""
+def _sharing_row(
+    flow: np.ndarray, wiring: Wiring, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Return how far the tokens share each layer above the image's, and what chance gives."""
+    rows = []
+    for layer in range(1, len(wiring.layers)):
+        own = flow[wiring.members(layer)]
+        null = permuted_sharing(own, n_shuffles=_N_SHUFFLES, rng=rng)
+        low, high = np.quantile(null, [0.025, 0.975]) if np.isfinite(null).all() else (np.nan,) * 2
+        rows.append((float(mean_sharing(own)), low, high))
+    return dict(zip(LAYERS, np.array(rows, dtype=np.float64).T, strict=True))
+
+
+def _reuse_row(
+    node: dict[str, np.ndarray], present: np.ndarray, wiring: Wiring
+) -> dict[str, np.ndarray]:
+    """Count hubs and targets per source in each layer above the image's."""
     rows = []
     for layer in range(1, len(wiring.layers)):
         own = wiring.members(layer)
-        flow = node["flow"][own]
-        null = permuted_sharing(flow, n_shuffles=_N_SHUFFLES, rng=rng)
-        low, high = np.quantile(null, [0.025, 0.975]) if np.isfinite(null).all() else (np.nan,) * 2
         reuse = by_chance = np.nan
         if layer < len(wiring.layers) - 1:
             block = wiring.blocks[layer]
@@ -196,25 +233,23 @@ def _layer_row(
             by_chance = reuse_by_chance(
                 present[block], wiring.source[block], wiring.target[block], wiring.n_nodes
             )
-        rows.append((float(mean_sharing(flow)), low, high, node["is_hub"][own].sum(), reuse,
-                     by_chance))  # fmt: skip
-    return rows
+        rows.append((node["is_hub"][own].sum(), reuse, by_chance))
+    return dict(zip(MORE_LAYERS, np.array(rows, dtype=np.float64).T, strict=True))
 
 
 def _labelled(
     record: xr.Dataset, wiring: Wiring, nodes: list[dict[str, np.ndarray]],
-    layers: list[list[tuple[float, ...]]],
+    layers: list[dict[str, np.ndarray]],
 ) -> xr.Dataset:  # fmt: skip
     values: dict[str, np.ndarray] = {}
-    for name in NODES:
+    for name in nodes[0]:
         over_steps = np.array([row[name] for row in nodes])
         is_float = over_steps.dtype.kind == "f"
         values[name] = over_steps.astype(np.float32) if is_float else over_steps
-    each = np.moveaxis(np.array(layers, dtype=np.float64), -1, 0)
-    values |= dict(zip(LAYERS, each, strict=True))
+    values |= {name: np.array([row[name] for row in layers]) for name in layers[0]}
     where = {
         "step": record["step"].values, "node": wiring.nodes, "layer": np.array(wiring.above),
         "node_layer": ("node", np.array(wiring.layers)[wiring.node_layer]),
         "token": record["token"].values.astype(str),
     }  # fmt: skip
-    return label(values, NODES | LAYERS, where)
+    return label(values, NODES | MORE_NODES | LAYERS | MORE_LAYERS, where)

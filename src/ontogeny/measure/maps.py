@@ -3,7 +3,7 @@
 May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +21,8 @@ from ontogeny.stats.rdm import squared_euclidean_rdm
 FRAMES = 13
 """Snapshots that are mapped by default, evenly spaced along the record, first and last included."""
 KINDS = {"neighbour": neighbour_map, "mds": mds_map, "pca": pca_map}
+SHOWN = ("map", "trustworthiness", "jitter", "own_neighbours", "trustworthiness_pca")
+"""What is made unless everything is asked for."""
 _MISSING = "a silent layer, NaN activations, or too few exemplars for the map"
 _TRUSTWORTHINESS = ("share kept of neighbourhoods: are the 10 nearest on the map neighbours in the "
                     "layer? 1 all, about 0.5 chance")  # fmt: skip
@@ -80,7 +82,7 @@ def maps(
     *,
     kind: str = "neighbour",
     frames: int = FRAMES,
-    beside: Sequence[str] = tuple(BESIDE),
+    everything: bool = False,
     chance: Chance | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
@@ -94,33 +96,34 @@ def maps(
         Of `map`: neighbour, mds or pca.
     frames
         Snapshots that are mapped.
-    beside
-        Maps that are drawn beside it: mds (metric scaling) and pca (the linear floor).
+    everything
+        Whether to draw maps by distances beside it, too, and to give what nothing of the report
+        or the page shows: see Returns.
     chance, progress
         Seed; told what is being done and how far it is.
 
     Returns
     -------
     xr.Dataset
-        `map` of that kind, and `map_mds` and `map_pca` as asked for, each
-        (map_step, layer, exemplar, axis); over (map_step, layer), what each keeps and adds:
-        `trustworthiness`, `continuity` and `jitter`, the same with `_mds` and `_pca`; and
-        `own_neighbours`, how many of an exemplar's nearest in the layer are of its token.
+        `map` (map_step, layer, exemplar, axis) of that kind; over (map_step, layer), what it keeps
+        and adds, `trustworthiness` and `jitter`; `trustworthiness_pca`, what the linear floor
+        keeps; and `own_neighbours`, how many of an exemplar's nearest in the layer are of its
+        token. With `everything` also `continuity`, and all four of maps by distances (`map_mds`
+        ...) and of the linear floor (`map_pca` ...).
         One layer at a time is in memory, and for it one float32 matrix [exemplar, exemplar] for
         each frame: 13 MB for 13 frames of 500 exemplars (see `ontogeny.stats.embedding`).
 
     Raises
     ------
     InputError
-        If `kind` is not neighbour, mds or pca, `beside` names another map than mds and pca, fewer
-        than 1 frame is asked for, or the record lacks activations, logits or held-out exemplars of
-        two tokens.
+        If `kind` is not neighbour, mds or pca, fewer than 1 frame is asked for, or the record lacks
+        activations, logits or held-out exemplars of two tokens.
 
     Examples
     --------
     How many of the nearest of an exemplar are of its token, in each layer before and after:
 
-    >>> found = ont.measure.maps(record, kind="pca", frames=2, beside=())
+    >>> found = ont.measure.maps(record, kind="pca", frames=2)
     >>> found["map"].dims
     ('map_step', 'layer', 'exemplar', 'axis')
     >>> found.own_neighbours.to_pandas().round(2)
@@ -129,21 +132,25 @@ def maps(
     0           0.42   0.34   0.34  0.35    0.32
     300         0.42   0.41   0.56  0.67    0.72
     """
-    if kind not in KINDS or frames < 1 or not set(beside) <= set(BESIDE):
+    if kind not in KINDS or frames < 1:
         msg = (
-            f"expected a map of kind {', '.join(KINDS)}, at least 1 frame and beside it "
-            f"{' or '.join(BESIDE)}, got {kind}, {frames} and {', '.join(beside) or 'none'}"
+            f"expected a map of kind {', '.join(KINDS)} and at least 1 frame, got {kind}, {frames}"
         )
         raise InputError(msg)
     few = record.isel(step=evenly_spaced(record.sizes["step"], frames))
-    left_out = tuple(f"_{each}" for each in BESIDE if each not in beside)
-    wanted = {name: words for name, words in MAPS.items() if not name.endswith(left_out)}
-    for name, shown in (("map", kind), *((f"map_{each}", each) for each in beside)):
-        words = f"map of the held-out exemplars: {_WORDS[shown]}"
-        wanted[name] = replace(MAPS[name], long_name=words)
-    data = over_layers(few, [(lambda layer: _mapped(layer, kind, beside), wanted)],
+    wanted = _wanted(kind, everything)
+    data = over_layers(few, [(lambda layer: _mapped(layer, kind, wanted), wanted)],
                        chance=chance, progress=progress)  # fmt: skip
     return data.drop_vars(["step_b", "token", "token_b"]).rename(step="map_step")
+
+
+def _wanted(kind: str, everything: bool) -> dict[str, Quantity]:
+    """Return what is made, with the words of the maps asked for."""
+    wanted = dict(MAPS)
+    for name, shown in (("map", kind), *((f"map_{each}", each) for each in BESIDE)):
+        words = f"map of the held-out exemplars: {_WORDS[shown]}"
+        wanted[name] = replace(MAPS[name], long_name=words)
+    return wanted if everything else {name: wanted[name] for name in SHOWN}
 
 
 def _own(layer: Layer) -> np.ndarray:
@@ -159,21 +166,22 @@ def _own(layer: Layer) -> np.ndarray:
     return share
 
 
-def _mapped(layer: Layer, kind: str, beside: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return one layer's maps and their quality."""
+def _mapped(layer: Layer, kind: str, wanted: Collection[str]) -> dict[str, np.ndarray]:
+    """Return what is wanted of one layer's maps and their quality."""
     x = layer.patterns
     n = x.shape[1]
     if n < 12:
-        names = ("map", *(f"map_{each}" for each in beside))
+        names = [name for name in wanted if name.split("_")[0] == "map"]
         return dict.fromkeys(names, np.full((len(x), n, 2), np.nan))
     found = {"own_neighbours": _own(layer)}
+    beside = [each for each in BESIDE if f"trustworthiness_{each}" in wanted]
     in_data = data_motion(x)
     drawn = {each: _drawn(x, each, in_data) for each in {kind, *beside}}
     for suffix, each in (("", kind), *((f"_{each}", each) for each in beside)):
         found |= {name + suffix: values for name, values in drawn[each].items()}
-    if layer.is_pixels:
-        return {name: values for name, values in found.items() if not name.startswith("jitter")}
-    return found
+    still = ("jitter",) if layer.is_pixels else ()
+    return {name: values for name, values in found.items()
+            if name in wanted and not name.startswith(still)}  # fmt: skip
 
 
 def _drawn(x: np.ndarray, kind: str, in_data: np.ndarray) -> dict[str, np.ndarray]:

@@ -57,6 +57,8 @@ RSA = {
                           f"of different tokens are equally far apart, {_RHO}", "a silent layer"),
     "rsa_pixels": Quantity(("step",), "1", f"Spearman correlation with pixel distances, {_RHO}",
                            "a silent layer, or no images in the record"),
+}  # fmt: skip
+BEYOND_PIXELS = {
     "rsa_token_beyond_pixels": Quantity(
         ("step",), "1", f"partial Spearman correlation with the token model, pixel distances "
         f"regressed out, {_RHO}", "a silent layer, pixels themselves, or no images"),
@@ -71,8 +73,11 @@ MODELS = {
 """Names of models and what they predict; a record without factors or images has not all."""
 
 
-def pixel_models() -> Kernel:
-    """Return the kernel that compares exemplar distances with tokens and the pixels, seen first."""
+def pixel_models(*, everything: bool = False) -> Kernel:
+    """Return the kernel that compares exemplar distances with tokens and the pixels, seen first.
+
+    With `everything` also with tokens beyond the pixels (`BEYOND_PIXELS`).
+    """
     pixels: dict[str, np.ndarray] = {}
 
     def kernel(layer: Layer) -> dict[str, np.ndarray]:
@@ -85,7 +90,7 @@ def pixel_models() -> Kernel:
         if "pairs" in pixels and np.isfinite(pixels["pairs"]).all():
             own = pixels["pairs"]
             found["rsa_pixels"] = rank_correlation(pairs, own[None])[:, 0]
-            if not layer.is_pixels:
+            if everything and not layer.is_pixels:
                 beyond = partial_rank_correlation(pairs, model, own[None])
                 found["rsa_token_beyond_pixels"] = beyond
         return found
@@ -124,6 +129,8 @@ class Comparison:
 
     record: xr.Dataset
     chance: Chance = field(default_factory=Chance)
+    everything: bool = False
+    """Whether to add what `model_comparison` adds on request"""
     _draws: Draws | None = field(default=None, repr=False)
     _ranks: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
@@ -139,6 +146,7 @@ class Comparison:
         if self._draws is None:
             return xr.Dataset()
         rows = _Rows(self.record, self.chance, self._draws, self._ranks)
+        rows.everything = self.everything
         data = _compare_models(rows)
         factors = factor_names(self.record)
         return data.merge(_compare_factors(rows, factors)) if factors else data
@@ -162,6 +170,12 @@ class _Rows:
         self.fixed = self._fixed()
         """Ranks of the models that are the same for every layer."""
         self.last = last_hidden(self.layers)
+        self.everything = False
+
+    @property
+    def table(self) -> dict[str, Quantity]:
+        """What is said of each model."""
+        return _TABLE if self.everything else {k: q for k, q in _TABLE.items() if k != "rho_a"}
 
     def _fixed(self) -> dict[str, np.ndarray]:
         found = {"token": _model_ranks(identity_rdm(self.token))}
@@ -267,12 +281,12 @@ def _compare_models(rows: _Rows) -> xr.Dataset:
         fixed["last_layer"] = last
     tables = {name: _fits(rows, name, model) for name, model in fixed.items()}
     parts = [_fits(one, "last_step", one.ranks[-1]) for one in map(rows.alone, rows.layers)]
-    axis = {key: quantity.dims.index("layer") for key, quantity in _TABLE.items()}
+    axis = {key: quantity.dims.index("layer") for key, quantity in rows.table.items()}
     tables["last_step"] = {
         key: np.concatenate([part[key] for part in parts], axis=axis[key]) for key in axis
     }
     names = [name for name in MODELS if name in tables]
-    values = {key: np.stack([tables[name][key] for name in names], axis=-1) for key in _TABLE}
+    values = {key: np.stack([tables[name][key] for name in names], axis=-1) for key in axis}
     return with_onsets(_labelled(rows, "model", names, values))
 
 
@@ -294,7 +308,7 @@ def _fits(rows: _Rows, name: str, model: np.ndarray) -> dict[str, np.ndarray]:
     """Return what is said of one model, rows laid out as [step, layer]."""
     if not _varies(model):
         sizes = {"step": rows.n_steps, "layer": len(rows.layers)}
-        return {key: np.full([sizes[d] for d in q.dims], np.nan) for key, q in _TABLE.items()}
+        return {key: np.full([sizes[d] for d in q.dims], np.nan) for key, q in rows.table.items()}
     basis, nothing = rows.controls(name), np.zeros((len(model), 0))
     moved = moved_pairs(model, rows.permutations(
         model, within=name == "parts", count=rows.chance.n_shuffles))  # fmt: skip
@@ -304,8 +318,8 @@ def _fits(rows: _Rows, name: str, model: np.ndarray) -> dict[str, np.ndarray]:
     beyond = _tested(rows, rest, model, moved, basis)
     ranks = np.where(own, np.nan, rows.ranks)
     low, high = _bounds(rows, ranks, model)
-    values = {"rsa": plain.value, "low": low, "high": high, "beyond": beyond.value,
-              "rho_a": _rho_a(ranks, model)}  # fmt: skip
+    values = {"rsa": plain.value, "low": low, "high": high, "beyond": beyond.value}
+    values |= {"rho_a": _rho_a(ranks, model)} if rows.everything else {}
     return {key: rows.spread(v) for key, v in values.items()} | {
         "threshold": plain.threshold, "p": plain.p,
         "beyond_threshold": beyond.threshold, "beyond_p": beyond.p,
@@ -322,21 +336,25 @@ def _bounds(rows: _Rows, ranks: np.ndarray, model: np.ndarray) -> np.ndarray:
 
 
 def _compare_factors(rows: _Rows, names: list[str]) -> xr.Dataset:
-    """Compare all rows with each known factor, alone and beyond tokens, parts and pixels."""
+    """Compare all rows with each known factor beyond tokens, parts and pixels, or alone, too."""
     basis, nothing = rows.controls("factor"), np.zeros((rows.ranks.shape[1], 0))
-    sides = (standardised(rows.ranks), nothing), (standardised(rows.ranks, basis), basis)
+    sides = {"beyond": (standardised(rows.ranks, basis), basis)}
+    if rows.everything:
+        sides = {"rsa": (standardised(rows.ranks), nothing)} | sides
     count = min(rows.chance.n_shuffles, FACTOR_SHUFFLES)
     columns = []
     for name in names:
         model = _factor_ranks(rows.factor(name), nominal=name.startswith(PART))
         if not _varies(model):
             model[:] = np.nan
-            tests = [_nothing(rows)] * 2
+            tests = [_nothing(rows)] * len(sides)
         else:
             moved = moved_pairs(model, rows.permutations(model, within=True, count=count))
-            tests = [_tested(rows, left, model, moved, side) for left, side in sides]
+            tests = [_tested(rows, left, model, moved, side) for left, side in sides.values()]
         columns.append([x for test in tests for x in (rows.spread(test.value), *test[1:])])
-    keys = ("rsa", "threshold", "p", "beyond", "beyond_threshold", "beyond_p")
+    of_side = {"rsa": ("rsa", "threshold", "p"),
+               "beyond": ("beyond", "beyond_threshold", "beyond_p")}  # fmt: skip
+    keys = [key for side in sides for key in of_side[side]]
     values = {key: np.stack([c[k] for c in columns], -1) for k, key in enumerate(keys)}
     return _labelled(rows, "factor", names, values)
 
@@ -404,7 +422,11 @@ def _labelled(
 
 
 def model_comparison(
-    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
+    record: xr.Dataset,
+    *,
+    everything: bool = False,
+    chance: Chance | None = None,
+    progress: Progress | None = None,
 ) -> xr.Dataset:
     """Measure what the distances between exemplars resemble, in every layer and at every step.
 
@@ -417,6 +439,8 @@ def model_comparison(
     ----------
     record
         A record with activations and logits.
+    everything
+        Whether to add what nothing of the report or the page shows: see Returns.
     chance
         How nulls and intervals are drawn; of a factor at most 99 permutations.
     progress
@@ -425,11 +449,12 @@ def model_comparison(
     Returns
     -------
     xr.Dataset
-        Over (step, layer, model): `model_rsa` with `model_low` and `model_high`, `model_rho_a`,
-        and `model_beyond` what the token, parts and pixels explain; over (layer, model) and
+        Over (step, layer, model): `model_rsa` with `model_low` and `model_high`, and
+        `model_beyond` what the token, parts and pixels explain; over (layer, model) and
         corrected over steps: `model_threshold`, `model_p`, `model_beyond_threshold`,
-        `model_beyond_p`. Where factors are known the same over `factor`: `factor_rsa`,
-        `factor_beyond` with thresholds and p. A layer compared with itself is NaN.
+        `model_beyond_p`. Where factors are known over `factor`: `factor_beyond` with threshold and
+        p. A layer compared with itself is NaN. With `everything` also `model_rho_a`, and
+        `factor_rsa` with `factor_threshold` and `factor_p`.
 
     Raises
     ------
@@ -448,6 +473,6 @@ def model_comparison(
     parts     0.09   0.07   0.27  0.52    0.73
     pixels     NaN   0.63   0.43  0.34    0.17
     """
-    comparison = Comparison(record, chance or Chance())
+    comparison = Comparison(record, chance or Chance(), everything)
     over_layers(record, [(comparison.collect, {})], chance=chance, progress=progress)
     return comparison.result()

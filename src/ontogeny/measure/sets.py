@@ -64,13 +64,13 @@ class MeasureSet:
 SETS = {
     one.kind.name: one
     for one in (
-        MeasureSet(Kind(FIRST, "curves, token signals and onsets", version=2), measure_record),
-        MeasureSet(Kind("structure", "category structure", version=2), structure, reads_run=True),
+        MeasureSet(Kind(FIRST, "curves, token signals and onsets", version=3), measure_record),
+        MeasureSet(Kind("structure", "category structure", version=3), structure, reads_run=True),
         MeasureSet(
-            Kind("graph", "births, deaths and assemblies of couplings", version=2), graphs,
+            Kind("graph", "births, deaths and assemblies of couplings", version=3), graphs,
             needs=(COUPLING,), title="couplings over steps",
         ),
-        MeasureSet(Kind("detectors", "tuning and lives of units", version=3), detectors, CHANCE),
+        MeasureSet(Kind("detectors", "tuning and lives of units", version=4), detectors, CHANCE),
     )
 }  # fmt: skip
 """All sets that Ontogeny makes, by name; behind the first one the longest to make comes first."""

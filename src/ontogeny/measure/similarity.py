@@ -6,7 +6,7 @@ May import numpy, xarray, ontogeny.stats and ontogeny.measure.layers and below o
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.layers import Layer, draws_of, layers_of, over_layers
+from ontogeny.measure.layers import Layer, Part, draws_of, layers_of, over_layers
 from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.progress import Progress
 from ontogeny.schedule import evenly_spaced
@@ -20,6 +20,8 @@ CKA = {
                     "another step; 0 on average for unrelated responses, 1 for the same",
                     "a silent layer, fewer than 4 exemplars, or pixels, which do not change",
                     _NULL),
+}  # fmt: skip
+CKA_WITHIN = {
     "cka_within": Quantity(("step", "step_b"), "1", "debiased linear CKA of what distinguishes "
                            "exemplars of one and the same token", "as cka", _NULL),
 }  # fmt: skip
@@ -55,18 +57,22 @@ def cka(
     step
     0         NaN   0.65   0.68  0.49    0.02
     """
-    data = over_layers(record, [(similarity_of, CKA)], chance=chance, progress=progress)
-    return data[list(CKA)].merge(layer_similarity(record, chance=chance))
+    kernels: list[Part] = [(similarity_of, CKA), (similarity_within, CKA_WITHIN)]
+    data = over_layers(record, kernels, chance=chance, progress=progress)
+    return data[list(CKA | CKA_WITHIN)].merge(layer_similarity(record, chance=chance))
 
 
 def similarity_of(layer: Layer) -> dict[str, np.ndarray]:
-    """Return debiased CKA between all steps, plain and within tokens."""
+    """Return debiased CKA between all steps."""
+    return {} if layer.is_pixels else {"cka": cka_matrix(list(layer.patterns))}
+
+
+def similarity_within(layer: Layer) -> dict[str, np.ndarray]:
+    """Return debiased CKA within tokens between all steps."""
     if layer.is_pixels:
         return {}
-    draws = layer.draws
-    steps = list(layer.patterns)
-    within = within_token_cka(steps, draws.probe.token, draws.n_tokens)
-    return {"cka": cka_matrix(steps), "cka_within": within}
+    draws, steps = layer.draws, list(layer.patterns)
+    return {"cka_within": within_token_cka(steps, draws.probe.token, draws.n_tokens)}
 
 
 def layer_similarity(

@@ -9,7 +9,7 @@ import xarray as xr
 from ontogeny.measure.categories import FEWEST_DRAWS
 from ontogeny.measure.clones import clones
 from ontogeny.measure.compactness import COLLAPSE, collapse_extras, collapse_of
-from ontogeny.measure.dimension import DIMENSION, dimension_of, dimension_scales
+from ontogeny.measure.dimension import DIMENSION, dimension_of
 from ontogeny.measure.geometry import RDM, distances_of
 from ontogeny.measure.layers import Layer, Part, last_hidden, over_layers
 from ontogeny.measure.lives import lives
@@ -67,11 +67,12 @@ def structure(
     """Measure category structure: when and where tokens come apart, how compact, how certain.
 
     The union of `neural_collapse`, `rdm`, `model_comparison`, `differentiation`, `modes`,
-    `readout`, `dimension`, `dimension_scales`, `cka` (of each layer over steps), `lives`, `maps`
-    (of neighbours, and the linear floor), `phases` and, where the record has clones, `clones`,
+    `readout`, `dimension`, `cka` (of each layer over steps), `lives`, `maps` (of neighbours, and
+    how much of them the linear floor keeps), `phases` and, where the record has clones, `clones`,
     each layer being read once; and `split_bound` (layer), beyond which a branch of the token tree
-    is more than chance. What nothing shows is left to a call of its own: layers compared with each
-    other (`cka`), maps by distances (`maps`).
+    is more than chance. What nothing shows is left to a call of its own: lengths of token means
+    (`neural_collapse`), tokens beyond pixels (`rdm`), dimension over scales (`dimension_scales`),
+    layers compared with each other and responses within tokens (`cka`), maps by distances (`maps`).
 
     Parameters
     ----------
@@ -115,8 +116,8 @@ def structure(
     rest("maps and lives of exemplars", 0, 1)
     parts = [
         data, collapse_extras(record, data, run=run),
-        lives(record), maps(record, beside=("pca",), chance=chance), phases(record, data),
-        comparison.result(), dimension_scales(record, chance=chance),
+        lives(record), maps(record, chance=chance), phases(record, data),
+        comparison.result(),
     ]  # fmt: skip
     if "clone_accuracy" in record:
         parts.append(clones(record, chance=chance))

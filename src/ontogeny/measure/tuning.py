@@ -126,9 +126,24 @@ class TuningDraws:
 
 
 def tuning(
-    record: xr.Dataset, *, chance: Chance | None = None, progress: Progress | None = None
+    record: xr.Dataset,
+    *,
+    everything: bool = False,
+    chance: Chance | None = None,
+    progress: Progress | None = None,
 ) -> xr.Dataset:
     """Measure how every unit is tuned to tokens at every step.
+
+    Parameters
+    ----------
+    record
+        With activations.
+    everything
+        Whether to add what nothing of the report or the page shows: see Returns.
+    chance
+        How nulls and intervals are drawn.
+    progress
+        Told what is being done and how far it is (`ontogeny.progress`).
 
     Returns
     -------
@@ -137,8 +152,9 @@ def tuning(
         (layer), which no unit's AUROC of any token passes at any step without token structure,
         with 95 %; `preferred`, `score` (step, unit), the AUROC on half 1 of the token chosen on
         half 0, `score_low`, `score_high`, `score_threshold` (layer), likewise over units x steps;
-        `information`, `information_threshold` (layer), `sparseness`, `class_selectivity` (CCMAS,
-        chosen and scored on different halves), `dormancy` (step, unit).
+        `dormancy` (step, unit). With `everything` also `information`, `information_threshold`
+        (layer), `sparseness` and `class_selectivity` (CCMAS, chosen and scored on different
+        halves).
 
     Raises
     ------
@@ -160,10 +176,16 @@ def tuning(
     0.74
     """
     chance = chance or CHANCE
-    return label_tuning(record, tunings(record, chance, progress), chance)
+    return label_tuning(record, tunings(record, chance, progress, everything=everything), chance)
 
 
-def tunings(record: xr.Dataset, chance: Chance, progress: Progress | None = None) -> Tunings:
+def tunings(
+    record: xr.Dataset,
+    chance: Chance,
+    progress: Progress | None = None,
+    *,
+    everything: bool = False,
+) -> Tunings:
     """Compute tuning, nulls and resamples in one pass, one step in memory at a time.
 
     Raises
@@ -177,6 +199,8 @@ def tunings(record: xr.Dataset, chance: Chance, progress: Progress | None = None
     for k in range(n_steps):
         response = record["activation"][k].values[draws.probe.position]
         columns.append(_one_step(response, draws))
+        if everything:
+            columns[-1][0].update(_on_request(response, columns[-1][0]["preferred"], draws))
         if progress is not None:
             progress("tuning of units", k + 1, n_steps)
     values = {name: np.stack([c[0][name] for c in columns]) for name in columns[0][0]}
@@ -239,21 +263,31 @@ def _one_step(response: np.ndarray, draws: TuningDraws) -> tuple:
     preferred = best_token(means)
     score, null, again = _score(response[second.at], preferred, second)
     low, high = interval(again)
-    held = token_means(response[second.at].astype(np.float64), second.token, n_tokens)
     dormancy, dormant_again = _dormancy(response, draws)
     values = {
         "auroc": auroc(rank, token == np.arange(n_tokens)[:, None]).T,
         "d_prime": d_prime(response, token, n_tokens).astype(np.float32),
-        "information": token_information(rank, token, n_tokens),
-        "sparseness": lifetime_sparseness(response),
         "preferred": preferred, "score": score, "score_low": low, "score_high": high,
-        "class_selectivity": mean_selectivity(held, preferred), "dormancy": dormancy,
+        "dormancy": dormancy,
     }  # fmt: skip
     largest = auroc(rank, draws.members).reshape(-1, n_tokens, rank.shape[1])
     auroc_null = _layer_maxima(np.fmax.reduce(largest, axis=1), draws.units)
     score_null = _layer_maxima(null, draws.units)
     preferred_again = _preferred_again(response[first.at], first, n_tokens)
     return values, auroc_null, score_null, again, preferred_again, dormant_again
+
+
+def _on_request(
+    response: np.ndarray, preferred: np.ndarray, draws: TuningDraws
+) -> dict[str, np.ndarray]:
+    """Return what is added to the values of one step if everything is asked for."""
+    half, n_tokens = draws.halves[1], draws.n_tokens
+    held = token_means(response[half.at].astype(np.float64), half.token, n_tokens)
+    return {
+        "information": token_information(ranks(response), draws.probe.token, n_tokens),
+        "sparseness": lifetime_sparseness(response),
+        "class_selectivity": mean_selectivity(held, preferred),
+    }
 
 
 def best_token(means: np.ndarray) -> np.ndarray:
@@ -338,8 +372,9 @@ def label_tuning(record: xr.Dataset, found: Tunings, chance: Chance) -> xr.Datas
     values |= {
         "auroc_threshold": over_steps(found.auroc_null, chance.level),
         "score_threshold": over_steps(found.score_null, chance.level),
-        "information_threshold": _information_threshold(record, chance),
     }
+    if "information" in values:
+        values["information_threshold"] = _information_threshold(record, chance)
     where = {
         "step": record["step"].values, "unit": record["unit"].values,
         "layer_of_unit": ("unit", record["layer"].values.astype(str)), "token": tokens,

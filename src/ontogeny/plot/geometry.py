@@ -108,30 +108,6 @@ def token_lines(
     return ax
 
 
-def scale_lines(values: xr.DataArray, ax: Axes | None = None) -> Axes:
-    """Draw dimension over the scale that it is seen at, one line for each layer.
-
-    Parameters
-    ----------
-    values
-        (layer, scale), dimensions.
-    ax
-        Where to draw.
-    """
-    ax = style.new_axes(ax, height=3.0)
-    names, scales = _names(values, "layer"), values["scale"].values
-    colours = layer_colours(names)
-    ax.set_xscale("log", base=2)
-    ax.set_yscale("log")
-    for name in names:
-        line = values.sel(layer=name).values
-        ax.plot(scales, line, color=colours[name], linewidth=1.3, marker="o", markersize=3,
-                linestyle=(0, (4, 2)) if name == PIXELS else "-")  # fmt: skip
-    ax.set_xticks(scales, [str(k) for k in scales])
-    ax.minorticks_off()
-    return ax
-
-
 def plain_ticks(ax: Axes) -> Axes:
     """Label a logarithmic y axis of dimensions with plain numbers."""
     low, high = ax.get_ylim()

@@ -17,7 +17,7 @@ PARTS = (
     "running",
     "categories",
     "maps",
-    "features",
+    "pictures",
     "drawing",
     "graphs",
     "page",

@@ -21,9 +21,9 @@ import torch.nn.functional as F
 
 import ontogeny as ont
 from benchmarks.timing import Row, seconds
-from ontogeny.features.store import picture_run
 from ontogeny.model import prepare
 from ontogeny.page.export import export
+from ontogeny.pictures.store import picture_run
 
 STEPS, BATCH, TIMED = 1200, 50, 12
 BUDGETS = {"pictures": 0.18, "report": 0.06, "page": 0.03}

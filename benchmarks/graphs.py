@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 
 from benchmarks.timing import Row, seconds
-from ontogeny.measure.assemblies import assemblies
-from ontogeny.measure.edges import edge_lives, token_edge_lives
-from ontogeny.measure.graphs import graph_nodes
+from ontogeny.measure.couplings.assemblies import assemblies
+from ontogeny.measure.couplings.edges import edge_lives, token_edge_lives
+from ontogeny.measure.couplings.over_steps import graph_nodes
 
 WIDTHS = {"pixels": 3, "conv1": 32, "conv2": 32, "conv3": 64, "conv4": 64, "conv5": 128,
           "conv6": 128, "conv7": 256, "conv8": 256, "fc1": 256, "logits": 5}  # fmt: skip

@@ -1,4 +1,4 @@
-"""A network whose weights are set by hand, its exemplars, and naive twins of features.ablation.
+"""A network whose weights are set by hand, its exemplars, and naive twins of pictures.ablation.
 
 Glyphs (dash, bar, slash, back) are 3 x 3 pixels, a pair is two glyphs side by side, a figure two
 pairs one above the other, and each token is a figure. The ring makes parts shared: each glyph is in

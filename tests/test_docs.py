@@ -16,7 +16,7 @@ import xarray as xr
 import ontogeny as ont
 from ontogeny.cli.parser import parser
 from ontogeny.measure import SETS, Chance, measure_run
-from ontogeny.measure.tuning import CHANCE as UNITS_CHANCE
+from ontogeny.measure.units.tuning import CHANCE as UNITS_CHANCE
 from ontogeny.statements import harvest_run
 from records import keep_pictures, make_record, make_run
 

@@ -21,10 +21,9 @@ from scipy.stats import binom
 torch = pytest.importorskip("torch")
 
 from ontogeny.measure import Chance, detectors, graphs, measure_record, onsets  # noqa: E402
-from ontogeny.measure.categories import clusters, token_signal  # noqa: E402
-from ontogeny.measure.clones import clones  # noqa: E402
-from ontogeny.measure.compactness import COLLAPSE, collapse_of  # noqa: E402
-from ontogeny.measure.geometry import (  # noqa: E402
+from ontogeny.measure.categories.clones import clones  # noqa: E402
+from ontogeny.measure.categories.collapse import COLLAPSE, collapse_of  # noqa: E402
+from ontogeny.measure.categories.distances import (  # noqa: E402
     CKA,
     DIMENSION,
     RDM,
@@ -32,9 +31,10 @@ from ontogeny.measure.geometry import (  # noqa: E402
     distances_of,
     similarity_of,
 )
-from ontogeny.measure.layers import over_layers  # noqa: E402
-from ontogeny.measure.readout import READOUT, readout_of  # noqa: E402
-from ontogeny.measure.structure import BOUNDS, phases, split_bound_of  # noqa: E402
+from ontogeny.measure.categories.layers import over_layers  # noqa: E402
+from ontogeny.measure.categories.readout import READOUT, readout_of  # noqa: E402
+from ontogeny.measure.categories.signals import clusters, token_signal  # noqa: E402
+from ontogeny.measure.categories.structure import BOUNDS, phases, split_bound_of  # noqa: E402
 from ontogeny.model import prepare, vgg  # noqa: E402
 from ontogeny.statements import Findings, Said, say_all  # noqa: E402
 from ontogeny.statements.categories import SURE, separated_pairs  # noqa: E402

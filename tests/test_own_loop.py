@@ -17,17 +17,17 @@ import ontogeny as ont  # noqa: E402
 from ontogeny.cli import main  # noqa: E402
 from ontogeny.config import Config  # noqa: E402
 from ontogeny.errors import InputError, RunError  # noqa: E402
-from ontogeny.features.asked import Asked  # noqa: E402
-from ontogeny.features.preferred import Recipe  # noqa: E402
-from ontogeny.features.store import Choice  # noqa: E402
 from ontogeny.measure import (  # noqa: E402
     discriminating_units,
     measure_run,
 )
-from ontogeny.measure.together import sets_apart  # noqa: E402
+from ontogeny.measure.side_by_side import sets_apart  # noqa: E402
 from ontogeny.model import prepare, vgg  # noqa: E402
 from ontogeny.observe import Observer, Recorder, observe, weights_hash  # noqa: E402
 from ontogeny.page.bundle import bundle_run  # noqa: E402
+from ontogeny.pictures.asked import Asked  # noqa: E402
+from ontogeny.pictures.preferred import Recipe  # noqa: E402
+from ontogeny.pictures.store import Choice  # noqa: E402
 from ontogeny.record import open_record, validate  # noqa: E402
 from ontogeny.run import RunFolder  # noqa: E402
 from ontogeny.tasks.task import Task  # noqa: E402

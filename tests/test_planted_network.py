@@ -17,7 +17,7 @@ from scipy.stats import binom
 
 torch = pytest.importorskip("torch")
 
-from ontogeny.measure.ancestry import construction, describe  # noqa: E402
+from ontogeny.measure.couplings.ancestry import construction, describe  # noqa: E402
 from oracles_planted import (  # noqa: E402
     PARENTS,
     SERVED,

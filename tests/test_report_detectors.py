@@ -8,9 +8,10 @@ from graph_records import quiet_record
 from ontogeny.errors import RunError
 from ontogeny.measure import Chance, graphs, measure_record
 from ontogeny.measure import detectors as tuned
-from ontogeny.measure.ancestry import shown_units
+from ontogeny.measure.couplings.ancestry import shown_units
 from ontogeny.record import open_record
-from ontogeny.report import detectors, graph, units
+from ontogeny.report import couplings as graph
+from ontogeny.report import detectors, units
 from ontogeny.report.figures import Material
 from ontogeny.statements import Findings, Said, Unsaid
 from records import keep_pictures, make_record, make_run

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from ontogeny.measure import Chance, dimension
-from ontogeny.measure.models import model_comparison
+from ontogeny.measure.categories.likeness_models import model_comparison
 from ontogeny.measure.runs import noise_ceiling, run_similarity
 from ontogeny.report import geometry as drawn
 from ontogeny.report.figures import Material

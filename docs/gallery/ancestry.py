@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 import ontogeny as ont
-from ontogeny.features.album import Album, open_album
+from ontogeny.pictures.album import Album, open_album
 
 BREADTH = 3
 

@@ -13,7 +13,8 @@ import matplotlib
 matplotlib.use("Agg")
 
 import ontogeny as ont
-from ontogeny.report import first, structure
+from ontogeny.report import categories as structure
+from ontogeny.report import first
 from ontogeny.report.figures import Material, Section
 from ontogeny.run import RunFolder
 from ontogeny.statements import findings_of, first_sentences

@@ -12,13 +12,13 @@ from torch.nn import functional  # noqa: E402
 from torch.utils.checkpoint import checkpoint  # noqa: E402
 
 from ontogeny.errors import InputError  # noqa: E402
-from ontogeny.features.cone import Cone  # noqa: E402
-from ontogeny.features.fields import columns  # noqa: E402
-from ontogeny.features.preferred import Recipe, preferred_images  # noqa: E402
-from ontogeny.features.responses import best_responses  # noqa: E402
 from ontogeny.hooks import Probe, network_logits, observe_network  # noqa: E402
 from ontogeny.model import prepare, stages  # noqa: E402
 from ontogeny.passes import bare, paths  # noqa: E402
+from ontogeny.pictures.cone import Cone  # noqa: E402
+from ontogeny.pictures.fields import columns  # noqa: E402
+from ontogeny.pictures.preferred import Recipe, preferred_images  # noqa: E402
+from ontogeny.pictures.responses import best_responses  # noqa: E402
 
 pytestmark = pytest.mark.torch
 TOKENS, N = 3, 12

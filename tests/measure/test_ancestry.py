@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from ontogeny.errors import InputError
 from ontogeny.measure import measure_record
-from ontogeny.measure.ancestry import (
+from ontogeny.measure.couplings.ancestry import (
     construction,
     describe,
     flows_at,

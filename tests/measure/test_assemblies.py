@@ -3,7 +3,7 @@ import pytest
 
 from graph_records import quiet_record, without_nulls
 from ontogeny.errors import InputError
-from ontogeny.measure.assemblies import assemblies, assembly_scan
+from ontogeny.measure.couplings.assemblies import assemblies, assembly_scan
 from ontogeny.stats.assemblies import normalised_information
 
 SIZES = {"conv1": 12, "conv2": 12, "fc1": 12}

@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose
 
 from ontogeny.errors import InputError
 from ontogeny.measure import Chance
-from ontogeny.measure.clones import clones, gap_interval
+from ontogeny.measure.categories.clones import clones, gap_interval
 from oracles.structure import naive_gap_interval
 from records import STEPS, make_record
 

@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 
 from ontogeny.measure import Chance, detectors
-from ontogeny.measure.conjunctions import conjunctions, tuned_token
-from ontogeny.measure.mixtures import beside_rotations
+from ontogeny.measure.units.conjunctions import conjunctions, tuned_token
+from ontogeny.measure.units.mixtures import beside_rotations
 from records import STEPS, make_record
 
 FEW = Chance(n_shuffles=59, n_resamples=20)

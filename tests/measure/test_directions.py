@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose
 
 from ontogeny.errors import InputError
 from ontogeny.measure import Chance
-from ontogeny.measure.directions import directions
+from ontogeny.measure.units.directions import directions
 from records import described, make_record
 
 CHANCE = Chance(n_shuffles=59, n_resamples=2)

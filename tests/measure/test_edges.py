@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from graph_records import edge_index, quiet_record, without_nulls
 from ontogeny.errors import InputError
 from ontogeny.measure import Chance
-from ontogeny.measure.edges import edge_lives, token_edge_lives
+from ontogeny.measure.couplings.edges import edge_lives, token_edge_lives
 from records import STEPS
 
 CHANCE = Chance(n_shuffles=99, n_resamples=20)

@@ -4,9 +4,9 @@ from numpy.testing import assert_allclose
 
 from graph_records import grouped
 from ontogeny.measure import construction, strongest_couplings
-from ontogeny.measure.flow import token_flow
-from ontogeny.measure.graph import graph
-from ontogeny.measure.wiring import wiring_of
+from ontogeny.measure.couplings.export import graph
+from ontogeny.measure.couplings.flow import token_flow
+from ontogeny.measure.couplings.wiring import wiring_of
 from oracles import ancestry as naive
 from records import make_record
 

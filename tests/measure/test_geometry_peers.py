@@ -11,8 +11,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from ontogeny.measure import Chance
-from ontogeny.measure.dimension import dimension
-from ontogeny.measure.models import model_comparison
+from ontogeny.measure.categories.dimension import dimension
+from ontogeny.measure.categories.likeness_models import model_comparison
 from ontogeny.measure.runs import noise_ceiling
 from records import make_record
 

@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose
 
 from ontogeny.errors import InputError
 from ontogeny.measure import Chance, maps
-from ontogeny.measure.maps import SHOWN
+from ontogeny.measure.categories.maps import SHOWN
 from ontogeny.measure.probe import held_out
 from ontogeny.stats.embedding import mds_map
 from ontogeny.stats.mapquality import map_quality

@@ -3,7 +3,7 @@ import pytest
 
 from ontogeny.errors import InputError
 from ontogeny.measure import Chance
-from ontogeny.measure.matching import match_units
+from ontogeny.measure.units.matching import match_units
 from records import described, make_record
 
 

@@ -3,8 +3,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from ontogeny.measure import Chance
-from ontogeny.measure.layers import draws_of, layers_of
-from ontogeny.measure.modes import modes, modes_of
+from ontogeny.measure.categories.layers import draws_of, layers_of
+from ontogeny.measure.categories.modes import modes, modes_of
 from ontogeny.stats.differentiation import deep_linear_mode
 from oracles.structure import naive_mode_strength
 from records import make_record

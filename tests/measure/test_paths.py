@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from graph_records import edge_index, quiet_record
 from ontogeny.errors import InputError
 from ontogeny.measure import Chance
-from ontogeny.measure.paths import paths, token_paths
+from ontogeny.measure.couplings.paths import paths, token_paths
 from records import STEPS
 
 CHANCE = Chance(n_shuffles=99, n_resamples=20)

@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from ontogeny.measure import Chance, readout
-from ontogeny.measure.layers import draws_of
+from ontogeny.measure.categories.layers import draws_of
 from ontogeny.stats.probes import one_hot, readout_accuracy, ridge_readout
 from records import make_record
 

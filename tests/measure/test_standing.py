@@ -7,9 +7,9 @@ from numpy.testing import assert_allclose
 
 from graph_records import quiet_record
 from ontogeny.measure import Chance, graphs
-from ontogeny.measure.carrying import FALSE, N_DRAWS, carrying
-from ontogeny.measure.sharing import sharing_beyond
-from ontogeny.measure.standing import bursts, couplings_beyond, grouping
+from ontogeny.measure.couplings.carrying import FALSE, N_DRAWS, carrying
+from ontogeny.measure.couplings.sharing import sharing_beyond
+from ontogeny.measure.couplings.standing import bursts, couplings_beyond, grouping
 from ontogeny.stats.finds import dealt_counts
 from oracles import ancestry as naive
 from records import STEPS, make_record

@@ -6,8 +6,8 @@ import xarray as xr
 from scipy.stats import binom
 
 from ontogeny.measure import Chance
-from ontogeny.measure.compactness import COLLAPSE, collapse_of
-from ontogeny.measure.layers import over_layers
+from ontogeny.measure.categories.collapse import COLLAPSE, collapse_of
+from ontogeny.measure.categories.layers import over_layers
 
 pytestmark = pytest.mark.slow
 RUNS, STEPS, TOKENS, EXEMPLARS, UNITS = 80, np.arange(0, 160, 10), 3, 30, 6

@@ -5,11 +5,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from ontogeny.errors import InputError
 from ontogeny.measure import Chance, measure_run
-from ontogeny.measure.complexity import complexity, token_orders
-from ontogeny.measure.detectors import detectors
 from ontogeny.measure.probe import held_out
-from ontogeny.measure.tuning import is_dormant, tuning, tuning_draws
-from ontogeny.measure.unitlives import unit_lives
+from ontogeny.measure.units.complexity import complexity, token_orders
+from ontogeny.measure.units.detectors import detectors
+from ontogeny.measure.units.lives import unit_lives
+from ontogeny.measure.units.tuning import is_dormant, tuning, tuning_draws
 from records import RISES, STEPS, described, make_record, make_run
 
 CHANCE = Chance(n_shuffles=59, n_resamples=40)

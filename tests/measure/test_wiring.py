@@ -4,7 +4,7 @@ from numpy.testing import assert_array_equal
 
 from graph_records import grouped
 from ontogeny.errors import InputError
-from ontogeny.measure.wiring import null_bound, per_edge, wiring_of
+from ontogeny.measure.couplings.wiring import null_bound, per_edge, wiring_of
 from records import make_record
 
 

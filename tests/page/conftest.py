@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 import ontogeny
-from ontogeny.features.climb import Recipe
-from ontogeny.features.store import Choice, picture_run
 from ontogeny.measure import SETS, Chance, measure_run
+from ontogeny.pictures.climb import Recipe
+from ontogeny.pictures.store import Choice, picture_run
 from ontogeny.run import RunFolder
 from ontogeny.statements.harvest import harvest_run
 from page.browser import Visit, launch, served

@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import ontogeny
-from ontogeny.features.climb import Recipe
-from ontogeny.features.store import Choice, picture_run
 from ontogeny.measure import SETS, Chance, measure_run
 from ontogeny.page.bundle import Bundle, bundle_run
+from ontogeny.pictures.climb import Recipe
+from ontogeny.pictures.store import Choice, picture_run
 from ontogeny.statements.harvest import harvest_run
 
 FOLDER = Path(__file__).parents[2] / "web" / "tests" / "run"

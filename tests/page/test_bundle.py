@@ -11,7 +11,7 @@ from PIL import Image
 
 from ontogeny.errors import RunError
 from ontogeny.measure import Chance, measure_run
-from ontogeny.measure.wiring import wiring_of
+from ontogeny.measure.couplings.wiring import wiring_of
 from ontogeny.page import bundle as packing_module
 from ontogeny.page import edges
 from ontogeny.page.bundle import bundle_run

@@ -17,7 +17,7 @@ WAIT = 1500
 WHOLE = "import sys; from ontogeny.cli import main; sys.exit(main(sys.argv[1:]))"
 """The command; pictures of a whole network take longer than the rest of this test."""
 WITHOUT_PICTURES = (
-    "from ontogeny.features import store; store.picture_run = lambda run, **_: None;" + WHOLE
+    "from ontogeny.pictures import store; store.picture_run = lambda run, **_: None;" + WHOLE
 )
 TINY = ("--steps", "12", "--snapshots", "4", "--density", "12", "--probe", "8", "--size", "16",
         "--threads", "1", "--port", "0")  # fmt: skip

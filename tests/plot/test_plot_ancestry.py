@@ -7,7 +7,7 @@ from matplotlib.patches import PathPatch, Rectangle
 from PIL import Image
 
 from ontogeny.errors import InputError
-from ontogeny.measure.ancestry import construction
+from ontogeny.measure.couplings.ancestry import construction
 from ontogeny.plot import sheets, style
 from ontogeny.plot.ancestry import ancestry_pictures, enlarged, tile
 from records import make_record

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ontogeny.measure.dynamics import LAYER_RISE
+from ontogeny.measure.learning.curves import LAYER_RISE
 from ontogeny.statements import Findings, Said, Unsaid, categories, learning
 from ontogeny.statements.categories import separating_layers, splits
 from ontogeny.statements.words import listed_pairs, spans

@@ -6,8 +6,8 @@ import xarray as xr
 
 from graph_records import quiet_record
 from ontogeny.measure import Chance, graphs
-from ontogeny.measure.sharing import sharing_beyond
-from ontogeny.measure.standing import bursts, couplings_beyond, grouping
+from ontogeny.measure.couplings.sharing import sharing_beyond
+from ontogeny.measure.couplings.standing import bursts, couplings_beyond, grouping
 from ontogeny.statements import Findings
 from ontogeny.statements.couplings import RULES
 from ontogeny.statements.rule import Said, Unsaid

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ontogeny.measure.models import with_onsets
+from ontogeny.measure.categories.likeness_models import with_onsets
 from ontogeny.statements import Findings, Said, Unsaid, geometry
 
 LAYERS = ["pixels", "conv1", "fc1", "logits"]

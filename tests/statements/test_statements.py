@@ -9,7 +9,7 @@ import xarray as xr
 
 from ontogeny.errors import RunError
 from ontogeny.measure import Chance, detectors, ending, graphs, measure_record, structure
-from ontogeny.measure.models import with_onsets
+from ontogeny.measure.categories.likeness_models import with_onsets
 from ontogeny.statements import (
     FILE,
     RULES,

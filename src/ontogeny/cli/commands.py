@@ -265,7 +265,7 @@ def _measured(work: Work, run: Any) -> None:
 
 
 def _pictured(work: Work, run: Any, *, every_unit: bool = False) -> None:
-    store = import_module("ontogeny.features.store")
+    store = import_module("ontogeny.pictures.store")
     choice = store.Choice(pictured=None) if every_unit else store.Choice()
     with work.stage("pictures") as bar:
         store.picture_run(run, choice=choice, progress=bar)

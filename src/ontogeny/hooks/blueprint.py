@@ -18,7 +18,7 @@ class Blueprint:
     """Layers, units and edges of a network; the same at all its snapshots."""
 
     # A record keeps the names that this gives to units and edges; whoever reads a record has them
-    # back as indices from `ontogeny.measure.wiring.Wiring`, without a network.
+    # back as indices from `ontogeny.measure.couplings.wiring.Wiring`, without a network.
 
     layers: tuple[str, ...]
     """Names in forward order."""

@@ -16,9 +16,16 @@ May import numpy, scipy, xarray, ontogeny.stats, ontogeny.record, ontogeny.run, 
 ontogeny.errors only.
 """
 
-from ontogeny.measure.ancestry import construction, describe, shown_units
-from ontogeny.measure.assemblies import assemblies, assembly_scan
-from ontogeny.measure.categories import (
+from ontogeny.measure.categories.clones import clones
+from ontogeny.measure.categories.collapse import neural_collapse
+from ontogeny.measure.categories.dimension import dimension_scales
+from ontogeny.measure.categories.distances import cka, differentiation, dimension, rdm
+from ontogeny.measure.categories.exemplars import lives
+from ontogeny.measure.categories.likeness_models import model_comparison
+from ontogeny.measure.categories.maps import maps
+from ontogeny.measure.categories.modes import modes
+from ontogeny.measure.categories.readout import readout
+from ontogeny.measure.categories.signals import (
     clusters,
     confusion,
     layer_token_signal,
@@ -26,38 +33,31 @@ from ontogeny.measure.categories import (
     token_margins,
     token_signal,
 )
-from ontogeny.measure.clones import clones
-from ontogeny.measure.compactness import neural_collapse
-from ontogeny.measure.complexity import complexity
-from ontogeny.measure.coupling import strongest_couplings
-from ontogeny.measure.detectors import detectors
-from ontogeny.measure.dimension import dimension_scales
-from ontogeny.measure.directions import directions
-from ontogeny.measure.discriminating import discriminating_units
-from ontogeny.measure.dynamics import learning_curves, onsets
-from ontogeny.measure.edges import edge_lives, token_edge_lives
-from ontogeny.measure.ending import ending
-from ontogeny.measure.first import measure_record
-from ontogeny.measure.geometry import cka, differentiation, dimension, rdm
-from ontogeny.measure.graph import graph, to_networkx, write_graphml, write_parquet
-from ontogeny.measure.graphs import graph_nodes, graphs
-from ontogeny.measure.lives import lives
-from ontogeny.measure.maps import maps
-from ontogeny.measure.matching import match_units
-from ontogeny.measure.models import model_comparison
-from ontogeny.measure.modes import modes
-from ontogeny.measure.noise import noise_correlations, noise_likeness
-from ontogeny.measure.paths import paths, token_paths
+from ontogeny.measure.categories.structure import phases, structure
+from ontogeny.measure.couplings.ancestry import construction, describe, shown_units
+from ontogeny.measure.couplings.assemblies import assemblies, assembly_scan
+from ontogeny.measure.couplings.edges import edge_lives, token_edge_lives
+from ontogeny.measure.couplings.export import graph, to_networkx, write_graphml, write_parquet
+from ontogeny.measure.couplings.over_steps import graph_nodes, graphs
+from ontogeny.measure.couplings.paths import paths, token_paths
+from ontogeny.measure.couplings.strongest import strongest_couplings
+from ontogeny.measure.learning.curves import learning_curves, onsets
+from ontogeny.measure.learning.ending import ending
+from ontogeny.measure.learning.first import measure_record
+from ontogeny.measure.learning.sketches import sketch
 from ontogeny.measure.quantity import Chance, Quantity, label
-from ontogeny.measure.readout import readout
 from ontogeny.measure.runs import noise_ceiling, run_similarity
 from ontogeny.measure.sets import SETS, MeasureSet, measure_run, open_measures
-from ontogeny.measure.sofar import sketch
+from ontogeny.measure.side_by_side import measure_all
 from ontogeny.measure.store import kept
-from ontogeny.measure.structure import phases, structure
-from ontogeny.measure.together import measure_all
-from ontogeny.measure.tuning import tuning
-from ontogeny.measure.unitlives import unit_lives
+from ontogeny.measure.units.complexity import complexity
+from ontogeny.measure.units.detectors import detectors
+from ontogeny.measure.units.directions import directions
+from ontogeny.measure.units.discriminating import discriminating_units
+from ontogeny.measure.units.lives import unit_lives
+from ontogeny.measure.units.matching import match_units
+from ontogeny.measure.units.noise_correlations import noise_correlations, noise_likeness
+from ontogeny.measure.units.tuning import tuning
 
 __all__ = [
     "SETS",

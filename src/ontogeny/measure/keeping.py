@@ -41,7 +41,7 @@ class Kind:
 
 
 PICTURES = Kind("pictures", "pictures of detectors", version=2, act="pictures", made="made")
-"""What `ontogeny.features` makes; sets of measures are listed in `ontogeny.measure.sets`."""
+"""What `ontogeny.pictures` makes; sets of measures are listed in `ontogeny.measure.sets`."""
 
 Save = Callable[[xr.Dataset], None]
 """Keeps what is made so far, to be looked at meanwhile."""

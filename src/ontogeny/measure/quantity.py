@@ -2,7 +2,7 @@
 
 A quantity is defined once, in a table beside the measure: along which axes it lies, in what units,
 what it is, where it is missing, what it is held against. `label` turns plain arrays and such a
-table into a dataset. May import numpy, xarray, ontogeny.measure.probe and ontogeny.errors only.
+table into a dataset. May import numpy, xarray, ontogeny.measure and ontogeny.errors.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Several runs on one probe: how alike their layers become, and the ceiling that their noise sets.
 
-May import numpy, xarray, ontogeny.stats and ontogeny.measure.models and below only.
+May import numpy, xarray, ontogeny.stats and ontogeny.measure.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 
 from ontogeny.errors import InputError
-from ontogeny.measure.layers import Layer, draws_of, layers_of
-from ontogeny.measure.models import PER_TOKEN, chosen_exemplars, layer_pairs
+from ontogeny.measure.categories.layers import Layer, draws_of, layers_of
+from ontogeny.measure.categories.likeness_models import PER_TOKEN, chosen_exemplars, layer_pairs
 from ontogeny.measure.probe import layer_names, require
 from ontogeny.measure.quantity import Chance, Draws, Quantity, label
 from ontogeny.progress import Progress

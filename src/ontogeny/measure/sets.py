@@ -1,7 +1,7 @@
 """The sets of measures that are kept of a run: one row each, made and opened by name.
 
-To add a set: a module with its function, a row in `SETS`, and nothing else.
-May import ontogeny.measure, ontogeny.record and ontogeny.run.
+To add a set: a module with its function, a row in `SETS`, and nothing else. May import
+ontogeny.measure, ontogeny.record and ontogeny.run.
 """
 
 import os
@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 import xarray as xr
 
 from ontogeny.errors import InputError
-from ontogeny.measure.detectors import detectors
-from ontogeny.measure.first import measure_record
-from ontogeny.measure.graphs import graphs
+from ontogeny.measure.categories.structure import structure
+from ontogeny.measure.couplings.over_steps import graphs
 from ontogeny.measure.keeping import Kind, open_kept
+from ontogeny.measure.learning.first import measure_record
 from ontogeny.measure.quantity import Chance
 from ontogeny.measure.store import kept_as
-from ontogeny.measure.structure import structure
-from ontogeny.measure.tuning import CHANCE
+from ontogeny.measure.units.detectors import detectors
+from ontogeny.measure.units.tuning import CHANCE
 from ontogeny.progress import Progress
 from ontogeny.record import COUPLING
 from ontogeny.run import RunFolder

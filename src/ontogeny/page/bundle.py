@@ -18,8 +18,8 @@ import xarray as xr
 from ontogeny import statements
 from ontogeny.errors import DamagedError, OntogenyError
 from ontogeny.measure import SETS
-from ontogeny.measure.sofar import Known
-from ontogeny.measure.wiring import LEVEL, null_bound, wiring_of
+from ontogeny.measure.couplings.wiring import LEVEL, null_bound, wiring_of
+from ontogeny.measure.learning.sketches import Known
 from ontogeny.page import Where, edges
 from ontogeny.page.pack import Blob, pack
 from ontogeny.page.pictures import cells

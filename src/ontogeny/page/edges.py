@@ -6,7 +6,7 @@ May import numpy, xarray, ontogeny.measure.wiring and ontogeny.schedule.
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.wiring import Wiring
+from ontogeny.measure.couplings.wiring import Wiring
 from ontogeny.schedule import evenly_spaced
 
 LOOKED_AT = 12

@@ -3,7 +3,7 @@
 It answers with the built page and the bundle, both from memory, so no path of the disk can be
 asked for. It listens on loopback unless told otherwise; elsewhere it asks for a random key.
 Requests that name a foreign host or come from a foreign page are refused. May import starlette,
-uvicorn, ontogeny.page; ontogeny.features only for what needs the network, when asked for.
+uvicorn, ontogeny.page; ontogeny.pictures only for what needs the network, when asked for.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ class Questions:
             msg = "expected a run, got none yet: ask again when the training has begun"
             raise RunError(msg)
         require("what is asked of the network", ["train"])
-        return import_module("ontogeny.features.asked").Asked(self._live.run)
+        return import_module("ontogeny.pictures.asked").Asked(self._live.run)
 
 
 def application(

@@ -11,7 +11,7 @@ import xarray as xr
 from ontogeny.errors import OntogenyError, RunError
 from ontogeny.measure import SETS, sketch
 from ontogeny.measure.keeping import PICTURES, open_kept
-from ontogeny.measure.sofar import Known
+from ontogeny.measure.learning.sketches import Known
 from ontogeny.page.table import SKETCH
 from ontogeny.record import NAME as RECORD
 from ontogeny.record import open_record

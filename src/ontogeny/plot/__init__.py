@@ -5,10 +5,10 @@ May import matplotlib, numpy, xarray and ontogeny.errors only.
 
 from ontogeny.plot.ancestry import ancestry_pictures
 from ontogeny.plot.assemblies import assembly_quality, assembly_raster, edge_births, token_sharing
-from ontogeny.plot.curves import accuracy, loss, token_accuracy
+from ontogeny.plot.couplings import ancestry_graph, coupling_graph, coupling_graphs
 from ontogeny.plot.detectors import life_lines, score_distribution, tuning_curves
-from ontogeny.plot.graph import ancestry_graph, coupling_graph, coupling_graphs
 from ontogeny.plot.images import confusion, contact_sheet, filter_strip
+from ontogeny.plot.learning import accuracy, loss, token_accuracy
 from ontogeny.plot.sheets import detector_sheet, film, filter_strips, layer_sheet, tuning_curve
 from ontogeny.plot.signals import onset_intervals, token_signal_map, unit_signals
 from ontogeny.plot.style import legible, plain, token_colour

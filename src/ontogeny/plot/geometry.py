@@ -1,6 +1,6 @@
 """What distances resemble, how many dimensions tokens have, how alike runs are.
 
-May import matplotlib, numpy, xarray, record.layers, plot.style and plot.structure
+May import matplotlib, numpy, xarray, record.layers, plot.style and plot.categories
 only.
 """
 
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, TwoSlopeNorm
 
 from ontogeny.plot import style
-from ontogeny.plot.structure import layer_colours
+from ontogeny.plot.categories import layer_colours
 from ontogeny.record.layers import PIXELS
 
 TICKS = (1, 2, 3, 5, 10, 20, 50, 100, 200)

@@ -15,7 +15,9 @@ from ontogeny.errors import DamagedError, OntogenyError
 from ontogeny.files import plain_words, write_atomically
 from ontogeny.progress import Parts, Progress
 from ontogeny.record import WITHOUT_COUPLINGS, open_record
-from ontogeny.report import detectors, first, geometry, graph, learning, observed, structure, units
+from ontogeny.report import categories as structure
+from ontogeny.report import couplings as graph
+from ontogeny.report import detectors, first, geometry, learning, observed, units
 from ontogeny.report.figures import Material, Section, Shown
 from ontogeny.report.page import Head, page, svg
 from ontogeny.run import RunFolder

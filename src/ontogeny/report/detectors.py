@@ -1,15 +1,15 @@
 """The report on detectors: what carries each token, what that is built from, as pictures and text.
 
 Pictures come from pictures.zarr; where there are none, a section says so and is not drawn.
-May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.measure, ontogeny.features.album.
+May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.measure, ontogeny.pictures.album.
 """
 
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ontogeny.features.album import Album, open_album
-from ontogeny.measure.ancestry import FALSE, construction, describe, flows_at
+from ontogeny.measure.couplings.ancestry import FALSE, construction, describe, flows_at
+from ontogeny.pictures.album import Album, open_album
 from ontogeny.plot.ancestry import ancestry_pictures
 from ontogeny.plot.sheets import Labelled, Sheet, detector_sheet, layer_sheet
 from ontogeny.plot.style import TEXT, plain, token_colour

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ontogeny import plot
-from ontogeny.measure.layers import last_hidden
-from ontogeny.plot import structure as draw
+from ontogeny.measure.categories.layers import last_hidden
+from ontogeny.plot import categories as draw
 from ontogeny.report.figures import Material, Section
 from ontogeny.statements.words import percent
 

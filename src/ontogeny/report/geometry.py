@@ -1,6 +1,6 @@
 """The report on the geometry of exemplars: what distances resemble, dimensions, other runs.
 
-Words and figures of `ontogeny.measure.models`, `.dimension` and `.runs`. May import matplotlib,
+Figures of what distances resemble, dimensions and runs. May import matplotlib,
 numpy, xarray, ontogeny.plot, ontogeny.measure and below; no torch.
 """
 
@@ -9,11 +9,11 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ontogeny.errors import InputError
-from ontogeny.measure.layers import PIXELS, last_hidden
-from ontogeny.measure.models import PER_TOKEN
+from ontogeny.measure.categories.layers import PIXELS, last_hidden
+from ontogeny.measure.categories.likeness_models import PER_TOKEN
 from ontogeny.measure.runs import N_SHUFFLES
+from ontogeny.plot import categories as draw_structure
 from ontogeny.plot import geometry as draw
-from ontogeny.plot import structure as draw_structure
 from ontogeny.plot import style
 from ontogeny.report.figures import Material, Section, Shown
 from ontogeny.statements.words import percent

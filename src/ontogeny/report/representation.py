@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ontogeny import plot
-from ontogeny.measure.layers import PIXELS, last_hidden
+from ontogeny.measure.categories.layers import PIXELS, last_hidden
 from ontogeny.measure.probe import require
-from ontogeny.plot import structure as draw
+from ontogeny.plot import categories as draw
 from ontogeny.plot import style
 from ontogeny.report.figures import Material, Section
 from ontogeny.statements.words import percent

@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ontogeny.measure.tuning import DORMANT
+from ontogeny.measure.units.tuning import DORMANT
 from ontogeny.plot.bases import basis_shares
 from ontogeny.plot.detectors import life_lines, score_distribution
 from ontogeny.report.figures import Material, Section, Shown
-from ontogeny.statements.detectors import SURE
+from ontogeny.statements.units import SURE
 from ontogeny.statements.words import percent
 
 

@@ -9,9 +9,9 @@ from itertools import combinations, permutations
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.compactness import APART
-from ontogeny.measure.dynamics import LAYER_RISE, LAYER_SIGNAL
-from ontogeny.measure.layers import PIXELS, last_hidden
+from ontogeny.measure.categories.collapse import APART
+from ontogeny.measure.categories.layers import PIXELS, last_hidden
+from ontogeny.measure.learning.curves import LAYER_RISE, LAYER_SIGNAL
 from ontogeny.statements.findings import Findings
 from ontogeny.statements.onsets import ENDS, Onset, earliest, first_and_last, onsets_of, span
 from ontogeny.statements.rule import Rule, Said, Unsaid

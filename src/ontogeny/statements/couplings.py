@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.carrying import LATEST
+from ontogeny.measure.couplings.carrying import LATEST
 from ontogeny.statements.findings import Findings
 from ontogeny.statements.onsets import between
 from ontogeny.statements.rule import Rule, Said, Unsaid

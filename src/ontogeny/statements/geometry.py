@@ -9,7 +9,7 @@ import math
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.layers import PIXELS, last_hidden
+from ontogeny.measure.categories.layers import PIXELS, last_hidden
 from ontogeny.statements.categories import hidden_layers
 from ontogeny.statements.findings import Findings
 from ontogeny.statements.onsets import between

@@ -17,7 +17,8 @@ from ontogeny.progress import Parts, Progress
 from ontogeny.record import NAME as RECORD
 from ontogeny.record import open_record
 from ontogeny.run import RunFolder
-from ontogeny.statements import categories, couplings, detectors, geometry, learning
+from ontogeny.statements import categories, couplings, geometry, learning
+from ontogeny.statements import units as detectors
 from ontogeny.statements.findings import Findings
 from ontogeny.statements.rule import Rule, Said, Unsaid
 from ontogeny.statements.statement import Statement, Where, ranked

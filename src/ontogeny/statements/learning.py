@@ -8,8 +8,8 @@ from itertools import permutations
 
 import numpy as np
 
-from ontogeny.measure.dynamics import TOKEN
-from ontogeny.measure.layers import last_hidden
+from ontogeny.measure.categories.layers import last_hidden
+from ontogeny.measure.learning.curves import TOKEN
 from ontogeny.statements.findings import Findings
 from ontogeny.statements.onsets import ENDS, Onset, first_and_last, onsets_of, span
 from ontogeny.statements.rule import Rule, Said, Unsaid

@@ -1,0 +1,1 @@
+"""Category structure: how tokens come to be separated, layer by layer and step by step."""

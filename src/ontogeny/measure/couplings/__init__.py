@@ -1,0 +1,1 @@
+"""Couplings: edges, assemblies, flow and ancestry, and what of them stands beyond chance."""

@@ -27,7 +27,7 @@ export function describe(bundle: Bundle, group: number, step: number): string {
   const where = names.length > 1 ? `${names[0] ?? ""} to ${names.at(-1) ?? ""}` : (names[0] ?? "");
   const [first] = [...tokens].sort((a, b) => b[1] - a[1]);
   const most = first
-    ? `; ${first[1]} of them answer most to ${manifest.tokens[first[0]] ?? ""}`
+    ? `; ${first[1]} of them respond most to ${manifest.tokens[first[0]] ?? ""}`
     : "";
   return `A${group}: ${size} units, ${where}${most}`;
 }

@@ -47,10 +47,14 @@ export function ExemplarLife({ exemplar }: { exemplar: number }) {
           </div>
         )}
       </dl>
-      <h3>What it is called, over training</h3>
-      <Drawing class="life-chart" label="What the exemplar is called at every step" {...acts} />
+      <h3>As what it is classified, over training</h3>
+      <Drawing
+        class="life-chart"
+        label="As what the exemplar is classified at every step"
+        {...acts}
+      />
       <p class="quiet small">
-        Strip: the token it is called.{" "}
+        Strip: the token as which it is classified.{" "}
         {typical && "Line: distance from its token’s centre; 1 is usual, low is typical."}
       </p>
     </>
@@ -91,7 +95,12 @@ function interaction(app: App, exemplar: number) {
       const called = calledAt(app.bundle, k, exemplar);
       const name = called === null ? "–" : (app.bundle.manifest.tokens[called] ?? "–");
       const value = app.bundle.array("typicality")?.at(k, exemplar) ?? Number.NaN;
-      const tip = tipOf(app, "typicality", value, `step ${show(steps[k] ?? 0)}: called ${name}`);
+      const tip = tipOf(
+        app,
+        "typicality",
+        value,
+        `step ${show(steps[k] ?? 0)}: classified as ${name}`,
+      );
       return tip;
     },
   };

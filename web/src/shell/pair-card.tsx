@@ -33,7 +33,7 @@ export function PairCard() {
   };
   return (
     <section>
-      <h2>When did it learn to tell …</h2>
+      <h2>When did it learn to discriminate …</h2>
       <p class="pair">
         <Choice label="One token" value={a} set={(k) => choose(0, k)} /> from{" "}
         <Choice label="Another token" value={b} set={(k) => choose(1, k)} />
@@ -182,10 +182,10 @@ function Confused({ a, b }: { a: number; b: number }) {
       <h3>When does it classify them apart?</h3>
       <p>
         {Number.isFinite(told.by)
-          ? `From step ${told.by} on at most a tenth of either is called the other${
+          ? `From step ${told.by} on at most a tenth of either is classified as the other${
               Number.isFinite(told.after) ? `; at step ${told.after} this did not hold yet` : ""
             }.`
-          : "Not by the end: more than a tenth of one of them is still called the other."}
+          : "Not by the end: more than a tenth of one of them is still classified as the other."}
       </p>
       <h3>And at this step?</h3>
       {[
@@ -194,7 +194,7 @@ function Confused({ a, b }: { a: number; b: number }) {
       ].map(([x = 0, y = 0]) => (
         <p key={x}>
           <Num of={bundle.nameOf("confusion")} value={confusion.at(step, x, y)} as={percent} /> of{" "}
-          {tokens[x]} are called {tokens[y]} (
+          {tokens[x]} are classified as {tokens[y]} (
           <Num of={bundle.nameOf("confusion")} value={confusion.at(step, x, x)} as={percent} />{" "}
           correctly)
         </p>

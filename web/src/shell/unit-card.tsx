@@ -124,7 +124,7 @@ function Life({ unit }: { unit: number }) {
         </dd>
       </div>
       <div>
-        <dt>locked in at</dt>
+        <dt>keeps its token from step</dt>
         <dd>
           <Num
             of="lockin"
@@ -135,7 +135,7 @@ function Life({ unit }: { unit: number }) {
       </div>
       {death !== undefined && Number.isFinite(death) && (
         <div>
-          <dt>died at</dt>
+          <dt>inactive from step</dt>
           <dd>
             <Num of="death" value={death} as={(v) => show(v, 0)} />
           </dd>

@@ -108,7 +108,7 @@ function exemplarTip(app: App, exemplar: number): Tip {
     title: `exemplar ${id}`,
     rows: [
       ["token", bundle.manifest.tokens[token] ?? "–"],
-      ["called, at this step", bundle.manifest.tokens[said] ?? "–"],
+      ["classified as, at this step", bundle.manifest.tokens[said] ?? "–"],
     ],
     note: "Click to keep it selected in every view.",
   };

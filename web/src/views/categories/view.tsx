@@ -39,7 +39,7 @@ export function Categories() {
       name="categories"
       soFar={bundle.isSketch("map", "crossnobis", "confusion")}
       title={titleOf(bundle, layer, store.still.value.step)}
-      how="Each mark is one image the network never trained on. Images that the chosen layer takes for alike lie close together; axes have no meaning of their own. Apart: centres more than one spread from each other, from here on. Zoom in, or rest on a mark, to see the image."
+      how="Each mark is one image the network never trained on. Images to which the chosen layer responds alike lie close together; axes have no meaning of their own. Apart: centres more than one spread from each other, from here on. Zoom in, or rest on a mark, to see the image."
       table={() => tableOf(app, layer)}
       tools={
         <>
@@ -173,11 +173,11 @@ function Heats({ layer }: { layer: number }) {
       {hasConfusion && (
         <Heat
           of={bundle.nameOf("confusion")}
-          title="row is called column"
+          title="row is classified as column"
           value={called}
           most={() => 1}
           signed={false}
-          say={(a, b) => `${a} called ${b}`}
+          say={(a, b) => `${a} classified as ${b}`}
         />
       )}
     </div>

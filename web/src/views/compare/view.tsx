@@ -64,7 +64,7 @@ function runsTitle(app: App, other: App): string {
     const { manifest } = store.bundle.value;
     const { step } = store.still.value;
     const accuracy = store.bundle.value.array("accuracy")?.at(step, 1) ?? Number.NaN;
-    const right = Number.isFinite(accuracy) ? ` tells ${percent(accuracy)} right` : "";
+    const right = Number.isFinite(accuracy) ? ` classifies ${percent(accuracy)} correctly` : "";
     return `${names[k] ?? ""}${right} at step ${written(manifest.steps[step])}`;
   });
   return said.join(", ");

@@ -31,7 +31,7 @@ export function titleOf(bundle: Bundle, model: Model, state: State): string {
     if (said.length === 0) return `${at} nothing known couples into ${name}`;
     return state.unit === null || token === null
       ? `${at} ${name} is built mostly from ${listed(said)}`
-      : `${at} ${name} tells ${token} mostly through ${listed(said)}`;
+      : `${at} ${name} discriminates ${token} mostly through ${listed(said)}`;
   }
   return overview(bundle, model, state.step, at);
 }

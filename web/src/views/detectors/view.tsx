@@ -36,7 +36,7 @@ export function Detectors() {
       name="detectors"
       soFar={bundle.isSketch("token_response", "top_exemplar")}
       title={titleOf(bundle, layer, step)}
-      how="Each card is one detector: what excites it most, how it answers to each token (bars up: more than to the others), and its life: token signal over training with its null in grey; ▲ onset, ■ locked in, ✚ died."
+      how="Each card is one detector: what excites it most, how it responds to each token (bars up: more than to the others), and its life: token signal over training with its null in grey; ▲ discriminates tokens from here on, ■ keeps its token from here on, ✚ becomes inactive."
       table={() => tableOf(app, units)}
       tools={<Tools layer={layer} order={order} />}
     >

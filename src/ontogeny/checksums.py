@@ -45,6 +45,7 @@ def seal(folder: Path, metadata: Mapping[str, Any], notes: Mapping[str, Any]) ->
     notes = {name: note for name, note in notes.items() if name != "checksum"}
     inline = dict(metadata["consolidated_metadata"]) | {_SEAL: notes}
     sealed = {**metadata, "consolidated_metadata": inline}
+    # the checksum is that of the file without it, as a reader has to compute it
     inline[_SEAL] = {**notes, "checksum": check_value(sealed)}
     write_atomically(folder / METADATA, json.dumps(sealed).encode())
     return sealed
@@ -137,6 +138,8 @@ class CheckedStore(LocalStore):
         DamagedError
             If a chunk is damaged or missing.
         """
+        # the metadata that were checked are handed out, not read again: the file may have
+        # changed since
         if key == METADATA:
             text = json.dumps(self._metadata).encode()
             return (prototype or default_buffer_prototype()).buffer.from_bytes(text)

@@ -74,6 +74,8 @@ class ConvolutionMap:
     def weight_gradient(self, x: Tensor, z: Tensor) -> Tensor:
         """Return sum over exemplars and positions of u * z, [target, source in group, tap]."""
         m = self.module
+        # the kernel of the backward pass, called for the weights alone: it sums u z over
+        # all positions
         gradient = torch.ops.aten.convolution_backward(
             z, self._padded(x), m.weight, None, m.stride, self._padding, m.dilation,
             False, [0, 0], m.groups, [False, True, False],
@@ -104,6 +106,7 @@ class ConvolutionMap:
     def sparse_patches(self, x: Tensor) -> Tensor:
         """Return the patches at a lattice of positions, [exemplar, source x tap, position]."""
         m = self.module
+        # unfold cannot start a lattice at an offset: the map is padded and cut before it
         across, down = self._padding[1], self._padding[0]
         padded = functional.pad(self._padded(x), (across, across, down, down))
         steps = []
@@ -164,6 +167,7 @@ class DenseMap:
 
     def weight_gradient(self, x: Tensor, z: Tensor) -> Tensor:
         """Return sum over exemplars (and positions) of u * z, [target, source, tap]."""
+        # a dense layer has few positions, so that double precision costs little
         gradient = z.flatten(0, -2).double().T @ x.flatten(0, -2).double()
         return gradient.unflatten(1, (self.n_sources, -1))
 
@@ -242,6 +246,7 @@ class Spread:
         """Return the shift, ready to be taken from values whose units lie along `axis`."""
         if self._shift.numel() == 0:
             over = [d for d in range(values.dim()) if d != axis]
+            # fixed by the first chunk: a shift that moved with the data could not be taken off sums
             self._shift = values.mean(over)
         return self._shift.view([-1 if d == axis else 1 for d in range(values.dim())])
 
@@ -328,7 +333,9 @@ class LayerMoments:
         """Add a chunk: its input `x`, its pre-activation `z`, its groups."""
         axis = 1 if isinstance(self.layer, ConvolutionMap) else z.dim() - 1
         over = [d for d in range(1, z.dim()) if d != axis]
+        # into shared memory: a fresh block for each layer and chunk would be paged in anew
         centred = torch.sub(z, self.z.shift(z, axis), out=self.scratch.like(z))
+        # before the squares are taken in place, which overwrites what it is the mean of
         offsets = centred.mean(over) if over else centred.clone()
         self._cross += self.layer.weight_gradient(x, centred)
         squares = centred.square_().mean(over) if over else centred.square_()
@@ -341,6 +348,7 @@ class LayerMoments:
         off = self.z.offset
         overall = torch.einsum("g,gst->st", _shares(self.maps.counts, taps), taps)
         covariance = self._cross / self.z.count
+        # the shift is the first chunk's mean, not that of all: what is left of it is taken off here
         covariance -= (_by_target(self.layer, overall) * off[:, None, None]).to(covariance.dtype)
         mean_square = self.z.variance + self.z.mean.square()
         moments = TargetMoments(covariance, self.z.variance, mean_square)
@@ -383,6 +391,7 @@ class InputMoments:
         """Add a chunk of images `x`."""
         columns = layer.patches(x.double()).movedim(1, 0).flatten(1)
         if self._shift is None:
+            # a patch's mean is large beside its variance; squares of centred values keep the digits
             self._shift = columns.mean(1, keepdim=True)
         columns = columns - self._shift
         self._sum += columns.sum(1, keepdim=True)
@@ -399,6 +408,7 @@ class InputMoments:
         covariance = torch.einsum(
             "gab,gjb->gja", _blocks(layer, gram), weight.flatten(1).unflatten(0, (layer.groups, -1))
         ).reshape(weight.shape)
+        # Var(z) = W' Cov(u, z): the moments of z need no pass of the network
         variance = (weight * covariance).sum((1, 2))
         patch_mean = (self._shift + off).view(layer.n_sources, -1)
         mean = (weight * _by_target(layer, patch_mean)).sum((1, 2))
@@ -453,13 +463,16 @@ def couplings(
         In the weights' precision.
     """
     weight = layer.weight()
+    # relative to the mean square: a large constant with rounding on it is dead as well
     alive = moments.variance > DEAD * moments.mean_square
     if sign is not None:
         alive &= sign != 0
     variance = torch.where(alive, moments.variance, torch.nan)[:, None]
     share = (weight * moments.covariance).sum(2) / variance
     between = _between(layer, *groups)
+    # products before the sum over groups: m_ij of one group never meets another's total
     signal = (between * between.sum(1, keepdim=True)) @ _shares(groups[1], between) / variance
+    # a batch norm of negative weight turns the unit over, and with it what speaks for a token
     contrast = between if sign is None else between * sign[:, None, None].to(between.dtype)
     total = contrast.abs().sum(1, keepdim=True)
     known = alive[:, None, None] & (total > 0)
@@ -474,6 +487,7 @@ def _between(layer: Weighted, taps: Tensor, counts: Tensor) -> Tensor:
     """
     shares = _shares(counts, taps)
     centred = taps - torch.einsum("g,gst->st", shares, taps)
+    # a group of all or no exemplars has no complement, and its mean is the mean or 0
     centred[(shares == 0) | (shares == 1)] = 0
     weight = layer.weight()
     blocks = weight.unflatten(0, (layer.groups, -1)).permute(0, 2, 1, 3)
@@ -497,6 +511,7 @@ def _by_target(layer: Weighted, sources: Tensor) -> Tensor:
 def _lattice(size: int) -> tuple[int, int]:
     """Return the first position of at most `LATTICE` ones along a side, and their distance."""
     every = -(-size // LATTICE)
+    # in the middle of each stretch, so that the border, which sees padding, is not favoured
     return (every - 1) // 2, every
 
 

@@ -62,15 +62,20 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
     RunError
         If the disk is full or the folder may not be written.
     """
+    # in the same folder: a rename is atomic within one file system only
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{_TEMPORARY}")
     with plain_words(path):
         try:
+            # without a buffer: what was written must be with the system before it is synchronised
             with temporary.open("wb", buffering=0) as file:
                 for part in parts:
                     write_all(file.fileno(), part)
+                # before the rename, or the name could survive a power cut that its content does not
                 os.fsync(file.fileno())
             temporary.replace(path)
+            # the rename is a change of the folder, and lasts only when that is on the disk
             synchronise(path.parent)
+        # an interrupt as well: nothing half-written may stay under any name
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()
@@ -193,6 +198,7 @@ class FolderLock:
 
     def _name(self, holder: str) -> None:
         """Write who holds the lock, where a locked file can be written."""
+        # on Windows nobody may write a locked file; the name is a courtesy, the lock holds without
         with contextlib.suppress(PermissionError):
             self.path.write_text(holder)
 
@@ -229,6 +235,8 @@ class Background:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
+            # after a failure the queue is emptied without working, so that a waiting caller
+            # is let go
             if self._failure is None:
                 try:
                     job()

@@ -56,8 +56,10 @@ class Attribution:
     def add(self, logits: Tensor, groups: Tensor, segments: Sequence[Segment]) -> None:
         """Add a chunk, whose pass has come to these logits."""
         rows = torch.arange(len(logits), device=logits.device)
+        # less the mean: a shift that is common to all logits moves no probability
         own = logits[rows, groups] - logits.mean(1)
         edges = [self._edges[k] for k in range(len(self.layers))]
+        # one pass for all layers; the graph is freed by it, so that a chunk's memory ends here
         gradients = torch.autograd.grad(own.sum(), edges, allow_unused=True)
         with torch.no_grad():
             for k, gradient in enumerate(gradients):

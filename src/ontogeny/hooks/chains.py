@@ -29,6 +29,7 @@ def chain_faults(model: nn.Module, found: Sequence[Stage], example: Tensor) -> l
     faults = _counts_that_do_not_fit(found, example.shape[1])
     for k in range(1, len(found) if not faults else 0):
         below, here = found[k - 1], found[k]
+        # two different inputs are shown: equal answers then mean that nothing else comes through
         plain, dumb, half = (_next_input(model, found, k, example, step) for step in (None, 1, 2))
         if not torch.allclose(dumb[0], dumb[1]):
             faults.append(f"the input of {here.name} does not come through {below.name} alone")

@@ -36,6 +36,7 @@ def effects(
     found
         The couplings that it gave.
     """
+    # inference tensors cannot take part in gradients, whatever the caller's mode is
     with torch.inference_mode(False), torch.enable_grad():
         probe, device = gathered.probe.half, device_of(model)
         attribution = Attribution(gathered.layers, probe.n_groups)
@@ -51,6 +52,8 @@ def effects(
 
         groups = torch.as_tensor(probe.groups, device=device)
         for rows, segments in probe.chunks():
+            # a leaf that asks for gradients makes every layer part of the graph, also where
+            # weights are frozen
             x = probe.x[rows].to(device, copy=True).requires_grad_()
             with listening(gathered.found, at_layer, lambda *_: None) as ears:
                 logits = model(x.clone())  # a network may change its input in place

@@ -93,6 +93,7 @@ class Gathering:
 
     def at_layer(self, index: int, x: Tensor, z: Tensor) -> None:
         """Add the moments of a layer's input and pre-activation."""
+        # sums in half precision would be written as if they were exact: refused, not converted
         if z.dtype != self.x.dtype:
             msg = (
                 f"expected {self.found[index].name} to compute in {self.x.dtype}, got {z.dtype}: "
@@ -142,6 +143,8 @@ class Gathering:
 
     def _add_images(self, x: Tensor) -> None:
         """Add the first layer's input; images that stay the same are taken in only once."""
+        # images do not change between snapshots, but a network may prepare them itself:
+        # compared, not assumed
         layer, cache = self.layers[0], self.probe.moments
         is_image = x.shape == self.x.shape and torch.equal(x, self.x)
         if self.rows.start == 0:

@@ -35,6 +35,8 @@ class Interaction:
         self.stage, self.layer = stage, layer
         n_parents = min(PARENTS, share.shape[1])
         self._alive = share.isfinite().all(1)
+        # by the coupling's size, as the record does; dead targets (NaN) get any parents and are
+        # masked later
         strongest = share.abs().nan_to_num(-1).topk(n_parents, dim=1).indices
         per_group = torch.arange(len(share), device=share.device) // (len(share) // layer.groups)
         self.parents = strongest + (per_group * share.shape[1])[:, None]
@@ -102,4 +104,5 @@ class Interaction:
         if self.stage.norm is not None:
             z = self.stage.norm.forward(z)
         assert self.stage.activation is not None
+        # a clone, since a nonlinearity may work in place and the next pair needs z again
         return self.stage.activation.forward(z.clone())

@@ -52,6 +52,8 @@ def listening(
         handles += [norm.register_forward_hook(ears.at_norm) for norm in norms]
         modules = {s.activation: None for s in found if s.activation and not s.by_function}
         handles += [module.register_forward_hook(ears.at_activation) for module in modules]
+        # functions are listened to only where a stage needs it: the mode is called at every
+        # operation
         with ears if any(stage.by_function for stage in found) else nullcontext():
             yield ears
     finally:
@@ -78,6 +80,7 @@ class Ears(TorchFunctionMode):
     def at_layer(self, module: nn.Module, args: tuple[Tensor, ...], z: Tensor) -> Tensor | None:
         """Hear a layer; what it gives is followed from here."""
         k = self._index[module]
+        # what the callbacks compute is not the network's, and must not be heard as such
         with torch._C.DisableTorchFunction():
             self._at_layer(k, args[0], z)
             self._layers[k] += 1
@@ -113,6 +116,7 @@ class Ears(TorchFunctionMode):
         """Call a function; hear it if it is the nonlinearity of a stage."""
         given = dict(kwargs or {})
         first = args[0] if args else given.get("input")
+        # the very tensor, not an equal one: that is how what a layer gave is followed
         owners = [k for k, z in self._live.items() if z is first and self.found[k].by_function]
         output = func(*args, **given)
         if not owners or not isinstance(output, Tensor):

@@ -69,6 +69,7 @@ def observe_network(
         found = stages(model, probe.example.to(device))
         layers = linear_maps(found, probe.x.shape[1]) if couplings else []
         wired = blueprint(found, layers)
+        # wiring is a property of the architecture: found once, remembered for later snapshots
         if couplings and wired not in probe.chains:
             refuse(chain_faults(model, found, probe.example.to(device)))
             probe.chains.add(wired)
@@ -88,6 +89,7 @@ def observe_network(
             )
             raise InputError(msg)
         coupled = gathering.couplings()
+        # after the first pass, as it follows the strongest couplings that this has found
         more = effects(model, gathering, coupled) if EFFECTS in wanted else {}
         return replace(gathering.observation(wired, outputs, coupled), **more)
 

@@ -37,6 +37,7 @@ class PermutedMap:
     def __init__(self, layer: LinearMap, seed: Sequence[int]) -> None:
         self.layer = layer
         self.groups, self.n_sources = layer.groups, layer.n_sources
+        # by seed and layer alone, so that all snapshots are held against the same permutation
         weight, rng = layer.weight(), np.random.default_rng(seed)
         n_targets, n_sources, n_taps = weight.shape
         times = -(-EDGES // (n_targets * n_sources))

@@ -53,6 +53,8 @@ class Probe:
         self.has_tokens = token is not None
         groups = np.zeros(len(x), dtype=np.int64) if token is None else token
         self.n_groups = n_tokens or int(groups.max()) + 1
+        # sorted by token, a group is a slice of every chunk; stable, so that halves stay as
+        # recorded
         self.order = np.argsort(groups, kind="stable")
         self.is_sorted = bool(np.all(np.diff(groups) >= 0))
         self.groups = groups[self.order]
@@ -72,6 +74,7 @@ class Probe:
     @cached_property
     def half(self) -> "Probe":
         """Every other exemplar of each token: the record's half 0, for what costs more."""
+        # the place within the token: every other one of each, as the record's halves are
         group_starts = np.searchsorted(self.groups, self.groups)
         mine = (np.arange(len(self)) - group_starts) % 2 == 0
         with torch.inference_mode(False):  # gradients shall pass through these
@@ -82,6 +85,7 @@ class Probe:
     def example(self) -> Tensor:
         """Two different inputs: an exemplar and a ramp, for looking at how a network is wired."""
         first = self.x[:1]
+        # unlike any exemplar: a network that answers both alike does not depend on its input
         ramp = torch.linspace(-1, 1, first.numel(), dtype=first.dtype).reshape(first.shape)
         return torch.cat([first, ramp])
 

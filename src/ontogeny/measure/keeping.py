@@ -78,6 +78,7 @@ def keep(run: RunFolder, making: Making, say: Progress) -> xr.Dataset:
         If there is no record, or no room.
     """
     kind = making.kind
+    # before anything is opened: a record that grows meanwhile makes what is kept stale, not wrong
     record_now = identity(run.path / RECORD)
     fresh = {_key(kind, one, record_now) for one in (making.choice, *making.enough)}
     try:
@@ -99,6 +100,7 @@ def keep(run: RunFolder, making: Making, say: Progress) -> xr.Dataset:
             replace_dataset(data.assign_attrs(attributes | {PARTIAL: 1}), _place(run, kind))
 
         data = making.make(record, save).assign_attrs(attributes)
+    # whole or not at all: what is there may be read at this moment
     replace_dataset(data, _place(run, kind))
     return data
 

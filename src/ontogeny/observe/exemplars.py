@@ -204,5 +204,6 @@ def _part(task: Task, exemplars: np.ndarray, most: int, seed: int) -> np.ndarray
     chosen = []
     for c in range(task.n_tokens):
         mine = exemplars[task.token[exemplars] == c]
+        # a prefix of one permutation per token: with another number the first ones stay the same
         chosen.append(rng.permutation(mine)[:most])
     return np.sort(np.concatenate(chosen))

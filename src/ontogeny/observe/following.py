@@ -52,6 +52,7 @@ def follow(
             continue
         has_ended = folder.state in {COMPLETE, FAILED}  # read before its snapshots are listed
         new = [step for step in folder.steps if step not in seen]
+        # one at a time: the list is read again after each, since a training may take snapshots away
         for step in new[:1]:
             _observe(observer, folder, step)
             seen.add(step)
@@ -68,6 +69,7 @@ def _observe(observer: Observer, folder: RunFolder, step: int) -> None:
     """Observe one snapshot, unless a training that goes on from before it has taken it away."""
     try:
         observer(step, Run.open(folder.path).network(step))
+    # a snapshot that is gone by now was withdrawn by a resumed training, and is no error
     except OntogenyError:
         if step in folder.steps:
             raise

@@ -82,6 +82,7 @@ class OwnRun:
     ) -> None:
         """Write the weights at a step, if given, and the losses of the steps since the last one."""
         with self.folder.writing():
+            # weights, then the curve, the description last: what run.json promises is there
             if network is not None:
                 self.folder.write_snapshot(step, _arrays(network))
             self._append(losses)

@@ -148,6 +148,7 @@ class Recorder:
         if self._is_idle:
             return
         loss = math.nan if loss is None else loss
+        # kept on its device: reading it here would wait for the step to finish
         self._losses.append(loss.detach() if isinstance(loss, Tensor) else loss)
         if self._is_due(self.done):
             self.observe()
@@ -168,8 +169,10 @@ class Recorder:
         row = {names.STEP: self.done, names.WEIGHTS: digest, **found}
         if shown.train is None:
             row[names.LOSS][0] = float(self._losses[-1]) if self._losses else np.nan
+        # laid out after the first observation, so that a network that is refused leaves no folder
         if self._last < 0:
             self._begin(network, row, blueprint, faults)
+        # weights before the row that names their hash
         self._own.snapshot(self.done, network if self.weights else None, self._losses)
         self._losses = []
         with RecordWriter(self.path, patience=PATIENCE) as writer:
@@ -239,6 +242,7 @@ class Recorder:
     def _is_next(self, step: int) -> bool:
         if step < self._next:
             return False
+        # even steps on a logarithmic axis, as networks change: early fast, later slowly
         self._next = max(step + 1, round(step * GROWTH))
         return True
 

@@ -57,6 +57,7 @@ def observed(
 def weights_hash(weights: Mapping[str, Tensor | np.ndarray]) -> str:
     """Return the SHA-256 (hex) of weights by name, type, shape and content."""
     digest = hashlib.sha256()
+    # sorted, so that the hash does not depend on the order in which modules were made
     for name in sorted(weights):
         value = weights[name]
         tensor = torch.from_numpy(value) if isinstance(value, np.ndarray) else value.detach().cpu()
@@ -67,6 +68,7 @@ def weights_hash(weights: Mapping[str, Tensor | np.ndarray]) -> str:
 
 def score(logit: np.ndarray, token: np.ndarray) -> tuple[float, float, np.ndarray]:
     """Return mean cross-entropy in nat, accuracy, and accuracy by token (NaN without exemplars)."""
+    # in double precision: a loss near 0 is a difference of two numbers that are nearly the same
     logit = logit.astype(np.float64)
     own = logit[np.arange(len(token)), token]
     is_right = logit.argmax(axis=1) == token

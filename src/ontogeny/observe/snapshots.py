@@ -226,6 +226,7 @@ class Observer:
             warning = without_couplings(faults)
             warnings.warn(warning, stacklevel=3)
             self._remember(False, [warning])
+        # a record elsewhere is a trial and says nothing of the run
         elif is_own and self._asked is not None:
             self._remember(self._asked, [])
 

@@ -80,6 +80,7 @@ class Live:
         runs = [run for run in (self.run, self.beside) if run is not None]
         if self.run is None or not self.run.began:
             return None
+        # the seal is written last, so that a new time means that a whole row is there
         files = sorted(file for run in runs for file in run.path.glob("*.zarr/zarr.json"))
         files += [file for run in runs if (file := run.path / "observations.json").exists()]
         return (
@@ -108,8 +109,11 @@ class Live:
                 return None
             if not self._made or (self._made[0].stamp != stamp and self._is_rested()):
                 began = time.monotonic()
+                # on a thread, or events and other pages would wait for it
                 made = await asyncio.to_thread(self._make, stamp)
                 took = time.monotonic() - began
+                # in proportion to what it cost, so that looking takes a bounded share of the
+                # training's cores
                 self._rested = time.monotonic() + max(LEAST_REST, REST * took)
                 self._made = [made, *self._made][:KEPT]
                 self.has_made.set()
@@ -147,6 +151,7 @@ class Live:
                 if stamp != told and stamp is not None and self._is_due(stamp):
                     told = stamp
                     yield _event("grown", {"steps": len(self.run.steps) if self.run else 0})
+                # even when nothing grew: it keeps the connection alive and tells of a lost one
                 yield _event("state", self.progress())
                 if not is_working:
                     break

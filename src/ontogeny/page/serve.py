@@ -145,14 +145,18 @@ def _guard(key: str | None, hosts: set[str]) -> Callable[[Request, Next], Awaita
     """Return what looks at every request before it is answered."""
 
     async def look(request: Request, answer: Next) -> Response:
+        # a page elsewhere can have its own name resolve to this machine: the name is
+        # checked, not the address
         host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
         is_known = host in hosts or (is_address(host) if key else is_loopback(host))
         if not is_known:
             return _refusal(HTTPStatus.FORBIDDEN, f"this server is not called {host!r}")
         origin = request.headers.get("origin")
+        # browsers send it with requests of scripts from other pages, which have no business here
         if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
             return _refusal(HTTPStatus.FORBIDDEN, "requests of other pages are refused")
         given = request.query_params.get("key") or request.cookies.get(COOKIE, "")
+        # in constant time, so that answers do not tell how much of a guess was right
         if key is not None and not secrets.compare_digest(given.encode(), key.encode()):
             return _refusal(HTTPStatus.FORBIDDEN, "open the address that ontogeny view printed")
         if request.method not in {"GET", "HEAD"}:

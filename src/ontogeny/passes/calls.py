@@ -92,6 +92,7 @@ class _Watch(TorchFunctionMode):
         given = dict(kwargs or {})
         output = func(*args, **given)
         inputs = tuple(_tensors([*args, *given.values()]))
+        # what happens inside a whole module belongs to it and is one call with it
         if self._inside or func in MAKERS_OF_NEW:
             return output
         if inputs and isinstance(output, Tensor):
@@ -112,6 +113,7 @@ class _Watch(TorchFunctionMode):
     def _leave_own(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         """Take somebody's own module for what it calls, or, if that is not known, as one call."""
         begun = self._begun.pop()
+        # one unknown function inside makes all of it unknown: its parts alone would miss something
         if not self.found[begun:] or any(call.module is None for call in self.found[begun:]):
             del self.found[begun:]
             self._note(module, args, output)

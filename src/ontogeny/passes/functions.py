@@ -41,6 +41,7 @@ def as_module(
     if function in _RESHAPES:
         return _flatten(given, output)
     if function in _DROPOUTS:
+        # dropout that hands on the very tensor did nothing; one that trains is no identity
         return nn.Identity() if output is given else None
     maker = _TABLE.get(function)
     if maker is None:

@@ -19,6 +19,7 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     """
     with ExitStack() as stack:
         devices = {t.device for t in model.parameters() if t.device.type == "cuda"}
+        # devices of the network only: forking all would start contexts on every card of the machine
         stack.enter_context(torch.random.fork_rng(devices=list(devices)))
         stack.enter_context(torch.no_grad())
         for kind in {"cpu", *(t.device.type for t in model.parameters())}:
@@ -42,6 +43,8 @@ def _as_it_was(model: nn.Module) -> Iterator[None]:
         for module, flag in training.items():
             module.training = flag
         for buffer, before in buffers:
+            # only what changed is written back: a write would raise the version that
+            # autograd checks
             if not _equal(buffer, before):
                 buffer.detach().copy_(before)
 

@@ -102,6 +102,8 @@ class Climb:
     def __init__(self, cone: Cone, palette: Palette, recipe: Recipe) -> None:
         self.cone, self.recipe = cone, recipe
         side = max(cone.size)
+        # room for displacement: the field is cut out of a larger canvas, never filled up at
+        # its edge
         self._margin = round(recipe.jitter * side)
         size = (cone.size[0] + 2 * self._margin, cone.size[1] + 2 * self._margin)
         self.canvas = Canvas(size, palette, recipe.decay)
@@ -145,8 +147,11 @@ class Climb:
     ) -> Tensor:
         image = self.canvas.paint(spectrum)
         looked_at = self._disturb(image, generator)
+        # around the network alone: bfloat16 would round the small slopes that the penalties
+        # are made of
         with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
             response = self.cone.respond(_prepared(looked_at), channels).float()
+        # the scale is a constant of this step: its derivative would undo the gain
         gain = response / _scale(response.detach(), reference)
         penalty = (
             self.recipe.range_weight * _excess(image)
@@ -157,6 +162,7 @@ class Climb:
 
     def _disturb(self, image: Tensor, generator: torch.Generator) -> Tensor:
         """Return the field's part of the canvas, displaced and scaled alike for all images."""
+        # one draw for the whole batch: what a picture becomes does not depend on the others in it
         shift = torch.randint(-self._margin, self._margin + 1, (2,), generator=generator)
         factor = 1 + self._zoom * (2 * torch.rand((), generator=generator).item() - 1)
         y, x = self.cone.size
@@ -196,6 +202,7 @@ class _Ascent:
         self._square.lerp_(gradient.square(), 1 - _MEMORY)
         square = (self._square + self._square.mean((1, 2, 3), keepdim=True)) / 2
         size = (square / (1 - _MEMORY**self._taken)).sqrt_().clamp_min_(TINY)
+        # the second half falls to 0, so that the jitter of the last steps is averaged out
         left = 1 - (self._taken - 1) / self._steps
         rate = self._rate * min(1.0, 2 * left) / (1 - _MOMENTUM**self._taken)
         with torch.no_grad():
@@ -228,4 +235,5 @@ def _variation(image: Tensor) -> Tensor:
     """Return the mean slope between neighbouring pixels of each image (total variation)."""
     down = (image[:, :, 1:, :-1] - image[:, :, :-1, :-1]).square().mean(1)
     right = (image[:, :, :-1, 1:] - image[:, :, :-1, :-1]).square().mean(1)
+    # smoothed at 0, where the slope of a root is infinite
     return (down + right + _SMOOTH).sqrt().mean((1, 2))

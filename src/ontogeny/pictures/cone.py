@@ -119,6 +119,7 @@ def run_to(model: nn.Module, column: Column, images: Tensor) -> Tensor:
         raise _Reached
 
     training = {module: module.training for module in model.modules()}
+    # the pass is ended by an exception from the hook: what lies above is never computed
     handle = column.stage.module.register_forward_hook(stop)
     try:
         model.eval()
@@ -143,6 +144,7 @@ def _cut(ops: tuple[Op, ...], window: Window) -> list[Layer]:
         wanted = op.needs(window)
         layers.append(_layer(op, wanted))
         window = wanted if op.size is None else wanted.within(op.size)
+    # from the pixels up, without the last: the layer itself is done for one unit only
     return layers[:0:-1]
 
 
@@ -166,6 +168,7 @@ def _layer(op: Op, wanted: Window) -> Layer:
         return partial(_padded, act=convolve, wanted=wanted, size=op.size, value=0.0)
     if isinstance(module, nn.MaxPool2d):
         pool = partial(F.max_pool2d, kernel_size=kernel, stride=stride, dilation=dilation)
+        # a maximum ignores minus infinity, where a 0 would win over negative responses
         return partial(_padded, act=pool, wanted=wanted, size=op.size, value=-torch.inf)
     return partial(F.avg_pool2d, kernel_size=kernel, stride=stride)
 
@@ -192,6 +195,7 @@ def _pad(inputs: Tensor, wanted: Window, size: tuple[int, int] | None, value: fl
         there.left - wanted.left, wanted.right - there.right,
         there.top - wanted.top, wanted.bottom - there.bottom,
     )  # fmt: skip
+    # convolutions pad with zeros at the map's edge only; inside, the window holds real values
     return F.pad(inputs, amount, value=value) if any(amount) else inputs
 
 

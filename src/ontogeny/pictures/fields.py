@@ -69,9 +69,12 @@ class Op:
     def is_sliding(self) -> bool:
         """Whether a window of the input gives each place of the output."""
         module = self.module
+        # other modes of padding read places at the far side: no window holds all that is needed
         if isinstance(module, nn.Conv2d):
             return module.padding_mode == "zeros"
         if isinstance(module, nn.MaxPool2d):
+            # rounding up lets the last window hang over the edge, by an amount that the window
+            # alone cannot tell
             return not module.ceil_mode
         return (
             isinstance(module, nn.AvgPool2d) and not module.ceil_mode and not _any(module.padding)
@@ -83,6 +86,7 @@ class Op:
             return window
         if self.size is None:
             return window
+        # unknown or global: the whole map, which is never too little
         if not self.is_sliding:
             return Window(0, self.size[0], 0, self.size[1])
         kernel, stride, padding, dilation = sliding(self.module)
@@ -201,6 +205,7 @@ def sliding(module: nn.Module) -> tuple[tuple[int, int], ...]:
     dilation = _pair(getattr(module, "dilation", 1))
     padding = module.padding
     if padding == "same":
+        # torch puts the odd pixel at the end, so that the start has the smaller half
         padding = tuple(d * (k - 1) // 2 for d, k in zip(dilation, kernel, strict=True))
     return kernel, stride, (0, 0) if padding == "valid" else _pair(padding), dilation
 
@@ -212,6 +217,7 @@ def _chain(made: Sequence[Call], example: Tensor) -> tuple[Op, ...] | None:
     """
     previous, ops = example, []
     for call in made:
+        # two inputs are a branch or a sum; another tensor than the last output is a skip
         if call.module is None or len(call.inputs) != 1 or call.inputs[0] is not previous:
             return None
         size = call.inputs[0].shape[2:]

@@ -36,6 +36,7 @@ def symmetric_graph(
     kept = weight > 0
     pairs = (source[kept], target[kept])
     half = sparse.csr_matrix((weight[kept].astype(np.float64), pairs), shape=(n_nodes, n_nodes))
+    # an edge in both directions counts with both weights, so that modularity sees one matrix
     graph = sparse.csr_matrix(half + half.T)
     graph.sort_indices()
     return graph
@@ -82,6 +83,7 @@ def leiden(
         whole.data.astype(np.float64), len(whole.indptr) - 1, resolution=resolution,
         iterations=_ITERATIONS, seed=seed,
     )  # fmt: skip
+    # only the real nodes are read: those that anchored a community come after them
     return by_size(np.where(has_edges, [found[k] for k in range(n_nodes)], NONE))
 
 
@@ -89,6 +91,8 @@ def _anchored(graph: sparse.csr_matrix, start: Array) -> sparse.csr_matrix:
     """Return the graph with one more node per community, tied to its members by their strength."""
     member = np.flatnonzero(start != NONE)
     names, column = np.unique(start[member], return_inverse=True)
+    # in proportion to a node's strength, or a weak node could never leave and a strong one
+    # always would
     tie = _INERTIA * np.asarray(graph.sum(axis=1)).ravel()[member]
     kept = tie > 0
     shape = (len(start), len(names))
@@ -133,6 +137,7 @@ def modularity(
     within = float(graph.data[label[row] == label[graph.indices]].sum())
     strength = np.bincount(row, graph.data, len(label))
     _, member = np.unique(label, return_inverse=True)
+    # sum over communities of the squared strengths is the null of Newman: ends dealt at random
     of_community = np.bincount(member, strength)
     return within / total - resolution * float(((of_community / total) ** 2).sum())
 
@@ -156,6 +161,7 @@ def adjusted_rand(a: Int[Array, " node"], b: Int[Array, " node"]) -> float:
     pairs = len(a) * (len(a) - 1) / 2
     expected = rows * columns / max(pairs, 1)
     largest = (rows + columns) / 2
+    # both partitions trivial (all in one, or each alone): there is nothing to disagree about
     return 1.0 if largest == expected else (together - expected) / (largest - expected)
 
 
@@ -177,6 +183,8 @@ def source_shuffles(
     by_source = np.argsort(source, kind="stable")
     found = np.empty((n_shuffles, len(source)), dtype=np.int64)
     for row in found:
+        # noise below 1 leaves sources in order and shuffles within each: one sort for all
+        # sources at once
         row[by_source] = np.argsort(source + rng.random(len(source)) * 0.999, kind="stable")
     return found
 
@@ -207,6 +215,8 @@ def named_over_time(
     for k, now in enumerate(label):
         new = [now == c for c in np.unique(now[now != NONE])]
         new = [members for members in new if members.sum() >= smallest]
+        # only the snapshot before is asked: a name that was gone for one snapshot does not
+        # come back
         before = named[k - 1] if k else np.full(label.shape[1], NONE)
         old = {int(c): before == c for c in np.unique(before[before != NONE])}
         pairs = _matched(list(old.values()), new, least)
@@ -214,6 +224,8 @@ def named_over_time(
         for j, members in enumerate(new):
             if names[j] == NONE:
                 names[j], next_name = next_name, next_name + 1
+                # more than half must come from it, or any stray members would make a birth look
+                # like a split
                 origin = _most(members, before)
                 what = ("born", ()) if origin == NONE else ("split", (origin,))
                 events.append((k, what[0], names[j], what[1]))
@@ -231,6 +243,7 @@ def _lasting(named: Array, events: list[tuple[int, str, int, tuple[int, ...]]], 
     names = np.unique(named[named != NONE])
     kept = [n for n in names.tolist() if (named == n).any(axis=1).sum() >= hold]
     anew = {n: k for k, n in enumerate(kept)}
+    # one place more than there are names: index -1 falls on it, so that "in none" stays in none
     table = np.full(int(named.max(initial=0)) + 2, NONE)
     table[kept] = np.arange(len(kept))
     told = [(k, what, anew[name], tuple(anew.get(o, NONE) for o in others))
@@ -245,6 +258,7 @@ def _matched(old: list[Array], new: list[Array], least: float) -> dict[int, int]
     a, b = np.array(old, dtype=np.float64), np.array(new, dtype=np.float64)
     common = a @ b.T
     jaccard = common / (a.sum(1)[:, None] + b.sum(1) - common)
+    # pairs below the bound weigh nothing in the sum, else many poor pairs could outvote a good one
     rows, columns = linear_sum_assignment(np.where(jaccard >= least, jaccard, 0), maximize=True)
     return {int(j): int(i) for i, j in zip(rows, columns, strict=True) if jaccard[i, j] >= least}
 

@@ -20,9 +20,11 @@ MAX_CHANGES = 5
 def _segment_costs(series: np.ndarray, position: np.ndarray) -> np.ndarray:
     """Residual sum of squares of a line through snapshots i to j - 1, at [i, j]."""
     n = len(position)
+    # standardised, so that the thresholds below hold for steps as for their logarithms
     x = (position - position.mean()) / max(position.std(), 1e-300)
 
     def sums(values: np.ndarray) -> np.ndarray:
+        # running sums: the fit of every segment costs a subtraction, not a pass over its snapshots
         total = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
         return total[None, :] - total[:, None]
 
@@ -33,6 +35,7 @@ def _segment_costs(series: np.ndarray, position: np.ndarray) -> np.ndarray:
     for y in series.T:
         sy = sums(y)
         joint = sums(x * y) - sx * sy / count
+        # a segment of one snapshot, or of one position, has no slope: it keeps its mean alone
         slope_part = np.where(spread > 1e-12, joint**2 / np.where(spread > 1e-12, spread, 1), 0)
         cost += sums(y**2) - sy**2 / count - slope_part
     return np.maximum(cost, 0)
@@ -105,6 +108,7 @@ def _phases(
     """Return the first snapshots of later phases, and by how much they better one line's score."""
     centred = series - series.mean(axis=0)
     size = centred.std(axis=0)
+    # a constant measure would be divided by rounding and then vote with the weight of any other
     varying = size > 1e-12 * np.abs(series).max(axis=0, initial=0)
     n, m = len(series), int(varying.sum())
     found, best, line = np.empty(0, dtype=np.int64), np.inf, 0.0
@@ -190,9 +194,12 @@ def phase_test(
         return 1.0
     span = np.diff(position.astype(np.float64))[:, None]
     drift = (series[-1] - series[0]) / span.sum()
+    # over the root of the time: a walk's increments are exchangeable only at equal variance
     step = (np.diff(series, axis=0) - drift * span) / np.sqrt(span)
     reached = 0
     for _ in range(n_permutations):
+        # whole rows are dealt: measures that jump together still do, or shared noise would
+        # pass for phases
         dealt = drift * span + np.sqrt(span) * rng.permutation(step)
         walk = np.concatenate([series[:1], series[0] + np.cumsum(dealt, axis=0)])
         reached += _phases(walk, position, MAX_CHANGES, min_size)[1] >= gain - 1e-9

@@ -25,6 +25,7 @@ def _normalised(x: np.ndarray) -> np.ndarray:
         mean = x.mean(axis=0, dtype=np.float64)
         centred = x - mean
     size = np.linalg.norm(centred)
+    # unit norm changes no CKA (the scale cancels) but lets one threshold serve layers of any size
     centred /= size if size > rounding(float(np.linalg.norm(mean)), len(x)) else np.nan
     return centred
 
@@ -45,8 +46,11 @@ def _off_diagonal_products(parts: Sequence[np.ndarray]) -> np.ndarray:
         block = block.reshape(n_parts, stop - start, n - start)
         for x, gram in zip(parts, block, strict=True):
             np.matmul(x[start:stop], x[start:].T, out=gram)
+        # the first columns are the block's own exemplars: there alone lie the diagonal and
+        # pairs met twice
         corner = block[:, :, : stop - start]
         corner *= np.triu(np.ones(corner.shape[1:]), k=1)
+        # inner products of all pairs of Gram matrices at once, as one product that BLAS does well
         flat = block.reshape(n_parts, -1)
         products += flat @ flat.T
     return 2 * products
@@ -64,6 +68,7 @@ def _hsic(parts: Sequence[np.ndarray], *, debiased: bool) -> np.ndarray:
     products += np.outer(total, total) / ((n - 1) * (n - 2))
     products -= 2 / (n - 2) * (diagonal @ diagonal.T)
     own = np.diagonal(products).copy()
+    # a self-term of 0 comes out as rounding of either sign, and its root would be divided by
     rounding = 1e-12 * np.sum(diagonal**2, axis=1)
     np.fill_diagonal(products, np.where(own <= rounding, 0, own))
     return products / (n * (n - 3))
@@ -180,6 +185,8 @@ def within_token_cka(
     hsic = np.zeros((len(representations),) * 2)
     for c in range(n_tokens):
         own = [x[token == c] for x in scaled]
+        # centred anew on each token, or the distance between tokens would come back through
+        # the means
         hsic += _hsic([x - x.mean(axis=0) for x in own], debiased=True)
     return _alignment(hsic)
 

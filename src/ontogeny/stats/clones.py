@@ -78,6 +78,8 @@ def gaussian_clones(
         own, wanted = np.flatnonzero(token == c), np.flatnonzero(clone_token == c)
         if len(own) < 2:
             continue
+        # drawn once for all columns: the same weights must mix every pixel, or covariances
+        # would be lost
         mixing = rng.standard_normal((len(wanted), len(own))) / np.sqrt(len(own) - 1)
         for start in range(0, flat.shape[1], _COLUMNS):  # doubles of a few columns at a time
             columns = slice(start, start + _COLUMNS)

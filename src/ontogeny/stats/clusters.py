@@ -79,14 +79,18 @@ def cluster_permutation(
     >>> found.p.tolist()
     [0.005]
     """
+    # with fewer no p value can be as small as .05
     if len(null) < 19:
         message = f"expected at least 19 permutations, got {len(null)}; draw 1,000 or more"
         raise InputError(message)
+    # the observed map is standardised with the permuted ones as one of them: all are exchangeable
     values = np.concatenate([statistic[None], null])
     known = np.isfinite(values).all(axis=0)
     values = np.where(known, values, 0)
     spread = values.std(axis=0)
     known &= spread > 1e-12 * np.abs(values).max(axis=0)
+    # in deviations, so that a cell with a wide null does not make every permutation's
+    # largest cluster
     score = (values - values.mean(axis=0)) / np.where(known, spread, 1)
     signs = (1, -1) if two_sided else (1,)
     signed = [sign * score for sign in signs]
@@ -95,6 +99,8 @@ def cluster_permutation(
     for side, cells in zip(signed, above, strict=True):
         for k in range(len(null)):
             mass = _masses(side[k + 1], cells[k + 1])[1]
+            # the largest over the whole map and both sides: this is what corrects for
+            # looking everywhere
             heaviest[k] = max(heaviest[k], mass.max(initial=0))
     return _ranked([side[0] for side in signed], [cells[0] for cells in above], heaviest)
 
@@ -118,5 +124,6 @@ def _ranked(signed: list[np.ndarray], above: list[np.ndarray], heaviest: np.ndar
     for rank, k in enumerate(order):
         mapped[cells[k]] = rank + 1
     mass = np.array(masses)[order]
+    # sums of the same cells in another order differ by rounding; a tie counts against the find
     reached = np.sum(heaviest[:, None] >= np.abs(mass) - 1e-12, axis=0)
     return Clusters(mapped, mass, (1 + reached) / (1 + len(heaviest)))

@@ -108,21 +108,26 @@ def separation_fuzziness(
     require_tokens(token, n_tokens, n_exemplars=n_exemplars)
     if n_tokens < 2 or token_counts(token, n_tokens).min() < 2:
         return np.full(batch, np.nan)
+    # a common offset goes first: squares of a large mean would swallow the small scatter
     grand = patterns.mean(axis=-2, keepdims=True, dtype=np.float64)
     x = patterns - grand
     means = token_means(x, token, n_tokens)
     centred = means - means.mean(axis=-2, keepdims=True)
+    # tokens are far fewer than units: the eigenvectors of this small matrix give those of S_B
     gram = centred @ np.swapaxes(centred, -1, -2)
     bad = ~np.isfinite(gram).all(axis=(-1, -2))
     gram[bad] = 0
     value, vector = np.linalg.eigh(gram)
+    # the smallest eigenvalue is 0 by centring; its inverse would be rounding blown up
     rank = min(n_tokens - 1, n_units)
     value, vector = value[..., -rank:], vector[..., -rank:]
     size = np.abs(means).max(axis=(-1, -2)) + np.abs(grand).max(axis=(-1, -2))
+    # what centring leaves where all tokens have the same mean, squared as eigenvalues are
     floor = (1e-13 * size) ** 2 * n_units
     bad |= ~(value[..., 0] > np.maximum(1e-12 * value[..., -1], floor))
     value = np.where(bad[..., None], np.nan, value)
     direction = np.swapaxes(centred, -1, -2) @ vector
+    # the scatter is projected first, so that no unit-by-unit covariance is ever formed
     along = x @ direction - (means @ direction)[..., token, :]
     scatter = _mean_within(along**2, token, n_tokens) / value
     return np.asarray(np.sum(n_tokens * scatter / value, axis=-1))
@@ -340,6 +345,8 @@ def self_duality(
     (0.0, 2.0)
     """
     sides = []
+    # only the means are centred, as the measure was defined: a common row of weights counts
+    # as distance
     for side in (weight.astype(np.float64), centred_means(means)):
         size = np.sqrt(np.sum(side**2, axis=(-1, -2), keepdims=True))
         sides.append(side / np.where(size > 0, size, np.nan))

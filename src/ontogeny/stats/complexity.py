@@ -47,8 +47,10 @@ def factor_columns(values: Shaped[Array, " exemplar"]) -> Float[Array, "exemplar
     if len(names) == 1:
         return np.zeros((len(values), 0))
     if len(names) <= FEW or values.dtype.kind not in "iufb":
+        # one category is left out: with all of them the centred columns would be dependent
         raw = (code[:, None] == np.arange(len(names) - 1)).astype(np.float64)
     else:
+        # standardised before it is raised to powers, or the cube alone would set the conditioning
         x = (values - values.mean()) / values.std()
         raw = np.stack([x, x**2, x**3], axis=1)
     return raw - raw.mean(axis=0)
@@ -92,9 +94,12 @@ def interaction_errors(
     main, full = np.empty_like(response), np.empty_like(response)
     null = np.zeros((n_shuffles, response.shape[1]))
     for f in np.unique(fold):
+        # curves are chosen on one half and weighed on the other: chosen and weighed on the same,
+        # they would fit its noise, and the remainder would not be exchangeable
         first, second = np.array_split(np.unique(fold[fold != f]), 2)
         found, fitted = (np.flatnonzero(np.isin(fold, half)) for half in (first, second))
         test = np.flatnonzero(fold == f)
+        # one set of orders for all units: what is shuffled keeps its dependence between units
         orders = [_orders(len(rows), n_shuffles, rng) for rows in (fitted, test)]
         basis, blocks = _orthonormal(columns, found)
         basis = basis.astype(response.dtype)
@@ -107,6 +112,8 @@ def interaction_errors(
             main[test, units] = left[test] ** 2
             error = (left[test][orders[1]] - added) ** 2
             full[test, units] = error[0]
+            # a shuffle leaves the sum of squared main-effect errors as it is, so that it is
+            # taken off once
             null[:, units] += error[1:].sum(axis=1) - main[test, units].sum(axis=0)
     return Errors(main, full, null)
 
@@ -128,8 +135,12 @@ def _main_fit(y: Array, curves: Array, rows: Array) -> tuple[Array, Array]:
     inner = np.swapaxes(x[:, rows], 1, 2)
     system = inner @ x[:, rows]
     size = np.trace(system, axis1=1, axis2=2)[:, None, None]
+    # two chosen curves may be the same on these rows (factors that are confounded); eps
+    # keeps it solvable
     floor = np.where(size > 0, 10 * np.finfo(y.dtype).eps * size, 1).astype(y.dtype)
     system = system + floor * np.eye(system.shape[-1], dtype=y.dtype)
+    # response and products are freed of the curves by one solve (Frisch-Waugh), not a fit
+    # per product
     both = both - x @ np.linalg.solve(system, inner @ both[:, rows])
     return both[..., 0].T, both[..., 1:]
 
@@ -175,6 +186,7 @@ def _pursuit(y: Array, basis: Array, blocks: list[slice], rows: Array, n_factors
     for curve in curves:
         weight = basis[rows].T @ left[rows]
         gain = np.add.reduceat(weight**2, [b.start for b in blocks], axis=0)
+        # a factor is taken once: its curve is the best already, and another one is to be asked
         best = np.where(free, gain, -1).argmax(axis=0)
         free[best, columns] = False
         curve[:] = basis @ np.where(block_of[:, None] == best, weight, 0)
@@ -220,6 +232,7 @@ def factor_shares(
     y = response - response.mean(axis=0)
     norm = np.sqrt((y**2).sum(axis=0))
     largest = np.abs(response).max(axis=0, initial=0)
+    # the bound is set for single precision, in which recorded responses come
     fine = norm > 1e-6 * largest * np.sqrt(len(y))
     y = (y / np.where(fine, norm, np.inf)).astype(np.float32)
     shares = np.zeros((len(permutations), len(columns), y.shape[1]), dtype=np.float32)

@@ -99,9 +99,12 @@ def near_copies(
         return none.astype(bool), none, np.full(len(held_out), np.nan)
     shown, known = block_patterns(held_out), block_patterns(learned)
     index, distance = nearest(shown, known)
+    # the distances to so many clones, not all: the null costs no more than the comparison itself
     n = min(len(known), MOST_CLONES)
     same = np.zeros(len(known), dtype=np.int64), np.zeros(len(shown) + n, dtype=np.int64)
     clones = _of_length_one(gaussian_clones(known, *same, rng=rng).astype(np.float32))
+    # the smallest of all distances between independent clones: a bound on the extreme, not
+    # on a mean
     bound = NEAR * nearest(clones[: len(shown)], clones[len(shown) :])[1].min()
     with np.errstate(divide="ignore", invalid="ignore"):  # a token without any variation
         ratio = distance / bound
@@ -111,4 +114,5 @@ def near_copies(
 def _of_length_one(patterns: np.ndarray) -> np.ndarray:
     centred = patterns - patterns.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centred, axis=1, keepdims=True)
+    # below this there is no contrast but rounding, whose direction means nothing
     return np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-4)

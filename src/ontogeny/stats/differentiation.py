@@ -74,6 +74,8 @@ def token_tree(
     pairs = upper_triangle(distances)
     for index in np.ndindex(*distances.shape[:-2]):
         if np.isfinite(pairs[index]).all():
+            # average linkage takes any distances; those of centroids or of Ward would have
+            # to be Euclidean
             tree[index] = linkage(pairs[index], method="average")
     return tree
 
@@ -135,6 +137,7 @@ def split_separation(
     for w in weight:
         below = np.flatnonzero(w)
         part = distances[..., below[:, None], below]
+        # only tokens below the split take part: 0 times a NaN elsewhere would still be NaN
         separation.append(-0.5 * np.einsum("a,...ab,b->...", w[below], part, w[below]))
     return np.stack(separation, axis=-1)
 
@@ -166,6 +169,7 @@ def split_steps(
         there at the end (last value not positive) or has a NaN on the way.
     """
     final = separation[-1]
+    # not "<": a NaN counts as below, and so never as a split that has come to stay
     below = ~(separation >= fraction * final)
     # snapshots up to and including the last one that is below
     first = len(steps) - np.argmax(below[::-1], axis=0)
@@ -225,6 +229,8 @@ def covariance_modes(cross: Float[np.ndarray, "*batch token unit"]) -> Modes:
     bad = np.asarray(~np.isfinite(cross).all(axis=(-1, -2)))
     u, strength, vt = np.linalg.svd(np.where(bad[..., None, None], 0, cross), full_matrices=False)
     token = np.swapaxes(u, -1, -2)
+    # the sign of a singular vector is the library's choice; fixed here, or curves would
+    # flip with steps
     peak = np.take_along_axis(token, np.abs(token).argmax(axis=-1)[..., None], axis=-1)
     sign = np.where(bad[..., None, None], np.nan, np.where(peak < 0, -1.0, 1.0))
     return Modes(np.where(bad[..., None], np.nan, strength), token * sign, vt * sign)
@@ -318,10 +324,12 @@ def fit_deep_linear_mode(
         return nothing
 
     def model(parameter: np.ndarray) -> np.ndarray:
+        # logarithms as parameters: strength, rate and time stay positive without a constraint
         rate, middle = np.exp(parameter[1]), np.exp(parameter[2])
         return np.exp(parameter[0]) * expit(rate * (x - middle))
 
     x, y = time / scale, curve / top
+    # a logistic has flat valleys: gradual, usual and steep starts, of which the best fit is kept
     starts = [np.log([1.0, slope / half, half]) for slope in (2.0, 6.0, 20.0)]
     limits = ([-5.0, -7.0, -20.0], [3.0, 25.0, 3.0])  # of the logarithms, against overflow
     fits = [least_squares(lambda p: model(p) - y, start, bounds=limits) for start in starts]

@@ -76,6 +76,7 @@ def participation_ratio(
     x = flat - mean
     own = np.einsum("beu,beu->be", x, x)
     turned = np.swapaxes(x, -1, -2)
+    # the smaller of the two Gram matrices: both have the same sum of squares
     inner = turned @ x if n_units <= n else x @ turned
     trace, fourth = own.sum(axis=-1), np.sum(own**2, axis=-1)
     square = np.sum(inner**2, axis=(-1, -2))
@@ -84,6 +85,7 @@ def participation_ratio(
         top, bottom = _unbiased(n, trace, fourth, square)
     else:
         top, bottom = trace**2, square
+    # an estimate this far below the plain sum is the rest of a cancellation, of either sign
     valid = (trace > floor) & (bottom > 1e-12 * square)
     return np.where(valid, top / np.where(valid, bottom, 1), np.nan).reshape(batch)
 
@@ -127,8 +129,10 @@ def distinct_patterns(
     square = squared_euclidean_rdm(patterns.astype(np.float64))
     # rounding reaches about 1e-14 of the patterns' own square length: candidates, then exact
     length = np.max(np.einsum("eu,eu->e", *[patterns - patterns.mean(axis=0)] * 2))
+    # relative to the median distance, which near-copies do not move as they would a mean or minimum
     radius = merge * np.sqrt(np.median(square[np.triu_indices(len(square), k=1)]))
     radius = max(radius, rounding(patterns))
+    # these are candidates by inner products, whose rounding grows with length; the gap decides
     close = square <= radius**2 + 1e-12 * length / patterns.shape[1]
     keep = np.ones(len(patterns), dtype=bool)
     for late, early in np.argwhere(np.tril(close, k=-1)):
@@ -210,6 +214,8 @@ class _Search:
         self.barred = None
         if group is not None and len(np.unique(group)) < n:
             same = group[:, None] == group
+            # added to the closeness: minus infinity bars a whole group without a loop over
+            # exemplars
             self.barred = np.where(same, np.float32(-np.inf), np.float32(0))
         self._single = np.empty((n, n_units), dtype=np.float32)
         self._closeness = np.empty((n, n), dtype=np.float32)
@@ -222,6 +228,7 @@ class _Search:
         index, found = _largest(self._closeness, min(k + 1, len(x) - 1))
         if found.shape[1] > k:
             with np.errstate(invalid="ignore"):  # only barred exemplars are left: no doubt
+                # "not larger" and not "smaller", so that a NaN is in doubt as well
                 unsure = np.flatnonzero(~(found[:, -2] - found[:, -1] > doubt))
             index, found = index[:, :k], found[:, :k]
             unsure = unsure[np.isfinite(found[unsure, -1])]
@@ -233,6 +240,8 @@ class _Search:
         """Fill the closeness of all pairs and return the doubt in each row."""
         np.subtract(x, mean, out=self._single, casting="same_kind")
         largest = max(self._single.max(), -self._single.min())
+        # outside this range squares vanish or overflow in single precision; ranks do not
+        # depend on scale
         if not _SAFE[0] < largest < _SAFE[1]:
             scale = float(np.abs(x - mean).max()) or 1.0
             np.divide(x - mean, scale, out=self._single, casting="same_kind")
@@ -243,6 +252,7 @@ class _Search:
         if self.barred is not None:
             closeness += self.barred
         longest = np.sqrt(square.max())
+        # bound of the rounding of a product of so many terms, for this row and the longest other
         return 2**-23 * (x.shape[1] + 8) * longest * (np.sqrt(square) + longest / 2)
 
     def _ranked_in_double(
@@ -313,6 +323,7 @@ def _likeliest_dimension(found: np.ndarray, k: int) -> float:
         return (len(ratio) - 1) / d + (k - 1) * part.sum() - (2 * k - 1) * total
 
     high = 1.0
+    # the score falls with d from above to below 0: doubling finds a bracket whatever the dimension
     while score(high) > 0:
         high *= 2
     low = high / 2 if high > 1 else 1e-6

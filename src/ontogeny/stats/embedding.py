@@ -245,6 +245,8 @@ def align_frames(
         if successor is None:
             frame[:] = frame @ _axes(frame.T @ frame)
         else:
+            # the orthogonal factor of the 2 x 2 overlap; mirrorings are allowed, as
+            # distances allow them
             u, _, v = np.linalg.svd(frame.T @ successor)
             frame[:] = frame @ (u @ v)
         successor = frame
@@ -278,7 +280,9 @@ def affinities(
     (1.0, 0.5)
     """
     d = squared.astype(np.float32)
+    # a point is not its own neighbour, and must not be the nearest one that is taken off
     np.fill_diagonal(d, np.inf)
+    # a common factor of a row's weights cancels, and without it exp would underflow in remote rows
     d -= d.min(axis=1, keepdims=True)
     np.fill_diagonal(d, 0)
     p = _calibrated(d, float(np.log(neighbours)))
@@ -289,8 +293,10 @@ def affinities(
 
 def _calibrated(d: np.ndarray, entropy: float) -> np.ndarray:
     """Return rows exp(-b d) / sum with that entropy: Newton's steps in log b inside a bracket."""
+    # a width of about the k-th distance is a start from which few of Newton's steps are needed
     kth = np.partition(d, int(np.exp(entropy)), axis=1)[:, int(np.exp(entropy))]
     log_b = -np.log(np.maximum(kth, 1e-6), dtype=np.float64)
+    # 13 orders of magnitude to either side hold any width that single precision can tell
     low, high = log_b - 30, log_b + 30
     p, weighted = np.empty_like(d), np.empty_like(d)
     for _ in range(50):
@@ -382,6 +388,7 @@ def _own_planes(x: np.ndarray) -> np.ndarray:
 def _stiffness(x: np.ndarray) -> np.ndarray:
     """Return the [step, step] Laplacian of the chain of steps with weights 1 / c_t^2."""
     motion = procrustes_distance(x[:-1], x[1:])
+    # bounded, or two steps with the same data would be tied so hard that nothing else counts
     weight = 1 / np.square(np.maximum(motion, _STILLNESS))
     difference = np.diff(np.eye(len(x)), axis=0)
     return difference.T @ (weight[:, None] * difference)
@@ -403,6 +410,7 @@ def _held(tether: np.ndarray, frames: np.ndarray) -> np.ndarray:
 
 def _slender(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> np.ndarray:
     """Multiply matrices in blocks of rows so small that BLAS keeps to one thread."""
+    # blocks by the right side's size, so that each product stays below the library's threshold
     size = max(_ONE_THREAD // right.size, 1)
     for start in range(0, len(left), size):
         np.matmul(left[start : start + size], right, out=out[start : start + size])
@@ -430,6 +438,7 @@ class _Plane:
 
     def pull(self, weights: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return sum_j weights_ij (y_i - y_j)."""
+        # a third column of ones gives the row sums in the same product
         self._points[:, :2] = y
         _slender(weights, self._points, self._pulled)
         return self._pulled[:, 2:] * y - self._pulled[:, :2]
@@ -474,6 +483,8 @@ def _majorise(
 
     with _Planes(x.shape[1]) as planes:
         for _ in range(iterations):
+            # the bound is a square about each frame's transform, so that the tether gives
+            # the least of the sum
             planes.each(transform, y)
             y = _held(tether, y)
     return y.astype(np.float64)
@@ -508,6 +519,7 @@ def _descend(
     """Go down misfit and motion of all frames: first with weak repulsion, then with all of it."""
     p = _matrices(x, lambda step: affinities(_distances(step) ** 2, neighbours=neighbours))
     y = _joint_plane(x)
+    # unit scale whatever the data's, since w = 1 / (1 + d^2) has a length of its own
     y = (y / y.std()).astype(np.float32)
     stiffness = _stiffness(x)
     early = round(_EXAGGERATED * iterations)
@@ -520,6 +532,7 @@ def _descend(
 def _slide(y: np.ndarray, p: np.ndarray, options: tuple[np.ndarray, float, int]) -> np.ndarray:
     """Accelerated proximal gradient: z = y + momentum (y - before); z - slope; the tether."""
     tether, repulsion, iterations = options
+    # in proportion to the exemplars: the affinities sum to 1, so that forces shrink as 1 / n
     rate, before = np.float32(_RATE * y.shape[1]), y
 
     def descend(plane: _Plane, frame: np.ndarray, step: int) -> None:

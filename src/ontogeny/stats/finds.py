@@ -26,6 +26,7 @@ def chance_finds(values: Real[Array, "*shape"], null: Real[Array, "*null"]) -> F
         What chance gives.
     """
     ordered = np.sort(null, axis=None)
+    # searched from the left, so that equals count as reached: a find must beat its null, not tie it
     above = ordered.size - np.searchsorted(ordered, values.ravel(), side="left")
     p = (1 + above) / (1 + ordered.size)
     return np.asarray(false_discovery_control(p)).reshape(values.shape)

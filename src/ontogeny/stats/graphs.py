@@ -79,6 +79,7 @@ def score_correlation(a: Float[Array, " edge"], b: Float[Array, " edge"]) -> flo
     n = int(both.sum())
     if n < 3:
         return float("nan")
+    # half a rank from either end, where the normal quantiles would be infinite
     x, y = (ndtri((rankdata(v[both]) - 0.5) / n) for v in (a, b))
     scale = np.sqrt((x @ x) * (y @ y))
     return float(x @ y / scale) if scale > 1e-12 else float("nan")
@@ -107,7 +108,9 @@ def chance_births(
     present[0] = np.abs(x) > bound
     for k, now in enumerate(r):
         x = now * x + np.sqrt(1 - now**2) * rng.standard_normal(n_paths)
+        # both tails: an edge is there by its size, of whichever sign
         present[k + 1] = np.abs(x) > bound
+    # by the same rule of holding as real edges, or chance would be counted by another measure
     born, died = transitions(present, hold=hold)
     return born.mean(axis=1), died.mean(axis=1)
 
@@ -207,6 +210,7 @@ def flow_down(
     for own in portion:
         flow, net = (values[..., None, :] for values in found[-1])
         passed, kept_net = (flow @ np.abs(own))[..., 0, :], (net @ own)[..., 0, :]
+        # by flow, not by net flow: what adds and takes away the same is still a road
         kept = largest(passed, passed.shape[-1] if breadth is None else breadth)
         found.append((passed * kept, kept_net * kept))
     return found
@@ -289,6 +293,7 @@ def reuse_by_chance(
     with np.errstate(divide="ignore"):
         missed = np.log1p(-rate)
     spared = np.zeros(n_nodes)
+    # logarithms are added: a product of many factors near 1 would lose them
     np.add.at(spared, source, missed[target])
     recruited = float((1 - np.exp(spared))[np.unique(source)].sum())
     return float(present.sum() / recruited) if recruited > 0 else float("nan")
@@ -296,6 +301,7 @@ def reuse_by_chance(
 
 def _pearson_tail(z: Array, skew: Array) -> Array:
     """Return P(Z >= z) of a standardised Pearson type III variable; normal for no skew."""
+    # a gamma law with so little skew needs a shape too large for the incomplete gamma function
     nearly = np.abs(skew) < 1e-4
     g = np.where(nearly, 1.0, skew)
     shape = 4 / g**2

@@ -66,6 +66,7 @@ def grouped_folds(
     held = np.zeros((n_folds, len(tokens)), dtype=np.int64)
     fold_of_group = np.empty(len(names), dtype=np.int64)
     order = rng.permutation(len(names))
+    # large groups first, while there is room to even them out; among equals the order is drawn
     for index in order[np.argsort(-sizes[order], kind="stable")]:
         load = held @ content[index]
         fold = min(range(n_folds), key=lambda f: (load[f], held[f].sum()))

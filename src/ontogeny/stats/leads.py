@@ -54,6 +54,8 @@ def leads(
     n_draws
         Shuffles, and resamples.
     """
+    # within layers: tokens are not spread evenly over depth, and depth alone may set when
+    # units begin
     dealt = shuffled_within(token, layer, n_draws=n_draws, rng=rng)
     columns = []
     for k in range(n_tokens):
@@ -62,6 +64,7 @@ def leads(
             columns.append(np.full((5, begun.shape[1]), np.nan))
             continue
         null = np.subtract(*_shares(begun, dealt == k))
+        # a share of 5 % for each token (Bonferroni), as any of them may be the one that leads
         bound = np.quantile(null, 1 - 0.05 / n_tokens, axis=0)
         own, others = (share[0] for share in _shares(begun, mine[None]))
         low, high = _interval(own, others, int(mine.sum()), int((~mine).sum()), n_draws, rng)
@@ -94,6 +97,7 @@ def _interval(
     own: Array, others: Array, n_own: int, n_others: int, n_draws: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     """Return the middle 95 % of own - others; shares of resampled units are binomial."""
+    # a draw of units with replacement gives a binomial count, so that none has to be drawn
     again = rng.binomial(n_own, own, (n_draws, len(own))) / n_own
     again = again - rng.binomial(n_others, others, (n_draws, len(others))) / n_others
     low, high = np.quantile(again, [0.025, 0.975], axis=0)

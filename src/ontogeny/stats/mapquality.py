@@ -185,6 +185,7 @@ def _has_map(frame: np.ndarray) -> bool:
 def _frame_quality(data: np.ndarray, frame: np.ndarray, k: int) -> tuple[float, float]:
     far, near = squared_euclidean_rdm(data), squared_euclidean_rdm(frame)
     n = len(far)
+    # the largest sum that is possible, by which Venna and Kaski scale to 0 ... 1
     worst = n * k * (2 * n - 3 * k - 1) / 2
     shown, truth = _Neighbours(near, k), _Neighbours(far, k)
     return 1 - shown.intrusion(truth) / worst, 1 - truth.intrusion(shown) / worst
@@ -215,6 +216,7 @@ class _Neighbours:
         row, column = np.nonzero(beyond)
         bounds = np.searchsorted(row, np.arange(len(beyond) + 1))
         strangers = truth.distance[row, column]
+        # only the ranks of strangers are looked up: ranking all pairs would cost a second sort
         closer = [
             order.searchsorted(strangers[i:j])
             for order, i, j in zip(truth.ascending, bounds[:-1], bounds[1:], strict=True)

@@ -51,6 +51,7 @@ def best_pairs(
     ([1, 0], [1.0, -1.0])
     """
     correlation = score.T @ score_b
+    # one-to-one and of the largest sum: taking each unit's best would let many share one partner
     first, second = linear_sum_assignment(-np.abs(correlation))
     return first, second, correlation[first, second]
 
@@ -67,6 +68,7 @@ def shuffled_matches(
     """
     values = np.full((len(orders), score.shape[1]), np.nan)
     for row, order in zip(values, orders, strict=True):
+        # matched anew after every shuffle: the null has to be as free to search as the data was
         first, _, correlation = best_pairs(score, score_b[order])
         row[first] = np.abs(correlation)
     return values

@@ -78,9 +78,11 @@ def standardised(
     rest = ranks
     if basis is not None and basis.shape[1]:
         basis = basis.astype(ranks.dtype)
+        # by the basis, never by a matrix pair x pair
         rest = ranks - (ranks @ basis) @ basis.T
     size = np.sqrt(np.einsum("rp,rp->r", rest, rest))
     full = np.sqrt(np.einsum("rp,rp->r", ranks, ranks))
+    # relative to the row's own length: what is left of a row that controls span is rounding
     return rest / np.where(size > _REST * full, size, np.nan)[:, None]
 
 
@@ -200,6 +202,7 @@ def moved_pairs(
     """
     n = permutations.shape[1]
     one, other = np.triu_indices(n, k=1)
+    # the lowest rank on the diagonal: an exemplar that is drawn twice is at no distance from itself
     square = np.full((n, n), model.min(), dtype=model.dtype)
     square[one, other] = square[other, one] = model
     return np.take(square, permutations[:, one] * n + permutations[:, other])
@@ -231,6 +234,7 @@ def resampled_fit(
     weight = (weight / weight.sum(axis=1, keepdims=True)).astype(ranks.dtype)
     mean, square = weight @ ranks.T, weight @ (ranks**2).T
     spread = square - mean**2
+    # a resample may consist of one exemplar's copies; what is left of its variance is rounding
     spread = np.sqrt(np.where(spread > 1e-6 * square, spread, np.nan))
     found = np.empty((len(weights), len(ranks), len(models)), dtype=ranks.dtype)
     for k, model in enumerate(models.astype(ranks.dtype)):

@@ -41,6 +41,7 @@ def onset_index(
     3
     """
     n_snapshots = values.shape[-1]
+    # counted from the end: an early excursion above the threshold is no onset if it does not last
     run = _last_run(values > threshold)
     return np.asarray(np.where(run >= hold, n_snapshots - run, n_snapshots))
 
@@ -122,6 +123,7 @@ def confidence_interval(
     ([1.0], [4.0])
     """
     ranked = np.sort(index, axis=0)
+    # order statistics and no interpolation: an index between two snapshots means nothing
     tail = math.floor((1 - level) / 2 * len(ranked) + 1e-9)
     first, last = ranked[tail], ranked[len(ranked) - 1 - tail]
     after = np.concatenate([[-math.inf], steps])[first]

@@ -92,6 +92,8 @@ class _Flow:
         came = [np.full(n, -1) for n in self.sizes]
         returned = [np.full(n, -1) for n in self.sizes]
         open_to = [np.ones(n, dtype=bool) for n in self.sizes[:-1]]
+        # Bellman and Ford's relaxation, not Dijkstra's: edges that are taken back cost less
+        # than nothing
         while any(nodes.any() for nodes in open_to):
             self._forward(enter, leave, came, returned, open_to)
             for layer in range(len(self.sizes) - 2, 0, -1):
@@ -125,9 +127,11 @@ class _Flow:
                 continue
             total = self.costs[layer - 1][:, sources] + leave[layer - 1][sources]
             for node, used in self.before[layer].items():
+                # an edge that carries a path already cannot carry another
                 total[node, np.isin(sources, used)] = np.inf
             best = total.argmin(axis=1)
             value = total[np.arange(len(best)), best]
+            # by more than rounding, or two ways of the same cost would overtake each other for ever
             better = value < enter[layer] - _SLACK
             enter[layer][better], came[layer][better] = value[better], sources[best[better]]
             if layer < last:

@@ -63,6 +63,7 @@ def shuffled_tokens(
            [0, 0, 1, 0, 0, 1]])
     """
     block, token_of_block = group_blocks(token, group)
+    # blocks are dealt, not exemplars: those of a group are exchangeable only together
     dealt = rng.permuted(np.tile(token_of_block, (n_shuffles, 1)), axis=1)
     return dealt[:, block]
 
@@ -116,7 +117,10 @@ def upper_quantile(
     (19.0, inf)
     """
     n_shuffles = null.shape[0]
+    # less a hair: the product may come out a rounding above a whole number, and the rank
+    # one too high
     rank = math.ceil(level * (n_shuffles + 1) - 1e-9)
+    # no quantile of so few shuffles bounds the level: none is better than one that is too low
     if rank > n_shuffles:
         return np.where(np.isnan(null).any(axis=0), np.nan, np.inf)
     return np.asarray(np.partition(null, rank - 1, axis=0)[rank - 1])
@@ -136,6 +140,7 @@ def p_value(
     >>> float(p_value(np.array(99.0), null)), float(p_value(np.array(10.0), null))
     (0.05, 0.55)
     """
+    # the observed value is itself one of the shuffles under the null, hence the 1 above and below
     reached = 1 + np.sum(null >= observed, axis=0)
     return np.where(np.isnan(observed), np.nan, reached / (1 + null.shape[0]))
 
@@ -167,6 +172,7 @@ def corrected_threshold(
     varies = deviation > 1e-12 * np.maximum(np.abs(mean), 1e-300)
     if not varies.any():
         return np.where(np.isnan(mean), np.nan, np.inf)
+    # studentised first: a member with a wide null would else set the threshold of all the others
     largest = ((null[:, varies] - mean[varies]) / deviation[varies]).max(axis=1)
     z = upper_quantile(largest, level)
     return np.where(varies, mean + z * deviation, np.where(np.isnan(mean), np.nan, np.inf))

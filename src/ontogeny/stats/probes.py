@@ -129,6 +129,7 @@ def _held_out(smoother: np.ndarray, y: np.ndarray, folds: list[np.ndarray]) -> n
     predicted = np.empty_like(y)
     for rows in folds:
         part = smoother[:, rows]
+        # the constant is not penalised: its hat matrix is 1 / n throughout
         left = -(part.T @ part) - 1 / n
         left[np.diag_indices(len(rows))] += 1
         predicted[rows] = y[rows] - cho_solve(
@@ -233,6 +234,8 @@ def few_shot_sets(
         for c, out in zip(names, row, strict=True):
             own = order[token[order] == c]
             _, first = np.unique(group[own], return_index=True)
+            # in drawn order, not in order of group: the first occurrence of each group is a
+            # random one
             out[:] = own[np.sort(first)[:shots]]
     return sets.reshape(n_repeats, -1)
 
@@ -306,6 +309,7 @@ def _few_shot_scores(
     """Predictions (repeat, exemplar, token) of ridge regressions with a constant, dual form."""
     rows = gram[sets]
     inner = np.take_along_axis(rows, sets[:, None, :], axis=2)
+    # double centring of the set's own Gram matrix is centring of its patterns, which are not formed
     shift = inner.mean(axis=1, keepdims=True)
     inner = inner - shift - np.swapaxes(shift, 1, 2) + shift.mean(axis=2, keepdims=True)
     size = np.trace(inner, axis1=1, axis2=2)
@@ -315,5 +319,6 @@ def _few_shot_scores(
     base = labels.mean(axis=1, keepdims=True)
     weight = np.linalg.solve(system, labels - base)
     score = np.swapaxes(rows, 1, 2) @ weight
+    # the constant: the Gram matrix is centred on all exemplars, the fit on those of its set
     score += base - np.take_along_axis(score, sets[:, :, None], axis=1).mean(axis=1, keepdims=True)
     return np.where(varies[:, None, None], score, np.nan)

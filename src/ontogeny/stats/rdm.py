@@ -136,6 +136,7 @@ def _by_chunk(
 def _squared_euclidean(x: np.ndarray, out: np.ndarray, single: bool) -> None:
     """Fill squared distances per unit of a few members."""
     centred = _centred(x)
+    # the factor of the distance is put into the patterns, which are fewer than the distances
     centred *= np.sqrt(2 / max(x.shape[-1], 1))
     near = _euclidean_in_single(centred, out) if single else None
     if near is None:
@@ -219,6 +220,8 @@ def _euclidean_in_single(centred: np.ndarray, out: np.ndarray) -> np.ndarray | N
         return None
     _distances_from_gram(gram)
     np.copyto(out, gram)
+    # squares cancel where the distance is small beside the length, and single precision has
+    # 7 digits
     near = gram <= np.float32(_NEAR / 2) * square[..., None, :]
     own = np.arange(gram.shape[-1])
     near[..., own, own] = False
@@ -292,6 +295,8 @@ def noise_precision(
         if present < n_tokens or dof < 2 or not finite_members(x):
             continue
         residuals = token_residuals(x, token, n_tokens)
+        # only constant units stand aside: one that varies between tokens alone would be
+        # infinitely precise
         live = np.ptp(x, axis=0) > 0
         variance = np.einsum("eu,eu->u", residuals, residuals) / dof
         tiny = (1e-12 * np.abs(x).max(axis=0)) ** 2
@@ -316,6 +321,7 @@ def _covariance(residuals: np.ndarray, dof: int, *, shrinkage: bool) -> np.ndarr
     strength = np.sum((n / (n - 1) * mean[off]) ** 2)
     noise = n / (n - 1) ** 3 * np.sum(spread[off])
     shrink = min(1.0, noise / strength) if strength > 0 else 1.0
+    # variances are kept: shrinking correlations alone does not mix the scales of units
     return covariance * np.where(off, 1 - shrink, 1.0)
 
 

@@ -85,6 +85,7 @@ def _scale(ranks: np.ndarray, comparison: Comparison) -> np.ndarray:
     """Divide centred ranks so that an inner product is the correlation asked for."""
     n = ranks.shape[-1]
     size = np.sqrt(np.sum(ranks**2, axis=-1, keepdims=True))
+    # rho-a divides by what ranks without ties would have, so that ties lose and do not gain
     scale = size if comparison == "spearman" else np.full_like(size, np.sqrt((n**3 - n) / 12))
     return ranks / np.where(size > 0, scale, np.nan)
 
@@ -174,6 +175,8 @@ def partial_rank_correlation(
     if not np.isfinite(control).all() or rdms.shape[-1] < 3 + len(controls):
         return np.full(rdms.shape[:-1], np.nan)
     basis, spread, _ = np.linalg.svd(control, full_matrices=False)
+    # controls that say the same add one direction; dividing by what differs would divide by
+    # rounding
     basis = basis[:, spread > spread.max(initial=0) * 1e-10]
     for ranks in (left, right):
         rest = ranks - (ranks @ basis) @ basis.T

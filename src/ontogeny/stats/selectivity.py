@@ -79,6 +79,7 @@ def resampled_eta_squared(
         sums = weights[:, of_token] @ response[..., of_token, :]
         between = between + np.divide(sums**2, count, where=count > 0, out=np.zeros_like(sums))
     spread = weights @ response**2 - correction
+    # the whole sample's spread is 1: with less than this a resample repeats equal responses
     fine = varies[..., None, :] & (spread > CONSTANT)
     return np.divide(between, spread, where=fine, out=np.full_like(spread, np.nan))
 
@@ -158,6 +159,7 @@ def _between(response: Array, tokens: Array) -> Array:
     n_tokens = int(tokens.max()) + 1
     member = tokens[:, None, :] == np.arange(n_tokens)[:, None]
     count = np.maximum(member.sum(axis=2, keepdims=True), 1)
+    # over the root of the count, so that squares of sums are already divided by it
     weights = (member / np.sqrt(count)).astype(response.dtype)
     n_shuffles, _, n_exemplars = member.shape
     sums = weights.reshape(n_shuffles * n_tokens, n_exemplars) @ response

@@ -84,9 +84,11 @@ def confusions(
     errors = np.where(np.eye(n, dtype=bool), 0.0, table * exemplars[:, None])
     of = np.add.outer(exemplars, exemplars)
     independent = np.add.outer(draws, draws)
+    # evenly over the others, whatever their number of exemplars: a wrong answer is dealt to a name
     each = errors.sum(axis=1) / (n - 1)
     evenly = np.add.outer(each, each) / of
     chance = (1 - level) / (n * (n - 1) / 2)
+    # counted in groups, whose exemplars err together: exemplars would make chance look narrower
     bound = binom.ppf(1 - chance, independent, evenly) / independent
     off = np.where(np.eye(n, dtype=bool), np.nan, 1.0)
     return Confusions((errors + errors.T) / of * off, evenly * off, bound * off)
@@ -128,6 +130,8 @@ def rise_after_lowest(
         In the units of the loss.
     """
     place = int(np.argmin(loss[:, chooses].mean(axis=1)))
+    # exemplars that chose the lowest snapshot would make it lower than it is, and so every
+    # rise larger
     rise = (loss[-1] - loss[place])[~chooses]
     again = weights @ rise / weights.sum(axis=1)
     low, high = np.quantile(again, [0.025, 0.975])

@@ -81,6 +81,7 @@ def auroc(
     others = member.shape[1] - count
     sums = member.astype(rank.dtype) @ rank
     fine = (count > 0) & (others > 0)
+    # sums of ranks stay exact in single precision for thousands of exemplars; no loop over pairs
     value = (sums / np.maximum(count, 1) - (count + 1) / 2) / np.maximum(others, 1)
     return np.where(fine, value, np.nan).astype(rank.dtype)
 
@@ -96,6 +97,7 @@ def placements(
     placed = np.empty_like(rank)
     n_members = int(member.sum())
     n_others = len(member) - n_members
+    # ranks among all less ranks among members count the others below, ties as halves
     placed[member] = (rank[member] - ranks(response[member])) / n_others
     placed[~member] = 1 - (rank[~member] - ranks(response[~member])) / n_members
     return placed
@@ -141,6 +143,7 @@ def d_prime(
     [1.41, -1.41]
     """
     x = response.astype(np.float64)
+    # centred first: a large common activation would cost the variances their digits
     x = x - x.mean(axis=-2, keepdims=True)
     columns = []
     for name in range(n_tokens):
@@ -206,6 +209,7 @@ def token_information(
     [1.0, 0.0]
     """
     n = len(token)
+    # by rank, so that a unit's scale and its outliers do not decide where bins end
     bins = np.clip(np.floor((rank - 0.5) / n * n_bins), 0, n_bins - 1)
     member = (token == np.arange(n_tokens)[:, None]).astype(np.float32)
     counts = np.stack([member @ (bins == b).astype(np.float32) for b in range(n_bins)])
@@ -214,6 +218,7 @@ def token_information(
     plug_in = entropies[0] + entropies[1] - _entropy(joint.reshape(-1, joint.shape[-1]))
     cells = (joint > 0).sum(axis=(0, 1))
     sides = (joint.sum(axis=1) > 0).sum(axis=0) + (joint.sum(axis=0) > 0).sum(axis=0)
+    # the plug-in is biased upwards by its degrees of freedom, which only occupied cells have
     value = plug_in - (cells - sides + 1) / (2 * n * np.log(2))
     return np.where(np.isnan(rank).any(axis=0), np.nan, value)
 

@@ -59,9 +59,12 @@ def largest_turn(
 
 
 def _peak(value: Array, half: Array, hold: int, wide: float, sign: int) -> Turn:
+    # the smallest value in a window: a peak of one snapshot is noise, one that lasts is not
     held = np.lib.stride_tricks.sliding_window_view(value, hold).min(axis=1)
+    # above the higher of the two ends: a course that only rises or only falls gets nothing
     above = held - max(value[:hold].max(), value[-hold:].max())
     k = int(above.argmax())
+    # a difference of two values, each with its own error; in the window the widest is taken
     reach = float(np.hypot(half[k : k + hold].max(), max(half[0], half[-1])))
     place = k + int(value[k : k + hold].argmax())
     return Turn(place, sign, float(above[k]), reach, reach * wide)

@@ -134,6 +134,7 @@ def _check(network: nn.Module, task: Task, config: Config) -> None:
     if {p.dtype for p in network.parameters()} != {torch.float32}:
         msg = "expected a network of float32 weights, got others: convert it with .float()"
         raise InputError(msg)
+    # on a copy in evaluation mode: a pass would move running statistics before step 1
     trial = copy.deepcopy(network).eval()
     y, x = task.size
     with torch.inference_mode(), undisturbed():
@@ -165,11 +166,13 @@ def _begin(run: Run, task: Task, network: nn.Module, config: Config) -> None:
     """Lay out the folder with all that a resume needs: task, description, checkpoint 0."""
     threads = config.threads or torch.get_num_threads()
     run.begin(_description(task, network, config, threads), task.tokens)
+    # the task before the checkpoint: a folder that can be resumed holds what it learns from
     task.save(run.task_path)
     run.task, run.config = task, config
     with settled(threads, seed=config.seed):
         training = Training(copy.deepcopy(network), task, config)
         run.write_checkpoint(0, arrays(training.state()))
+    # the state last: until here a killed run has not begun and may be begun again
     run.amend(state=TRAINING)
 
 

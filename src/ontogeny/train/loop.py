@@ -32,6 +32,8 @@ def go_on(
     DivergedError
         If the loss became NaN or infinite; what was recorded until then is kept.
     """
+    # a run killed after its checkpoint has rows and snapshots beyond it; they would be
+    # written twice
     run.rewind(training.step)
     with run.append_curve() as curve, Background() as background:
         _loop(training, _Scribe(run, training, curve, background, watchers), progress)
@@ -68,6 +70,7 @@ class _Scribe:
     ) -> None:
         self.run, self.training, self.curve, self.background = run, training, curve, background
         self.watchers = watchers
+        # one copy for all snapshots: watchers may do with it what they like
         self.copy = copy.deepcopy(training.model) if watchers else None
         base = (run.description["parent"] or {"step": 0})["step"]
         self.lasting = training.config.lasting_checkpoints | {base}
@@ -79,6 +82,7 @@ class _Scribe:
     def snapshot(self) -> None:
         """Store the weights, and show a copy of the network to the watchers."""
         step, weights = self.training.step, self.training.weights()
+        # copied now, written later: the next step changes the weights in place
         self.background.put(lambda: self.run.write_snapshot(step, arrays(weights)))
         if self.copy is None:
             return
@@ -92,6 +96,8 @@ class _Scribe:
         """Store all that a resume needs, after all that came before is durable."""
         step, state = self.training.step, self.training.state()
         refuse_nan(state, step, self.training.config)
+        # rows first: a checkpoint promises that the curve up to its step is on the disk
         self.background.put(self.curve.synchronise)
         self.background.put(lambda: self.run.write_checkpoint(step, arrays(state)))
+        # old checkpoints go only when the new one is whole
         self.background.put(partial(self.run.keep_checkpoints, self.lasting))

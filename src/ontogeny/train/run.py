@@ -180,9 +180,11 @@ class Run(RunFolder):
                 self.description["task"]["tokens"],
             )
             self.share(child, at)
+            # the parent may have none at this step: it is trained again from the one before
             if at not in child.checkpoints:
                 with settled(self.description["threads"]):
                     child.write_checkpoint(at, arrays(self._training(at).state()))
+            # the state last: a child that is killed before this has not begun
             child.amend(state=TRAINING)
         return child
 
@@ -254,6 +256,7 @@ class Run(RunFolder):
         while steps:
             try:
                 training.restore(steps[-1], self.checkpoint(steps[-1]), str(self.path))
+            # a checkpoint that was damaged costs the steps since the one before, not the run
             except RunError as error:
                 if len(steps) == 1:
                     raise
@@ -270,6 +273,7 @@ class Run(RunFolder):
         is_same = True
         while training.step < step:
             row = training.advance()
+            # told once: after one other bit all later losses differ as well
             if is_same and row.loss != losses[row.step - 1]:
                 is_same = False
                 warnings.warn(

@@ -36,6 +36,8 @@ class Training:
     def __init__(self, model: nn.Module, task: Task, config: Config) -> None:
         self.step = 0
         self.config = config
+        # the layout in which convolutions are fastest on a CPU; bits depend on it, so it is
+        # always this one
         self.model = model.to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
         self.optimiser = _optimiser(self.model, config)
         self.images = torch.tensor(task.images[task.train])
@@ -56,10 +58,13 @@ class Training:
         chosen = torch.from_numpy(self.order.exemplars(step))
         images, token = self.images[chosen], self.token[chosen]
         if config.flips:
+            # by seed and step, not from a running generator: a resume draws the same flips
+            # without a state
             images = _flip(images, np.random.default_rng([config.seed, _FLIPS, step]))
         with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
             logits = self.model(prepare(images))
         loss = nn.functional.cross_entropy(logits.float(), token)
+        # before the weights are touched, so that what was recorded before is still finite
         if not math.isfinite(loss.item()):
             raise DivergedError(_divergence(loss.item(), step, config))
         rate = config.learning_rate_at(step)
@@ -77,6 +82,7 @@ class Training:
 
     def state(self) -> dict[str, Tensor]:
         """Return a copy of all that the next step depends on, but for the task and the config."""
+        # by the parameter's number: an optimiser knows its parameters by their order, not by name
         state = {_WEIGHTS + name: tensor for name, tensor in self.weights().items()}
         for index, parameter in enumerate(self._parameters()):
             for name, value in self.optimiser.state.get(parameter, {}).items():
@@ -93,6 +99,7 @@ class Training:
             If the state is of another network; `source` says whose it is.
         """
         load(self.model, _below(_WEIGHTS, state), source)
+        # cleared, or moments of parameters that had none at that step would stay
         self.optimiser.state.clear()
         owners = self._parameters()
         for path, array in _below(_OPTIMISER, state).items():
@@ -101,6 +108,7 @@ class Training:
             if value.shape == owner.shape:
                 value = torch.empty_like(owner, dtype=value.dtype).copy_(value)
             self.optimiser.state[owner][name] = value
+        # last: restoring the rest draws nothing, but whatever it did must not count
         torch.set_rng_state(torch.tensor(state[_RANDOM]))
         self.step = step
 
@@ -127,6 +135,7 @@ class Order:
 
     def exemplars(self, step: int) -> np.ndarray:
         """Return the places, among the training exemplars, of the batch that leads to `step`."""
+        # places in the endless stream, so that a batch may begin in one epoch and end in the next
         place = np.arange((step - 1) * self.batch, step * self.batch)
         first, last = int(place[0]) // self.n, int(place[-1]) // self.n
         self._epochs = {e: self._permutation(e) for e in range(first, last + 1)}
@@ -136,6 +145,7 @@ class Order:
     def _permutation(self, epoch: int) -> np.ndarray:
         if epoch in self._epochs:
             return self._epochs[epoch]
+        # a generator for each epoch: any step is reached without drawing those before it
         return np.random.default_rng([self.seed, epoch]).permutation(self.n)
 
 

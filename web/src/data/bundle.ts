@@ -43,6 +43,7 @@ export class Bundle {
     if (kept !== undefined) return kept;
     const buffer = this.buffers.get(entry.blob);
     if (!buffer) {
+      // read, so that whoever asks now is asked to look again when it has come
       void this.arrived.value;
       void this.load(entry.blob);
       return null;
@@ -140,6 +141,7 @@ export class Bundle {
 
   private once(key: string, work: () => Promise<void>): Promise<void> {
     const begun = this.asked.get(key);
+    // also after a failure: a view that is painted every frame must not ask every frame
     if (begun) return begun;
     const promise = work()
       .catch((error: unknown) => {
@@ -155,6 +157,7 @@ export class Bundle {
   private inherit(before: Bundle): void {
     for (const [name, { hash }] of Object.entries(this.manifest.blobs)) {
       const buffer = before.buffers.get(name);
+      // by hash: while a run grows most blobs stay as they were and need not come again
       if (buffer && before.manifest.blobs[name]?.hash === hash) {
         this.buffers.set(name, buffer);
         this.asked.set(name, Promise.resolve());

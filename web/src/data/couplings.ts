@@ -51,6 +51,7 @@ export function couplingsOf(bundle: Bundle): Couplings | null {
 
 /** Sort edges by one of their ends, so that a unit's own are found at once. */
 export function listEdges(ends: Int32Array, nUnits: number): EdgeLists {
+  // counting sort: as many edges as there may be, one pass to count and one to place them
   const first = new Int32Array(nUnits + 1);
   for (const unit of ends) if (unit < nUnits) first[unit + 1] = (first[unit + 1] ?? 0) + 1;
   for (let unit = 0; unit < nUnits; unit++)
@@ -89,6 +90,7 @@ export function weightAt(
 export function typicalSize(couplings: Couplings, edge: number, reading: Reading): number {
   const n = couplings.fields.total.size("step");
   let [sum, mass] = [0, 0];
+  // ten to twenty of the steps are enough for an order and a choice
   for (let k = 0; k < n; k += Math.max(1, Math.floor(n / 10))) {
     const value = Math.abs(weightAt(couplings, edge, k, reading));
     const share = (k + 1) / n;

@@ -59,6 +59,7 @@ export class Field {
     const raw = this.raw[place];
     if (raw === undefined || raw === this.missing) return Number.NaN;
     const value = raw * this.scale + this.add;
+    // an offset packing turns 0 into a tiny number of either sign, which a sign would make visible
     return Math.abs(value) <= this.least ? 0 : value;
   }
 
@@ -67,6 +68,7 @@ export class Field {
     const k = Math.floor(position);
     const share = position - k;
     const a = this.at(k, ...rest);
+    // at a recorded step the next one is not asked: past the last there is none
     if (share === 0) return a;
     const b = this.at(k + 1, ...rest);
     return Number.isNaN(a) ? b : Number.isNaN(b) ? a : a + share * (b - a);

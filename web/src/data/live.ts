@@ -36,6 +36,7 @@ export function follow(source: Source, listener: Listener): () => void {
   const events = new EventSource(address);
   let [failures, isFetching, isMore] = [0, false, false];
   const fetchAll = async () => {
+    // one fetch at a time; growth that is told meanwhile is fetched after it, once
     if (isFetching) {
       isMore = true;
       return;
@@ -61,6 +62,7 @@ export function follow(source: Source, listener: Listener): () => void {
     void listener.ended().finally(() => events.close());
   });
   events.addEventListener("error", () => {
+    // the browser tries again by itself; only a row of failures is a server that has gone
     failures += 1;
     if (failures < PATIENCE) return;
     events.close();

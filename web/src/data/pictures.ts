@@ -139,6 +139,7 @@ export function drawPicture(
 ): void {
   const { sheet, width, height } = picture;
   const scale = side / picture.side;
+  // tiny exemplars are shown as the pixels that they are; smoothed, they would be a blur
   pen.imageSmoothingEnabled = width > 14;
   pen.drawImage(
     sheet.image, picture.x, picture.y, width, height,

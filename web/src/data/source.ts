@@ -40,6 +40,7 @@ function embedded(page: Document): Source {
 function fetched(location: Location): Source {
   const key = new URLSearchParams(location.search).get("key");
   const address = (path: string) => {
+    // without the part after #, which is the page's state and no address
     const url = new URL(path, location.href.split("#")[0]);
     if (key !== null) url.searchParams.set("key", key);
     return url.href;

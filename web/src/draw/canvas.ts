@@ -6,12 +6,15 @@ export function sharpen(
   width: number,
   height: number,
 ): CanvasRenderingContext2D {
+  // at most 2: beyond it the eye gains nothing, and the pixels to fill grow with the square
   const ratio = Math.min(2, window.devicePixelRatio || 1);
   const [w, h] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
+  // only when it changes: setting a size, even the same one, empties the canvas and its state
   if (canvas.width !== w) canvas.width = w;
   if (canvas.height !== h) canvas.height = h;
   const pen = canvas.getContext("2d");
   if (!pen) throw new Error("expected a browser with a 2d canvas");
+  // set, not multiplied: the context keeps its transform from one painting to the next
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   return pen;
 }
@@ -30,6 +33,7 @@ export function show(value: number | null | undefined, digits = 2): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e6) return value.toLocaleString("en");
+  // fixed digits would show such numbers as 0, or as a row of figures that nobody reads
   if (size !== 0 && (size < 10 ** -digits || size >= 1e4)) return value.toExponential(1);
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : digits).replace("-", "−");
 }

@@ -52,6 +52,7 @@ export function tokenColours(count: number, given: readonly string[], ink: strin
   return Array.from({ length: count }, (_, k) => {
     const own = given[k] ?? "";
     const colour = HEX.test(own) ? own : (OKABE_ITO[k % OKABE_ITO.length] ?? ink);
+    // black would vanish on a dark ground, so it stands for the colour of text
     return colour === "#000000" ? ink : colour;
   });
 }

@@ -33,6 +33,7 @@ export function drawLine(
   pen.strokeStyle = one.colour;
   pen.lineWidth = one.width;
   pen.beginPath();
+  // a missing value lifts the pen: a line across it would claim what nobody measured
   let isDown = false;
   steps.forEach((step, k) => {
     const value = one.values[k] ?? Number.NaN;

@@ -6,6 +6,7 @@ export type Table = { columns: readonly string[]; rows: Iterable<readonly (strin
 export function csv({ columns, rows }: Table): string {
   const cell = (value: string | number): string => {
     if (typeof value === "number") return Number.isFinite(value) ? String(value) : "";
+    // a cell that begins so would be run as a formula by whoever opens the file
     const safe = /^[=+\-@\t]/.test(value) ? `'${value}` : value;
     return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
@@ -19,6 +20,7 @@ export function save(name: string, content: Blob): void {
   link.href = URL.createObjectURL(content);
   link.download = name.replace(/[^\w.-]+/g, "_");
   link.click();
+  // later, since some browsers fetch the address only after the click has returned
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 

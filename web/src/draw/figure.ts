@@ -46,6 +46,7 @@ function words(figure: HTMLElement): Word[] {
     const size = Number.parseFloat(style.fontSize);
     const chosen = element.querySelector("select");
     const own = [...element.childNodes]
+      // an open choice says all its options; the figure says the one that is chosen
       .map((node) =>
         node.contains(chosen) ? `step ${chosen?.selectedOptions[0]?.text ?? ""}` : node.textContent,
       )
@@ -139,6 +140,7 @@ function cutter() {
   const numbers = new Map<CanvasImageSource, number>();
   return (image: CanvasImageSource, x: number, y: number, w: number, h: number): string => {
     if (!numbers.has(image)) numbers.set(image, numbers.size);
+    // by image and box: one sheet is cut at hundreds of places, each of which is drawn many times
     const key = [numbers.get(image), x, y, w, h].join();
     const known = made.get(key);
     if (known !== undefined) return known;

@@ -85,7 +85,9 @@ export class SvgPen implements Style {
       y + radius * Math.sin(angle),
     ];
     const sweep = Math.min(to - from, 2 * Math.PI);
+    // a whole circle begins anew, as a line to its start would be drawn as a chord
     this.path += `${this.path === "" || sweep > 6.28 ? "M" : "L"}${points(...at(from))}`;
+    // in two halves: an arc whose ends coincide is drawn by no viewer
     for (const share of [0.5, 1]) {
       this.path += `A${points(radius, radius)} 0 0 1 ${points(...at(from + share * sweep))}`;
     }
@@ -137,6 +139,7 @@ export class SvgPen implements Style {
 
   drawImage(image: CanvasImageSource, ...at: number[]): void {
     const [sx = 0, sy = 0, sw = 1, sh = 1, x = 0, y = 0, w = 0, h = 0] = at;
+    // pixels of small exemplars stay pixels in the file, as on the screen
     const how = this.imageSmoothingEnabled ? "" : ' style="image-rendering:pixelated"';
     const place = `x="${number(x)}" y="${number(y)}" width="${number(w)}" height="${number(h)}"`;
     const address = this.cut(image, sx, sy, sw, sh);

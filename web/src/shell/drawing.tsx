@@ -39,6 +39,7 @@ export function Drawing(props: DrawingProps) {
   latest.current = props;
   const size = useMemo(() => signal<Size>({ width: 0, height: 0 }), []);
   useEffect(() => watch(holder.current, (next) => (size.value = next)), []);
+  // two canvases: the lower is painted when data change, the upper one at every frame of the film
   useEffect(() => effect(() => repaint(canvas.current, size.value, props.paint)), [props.paint]);
   useEffect(() => effect(() => repaint(upper.current, size.value, props.over)), [props.over]);
   useEffect(() => {
@@ -48,6 +49,7 @@ export function Drawing(props: DrawingProps) {
       event.preventDefault();
       latest.current.wheel?.(event, event.offsetX, event.offsetY);
     };
+    // not passive, so that the page does not scroll under the zoom
     own.addEventListener("wheel", on, { passive: false });
     return () => own.removeEventListener("wheel", on);
   }, []);
@@ -57,6 +59,7 @@ export function Drawing(props: DrawingProps) {
     const press = pressed.current;
     if (press && latest.current.drag) {
       const [dx, dy] = [event.clientX - press.x, event.clientY - press.y];
+      // a press that has moved is a drag to its end, and no click even if it comes back
       if (press.far || Math.hypot(dx, dy) > FAR) {
         pressed.current = { x: event.clientX, y: event.clientY, far: true };
         latest.current.drag(dx, dy);

@@ -14,6 +14,7 @@ export function translate(own: Selection, from: Names, to: Names, isKin: boolean
     const found = index === null ? -1 : b.indexOf(a[index] ?? "");
     return found < 0 ? null : found;
   };
+  // only between kin: elsewhere the same name is another detector
   const unit = (index: number | null) =>
     index === null || !isKin ? null : to.endIndex(from.unitName(index));
   const [source, target] = own.edge === null ? [null, null] : endsOf(own.edge).map(unit);
@@ -71,6 +72,8 @@ export class Mirror implements Look {
     const all = { unit: null, token: null, exemplar: null, edge: null, layer: null, ...change };
     const said = translate(all, this.names.value, this.ownNames.value, this.isKin());
     const kept = Object.entries(said).filter(
+      // what the other run does not have leaves this one's selection as it is; clearing is
+      // passed on
       ([key, value]) => key in change && (value !== null || change[key as keyof State] === null),
     );
     this.own.set(Object.fromEntries(kept));
@@ -92,6 +95,7 @@ export class Mirror implements Look {
   private at(beside: number | null, position: number): number {
     if (beside !== null) return Math.round(positionOf(beside, this.steps));
     const found = positionOf(stepAt(position, this.own.steps), this.steps);
+    // halfway between its recorded steps a run would show what it never was
     return Number.isInteger(position) ? Math.round(found) : found;
   }
 

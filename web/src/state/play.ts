@@ -18,12 +18,15 @@ export function player(store: Look): () => void {
     if (store.position.peek() >= store.steps.length - 1) store.seek(0);
     let log = Math.log1p(stepAt(store.position.peek(), store.steps));
     const tick = (now: number) => {
+      // read at each frame: a run that grows lengthens the film while it plays
       const end = Math.log1p(store.steps.at(-1) ?? 0);
+      // by the clock and not by frames, so that a slow machine shows fewer and not a longer film
       log = Math.min(end, log + (((now - (before ?? now)) / 1000) * end) / FILM);
       before = now;
       const position = positionOf(Math.expm1(log), store.steps);
       const isOver = log >= end - 1e-9;
       store.seek(
+        // without motion where that is asked for: from recorded step to recorded step
         isOver ? store.steps.length - 1 : prefersStill() ? Math.floor(position) : position,
       );
       if (isOver) store.playing.value = false;

@@ -64,6 +64,7 @@ export class Store implements Look {
         this.position.value = change.step;
       }
     });
+    // the slider passes through many steps, which would bury the way back
     if (isPlace(before, after)) this.write("pushState");
     else this.writeSoon();
   }
@@ -79,6 +80,7 @@ export class Store implements Look {
 
   /** Take a newer bundle of the same run; who looked at its last step still does. */
   replace(bundle: Bundle): void {
+    // asked before the names change, which say what the last step is
     const atEnd = this.state.value.step >= this.steps.length - 1;
     this.names = namesOf(bundle, this.views);
     this.bundle.value = bundle;
@@ -94,6 +96,7 @@ export class Store implements Look {
     if (location.hash === formatState(this.state.value, this.names)) return;
     const state = parseState(location.hash, this.names);
     this.state.value = state;
+    // a position between two steps is kept where the address names the nearer one
     if (Math.round(this.position.value) !== state.step) this.position.value = state.step;
   }
 
@@ -137,6 +140,7 @@ function stillOf(state: ReadonlySignal<State>, calm: ReadonlySignal<number>) {
   let kept = state.peek();
   return computed(() => {
     const next = { ...state.value, step: calm.value };
+    // the same object as long as nothing differs, or every reader would run at every frame
     const keys = Object.keys(next) as (keyof State)[];
     if (keys.some((key) => next[key] !== kept[key])) kept = next;
     return kept;

@@ -37,6 +37,7 @@ export function ticks(last: number, width: number): number[] {
     const room =
       before === undefined ? Infinity : place - (width * Math.log1p(before)) / Math.log1p(last);
     if (room >= APART) found.push(step);
+    // the last step is always told; a round one too near to it gives way
     else if (step === last) found[found.length - 1] = last;
   }
   return found;

@@ -253,6 +253,7 @@ function drawRow(
     return;
   }
   const by = axis.x(row.by);
+  // a left-censored onset reaches back to the left end: it was there before anybody looked
   const after = Number.isFinite(row.after) ? axis.x(row.after) : LEFT;
   pen.globalAlpha = 0.28;
   pen.fillStyle = colour;

@@ -116,6 +116,7 @@ function Track({ shown }: { shown: readonly Row[] }) {
   }, [nRows]);
   useEffect(
     () =>
+      // the cursor alone moves with the film: the curves under it are not painted again
       effect(() => {
         const { manifest } = store.bundle.value;
         const at = positionX(
@@ -183,6 +184,7 @@ function Slider({
       }}
       onPointerUp={() => {
         drag.current = false;
+        // let go, it rests on a recorded step: words and tables are of recorded steps only
         store.seek(Math.round(store.position.value));
       }}
       onPointerLeave={() => (tip.value = null)}

@@ -59,6 +59,7 @@ def draws_of(record: xr.Dataset, chance: Chance) -> Draws:
     dealt = shuffled_tokens(token, group, n_shuffles=chance.n_shuffles, rng=rng)
     weights = group_resamples(token, group, n_resamples=chance.n_resamples, rng=rng)
     codes = np.unique(group, return_inverse=True)[1]
+    # a token with a single group cannot be learnt and tested on different groups
     fewest = min(len(np.unique(codes[token == c])) for c in np.unique(token))
     fold = np.zeros(len(token), dtype=np.int64)
     if fewest >= 2:
@@ -86,6 +87,7 @@ def layers_of(record: xr.Dataset, draws: Draws) -> Iterator[Layer]:
                 "run again"
             )
             raise InputError(msg)
+        # by a slice of units, which zarr reads without touching the chunks of other layers
         values = record["activation"][:, :, columns].values[:, draws.probe.position]
         yield Layer(name, values, draws)
 
@@ -96,6 +98,7 @@ def pixel_scores(record: xr.Dataset, draws: Draws) -> np.ndarray:
     flat = images.reshape(len(images), -1).astype(np.float64)
     centred = flat - flat.mean(axis=0)
     value, vector = np.linalg.eigh(centred @ centred.T)
+    # what remains is rounding of a rank that cannot exceed the exemplars less one
     kept = value > 1e-10 * max(value[-1], 1e-300)
     return (vector[:, kept] * np.sqrt(value[kept]))[:, ::-1]
 
@@ -149,6 +152,7 @@ def _stacked(quantity: Quantity, parts: list[np.ndarray | None], draws: Draws) -
     n, n_steps = draws.n_tokens, len(draws.steps)
     sizes = {"step": n_steps, "step_b": n_steps, "token": n, "token_b": n, "split_node": n - 1}
     nothing = tuple(sizes.get(dim, 0) for dim in quantity.dims)
+    # from the last layer backwards: pixels have one step where the others have all
     shape = next((p.shape for p in reversed(parts) if p is not None), nothing)
     of_steps = quantity.dims[:1] == ("step",)
     if of_steps:

@@ -111,6 +111,7 @@ def flows_at(record: xr.Dataset, step: int | None = None) -> Flows:
     at, wiring, contrast = chosen_step(record, step), wiring_of(record), record["coupling_contrast"]
     size, net = token_flow(contrast.sel(step=at).values, wiring)
     chance = np.full(size.shape, np.nan)
+    # the untrained network is a null only where it was recorded, and not for itself
     if int(record["step"][0]) == 0 and at > 0:
         untrained, _ = token_flow(contrast.sel(step=0).values, wiring)
         for own in map(wiring.members, range(len(wiring.layers))):
@@ -281,6 +282,8 @@ class _Walk:
     def down(self, start: Sequence[int], breadth: int, depth: int) -> None:
         """Follow flow from the start, nodes of one layer, to its sources."""
         top = int(self.wiring.node_layer[start[0]])
+        # as portions: magnitudes of couplings sum to more than 1, and flow would grow on
+        # its way down
         down = (portions(share) for share in self.share[max(top - depth, 0) : top][::-1])
         found = flow_down(down, self._vector(top, start) / len(start), breadth=breadth)
         for level, (flow, net) in enumerate(found):
@@ -296,6 +299,7 @@ class _Walk:
         at = int(self.wiring.node_layer[start])
         flow = self._vector(at, [start])
         for layer in range(at + 1, len(self.wiring.layers)):
+            # magnitudes: whether a target is raised or lowered, it draws its variance from here
             drawn = np.abs(self.share[layer - 1]) @ flow
             above = drawn * largest(drawn, breadth)
             self._link(layer - 1, above, flow)
@@ -347,6 +351,7 @@ class _Walk:
     ) -> np.ndarray:
         """Return the share of chance finds at the strictest level that an edge passes; else 1."""
         result = np.ones(len(share))
+        # of all levels that are passed, the one at which the fewest finds are chance
         for level, limit in limits.items():
             chance = self._chance(level, limit)[self.wiring.node_layer[target] - 1]
             passes = np.abs(share) > limit[target]
@@ -425,6 +430,7 @@ def _null(
     if int(record["step"][0]) == 0 and step > 0:
         untrained = np.abs(record[variable].sel(step=0).values.astype(np.float64))
         for block, edges in enumerate(wiring.blocks):
+            # by layer, since contrast and fan-in differ from layer to layer
             found = np.nanquantile(untrained[edges], LEVELS)
             for limit, value in zip(limits.values(), found, strict=True):
                 limit[wiring.members(block + 1)] = value

@@ -138,10 +138,14 @@ def assemblies(
     for k in range(record.sizes["step"]):
         size, limit = _sizes(record, k), per_edge(bound[k], wiring)
         graph, start = _graph(size, limit, wiring), labels[-1] if labels else None
+        # tied to the labels of this search, not to the lasting names, which are given afterwards
         labels.append(leiden(graph, resolution=resolution, seed=chance.seed, start=start))
         if int(steps[k]) not in tried:
             continue
+        # from scratch, as in the null: a search with a start is not comparable with one without
         quality.append(_quality(graph, resolution, chance.seed))
+        # dealt over all couplings before the limit is applied, so that degrees vary as they
+        # would by chance
         others = (_graph(values, limit, wiring) for values in size[shuffles])
         null.append([_quality(other, resolution, chance.seed) for other in others])
     named = named_over_time(np.array(labels)[:, wiring.n_pixels :], smallest=SMALLEST)
@@ -219,6 +223,7 @@ def _sizes(record: xr.Dataset, k: int) -> np.ndarray:
 
 def _graph(size: np.ndarray, limit: np.ndarray, wiring: Wiring) -> sparse.csr_matrix:
     """Return the graph of couplings beyond a limit; the image's channels take no part."""
+    # the channels of an image are coupled to all of the first layer and would tie it together
     kept = (size > limit) & (wiring.node_layer[wiring.source] > 0)
     return symmetric_graph(np.where(kept, size, 0), wiring.source, wiring.target, wiring.n_nodes)
 

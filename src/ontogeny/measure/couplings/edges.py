@@ -114,6 +114,8 @@ def edge_lives(
     wiring, chance = wiring_of(record), chance or Chance()
     bound = null_bound(record, COUPLING_NULL, level)
     steps = record["step"].values
+    # one path through the snapshots: couplings of all steps at once would not fit for large
+    # networks
     tally = _Tally(wiring, len(steps), 1, hold)
     for k, size in _snapshots(record, "coupling"):
         tally.add(k, size[:, None], bound[k])
@@ -197,6 +199,7 @@ class _Tally:
         self.last = np.full((n_edges, self.n_tokens), self.n_steps, dtype=np.int32)
         self.count = np.zeros((n_edges, self.n_tokens), dtype=np.int16)
         self._state = Transitions(n_edges * self.n_tokens, self.hold)
+        # a fixed seed: the same edges are compared at all steps, and in all runs of this wiring
         rng = np.random.default_rng(0)
         self._sample = [
             np.sort(rng.choice(np.arange(b.start, b.stop), min(_SAMPLE, b.stop - b.start), False))
@@ -224,6 +227,7 @@ class _Tally:
         self.deaths[at] = self._by_node(died, self.wiring.target)
         by_source = self._by_node(born, self.wiring.source).astype(np.float64)
         for layer, block in enumerate(self.wiring.blocks):
+            # as seen by a birth, not by a source: large bursts weigh by their size
             mine = by_source[np.unique(self.wiring.source[block])]
             total = np.maximum(mine.sum(axis=0), 1)
             self.cluster[at, layer] = np.maximum((mine**2).sum(axis=0) / total, 1)
@@ -252,6 +256,7 @@ def _over_layers(
     rng = np.random.default_rng(chance.seed)
     born, died = _expected(wiring, tally, rule, rng)
     shifted = _shift_bound(wiring, tally, chance, rng)
+    # neither null holds for all data: the larger of the two is passed by less than either
     bound = np.maximum(_cluster_bound(born, tally.cluster, chance), shifted)
     values = {
         "edges_present": tally.present,
@@ -287,8 +292,10 @@ def _cluster_bound(expected: np.ndarray, cluster: np.ndarray, chance: Chance) ->
 
     Negative binomial: the expected births as mean, times their size of clusters as variance.
     """
+    # Bonferroni over cells: their tails are far too thin to simulate
     level = 1 - (1 - chance.level) / max(expected[..., 0].size, 1)
     mean = np.maximum(expected, 1e-9)
+    # a negative binomial needs more variance than mean; at equality it is Poisson's
     spread = np.maximum(cluster, 1 + 1e-6)
     return nbinom.ppf(level, mean / (spread - 1), 1 / spread)
 
@@ -313,12 +320,16 @@ def _shift_bound(
         for token in range(tally.n_tokens):
             train = dated[:, wiring.members(layer + 1), token]
             when, who = np.nonzero(train)
+            # shifted and not shuffled: a target's own rhythm of births is kept, only its
+            # place is lost
             shift = rng.integers(0, n_dated, (n_shuffles, train.shape[1]))
+            # one bincount for all shuffles, each with numbers of its own
             place = (when + shift[:, who]) % n_dated + n_dated * np.arange(n_shuffles)[:, None]
             weight = np.broadcast_to(train[when, who], place.shape)
             total = np.bincount(
                 place.ravel(), weight.ravel().astype(np.float64), n_shuffles * n_dated
             ).astype(np.float64)
+            # the largest over snapshots, so that a burst is judged wherever it falls
             largest = total.reshape(n_shuffles, n_dated).max(axis=1)
             bound[layer, token] = upper_quantile(largest[:, None], level)[0]
     return bound

@@ -219,6 +219,7 @@ def _sharing_row(
     rows = []
     for layer in range(1, len(wiring.layers)):
         own = flow[wiring.members(layer)]
+        # each layer on its own, as layers differ in width and in how unequally they are used
         null = permuted_sharing(own, n_shuffles=_N_SHUFFLES, rng=rng)
         low, high = np.quantile(null, [0.025, 0.975]) if np.isfinite(null).all() else (np.nan,) * 2
         rows.append((float(mean_sharing(own)), low, high))
@@ -234,6 +235,7 @@ def _reuse_row(
         own = wiring.members(layer)
         reuse = by_chance = np.nan
         if layer < len(wiring.layers) - 1:
+            # the edges above: a unit is used by its targets, which lie in the next layer
             block = wiring.blocks[layer]
             used = (node["reuse"][own] > 0).sum()
             reuse = node["reuse"][own].sum() / used if used else np.nan

@@ -136,20 +136,24 @@ def token_paths(
     require(record, "coupling_contrast")
     chance, wiring = chance or Chance(), wiring_of(record)
     rng, n_tokens = np.random.default_rng(chance.seed), record.sizes["token"]
+    # enough in all, tokens pooled, for the quantile to lie among them
     n_null = int(np.ceil(max(_SHUFFLES, (1 / (1 - chance.level) - 1) / n_tokens)))
     shapes = [wiring.matrix(wiring.source, block).shape for block in range(len(wiring.blocks))]
+    # drawn once: steps are compared under the same shuffles
     deals = [[rng.permuted(np.arange(a * b).reshape(a, b), axis=0) for a, b in shapes]
              for _ in range(n_null)]  # fmt: skip
     strength = np.zeros((record.sizes["step"], n_tokens, k))
     bound = np.zeros((record.sizes["step"], k))
     for row in range(record.sizes["step"]):
         contrast = record["coupling_contrast"].isel(step=row).values
+        # pooled over tokens: one token's few shuffles would give no quantile so high
         null = []
         for token in range(n_tokens):
             costs = path_costs(evidence(contrast[:, token], wiring))
             strength[row, token] = _strengths(costs, token, k)
             null += [_strengths(_dealt(costs, deal), token, k) for deal in deals]
         bound[row] = upper_quantile(np.array(null), chance.level)
+    # a product along paths: the third counts only if the first two are beyond chance as well
     beyond = np.cumprod(strength > bound[:, None], axis=2).sum(axis=2)
     return _labelled(record, strength, bound, beyond, hold).merge(_token_onsets(record, chance))
 
@@ -159,6 +163,7 @@ def evidence(contrast: np.ndarray, wiring: Wiring) -> list[np.ndarray]:
     shares = []
     for block in range(len(wiring.blocks)):
         dense = np.nan_to_num(wiring.matrix(contrast.astype(np.float64), block))
+        # turned to the target's own direction; what opposes it is no part of building it
         shares.append(np.maximum(dense * np.sign(dense.sum(axis=1, keepdims=True)), 0))
     return shares
 

@@ -46,6 +46,7 @@ def sharing_beyond(nodes: xr.Dataset) -> xr.Dataset:
     half, steps = (high - low) / 2, nodes["step"].values
     turns = np.full((5, n_layers), np.nan)
     for k in np.flatnonzero(np.isfinite(value + half).all(axis=0) & (n_steps >= 3 * HOLD)):
+        # two directions at every snapshot of every layer are tests that chance could win
         one = largest_turn(value[:, k], half[:, k], n_tests=2 * value.size)
         turns[:, k] = steps[one.place], one.sign, one.effect, one.reach, one.bound
     values |= zip(("turn_step", "turn_sign", "turn", "turn_reach", "turn_bound"), turns,

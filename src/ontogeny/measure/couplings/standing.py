@@ -91,11 +91,13 @@ def couplings_beyond(record: xr.Dataset, chance: Chance) -> xr.Dataset:
     wiring = wiring_of(record)
     bound = per_edge(null_bound(record, COUPLING_NULL, LEVEL)[-1], wiring)
     size = np.abs(record["coupling"].isel(step=-1).values.astype(np.float64))
+    # from hidden layers to hidden layers: channels and logits are few and have laws of their own
     inner = np.isfinite(size) & (wiring.node_layer[wiring.source] > 0)
     inner &= wiring.node_layer[wiring.target] < len(wiring.layers) - 1
     targets, place = np.unique(wiring.target[inner], return_inverse=True)
     share = low = high = np.nan
     if len(targets) > 1:
+        # by target, since a target's couplings sum to 1 and are not independent draws
         part = np.bincount(place, size[inner] > bound[inner], len(targets))
         whole = np.bincount(place, minlength=len(targets))
         share, (low, high) = part.sum() / whole.sum(), _resampled(part, whole, chance)
@@ -118,6 +120,7 @@ def bursts(record: xr.Dataset, lives: xr.Dataset, chance: Chance) -> xr.Dataset:
     dated = slice(1, lives.sizes["step"] - int(lives.attrs.get("hold", HOLD)) + 1)
     births = lives["edge_births"].transpose("step", "layer")[dated]
     bound = lives["burst_bound"].broadcast_like(lives["edge_births"]).transpose("step", "layer")
+    # a bound of 0 gives nothing to compare with, and no burst
     ratio = np.where(bound[dated] > 0, births / np.maximum(bound[dated], 1), 0)
     of_unit, layers = record["layer"].values.astype(str), lives["layer"].values.astype(str)
     found = np.full((3, len(layers)), np.nan)
@@ -142,6 +145,7 @@ def grouping(assemblies: xr.Dataset) -> xr.Dataset:
     rows = []
     for sign in (1, -1):
         off = sign * (quality - null.mean(axis=1))
+        # the farthest of the null on that side: with few graphs no quantile is finer
         reach = (sign * (null - null.mean(axis=1, keepdims=True))).max(axis=1)
         ends = sign * (quality[-1] - null[-1])
         rows.append([*onset_interval(off, reach, steps), off[-1], ends.min(), ends.max(),

@@ -71,6 +71,7 @@ class Wiring:
         """
         edges, shape = self.blocks[block], self._shape(block)
         kind = np.result_type(values, np.float32)
+        # nearly every layer: a reshape without a copy, where indexing would gather edge by edge
         if self._is_full(block):
             return values[..., edges].astype(kind, copy=False).reshape(*values.shape[:-1], *shape)
         dense = np.full((*values.shape[:-1], *shape), np.nan, dtype=kind)
@@ -163,6 +164,7 @@ def _distinct(source: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.nda
 def _is_chain(wiring: Wiring) -> bool:
     """Say whether edges lie by target and source, and lead into each layer from the one below."""
     s, t, layer = wiring.source, wiring.target, wiring.node_layer
+    # one number for target and source: increasing means sorted and without repetition
     in_order = (np.diff(t * wiring.n_nodes + s) > 0).all() and (np.diff(layer) >= 0).all()
     into_each = all(block.stop > block.start for block in wiring.blocks)
     return bool(in_order and into_each and (layer[t] - layer[s] == 1).all())

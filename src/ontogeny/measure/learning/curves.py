@@ -88,6 +88,7 @@ def learning_curves(record: xr.Dataset) -> xr.Dataset:
     curves = ["loss", "accuracy", "token_accuracy"]
     data = record[[*curves, *(name for name in HOLDOUT if name in record)]].load()
     n, chance = len(probe.token), probe.chance
+    # counts are whole: the band's ends are those of the binomial, not of its normal limit
     up_to = bdtr(np.arange(n + 1), n, chance)
     low, high = np.searchsorted(up_to, [0.025, 0.975]) / n
     band = label({"chance": chance, "chance_low": low, "chance_high": high}, _chance_quantities(n))
@@ -161,6 +162,7 @@ def label_onsets(
     """Find the onsets in what was measured of layers and tokens."""
     steps = record["step"].values
     signal, threshold = layers["layer_token_signal"].values, layers["layer_threshold"].values
+    # the larger of two nulls, since an untrained layer tells some tokens apart by its wiring
     higher = np.maximum(threshold, layers["untrained_threshold"].values)
     names = [str(name) for name in layers["layer"].values]
     parts = [
@@ -203,6 +205,7 @@ class _Curves:
             onset_interval(v, t, steps, hold=hold) for v, t in zip(values, threshold, strict=True)
         ]
         after, by = np.array(found).reshape(-1, 2).T
+        # against the same threshold: resamples say how firm the curve is, not how firm its null
         again = onset_index(np.moveaxis(self.resampled, 1, -1), threshold, hold=hold)
         low, high = confidence_interval(again, steps, level=level)
         columns = {

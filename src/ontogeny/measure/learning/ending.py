@@ -103,6 +103,7 @@ def ending(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
 def _learnt(record: xr.Dataset, probe: Probe) -> dict[str, Any]:
     right = answers(record.isel(step=[-1]), probe)[0] == probe.token
     share = right.mean(keepdims=True)
+    # as many draws as groups: exemplars of one photograph are right or wrong together
     low, high = wilson_interval(share, len(np.unique(probe.group)))
     ends = {"": share, "_low": low, "_high": high}
     return {f"learnt{end}": value[0] for end, value in ends.items()}
@@ -124,6 +125,7 @@ def _memorised(record: xr.Dataset, probe: Probe, seed: int) -> dict[str, Any]:
     logit = record["logit"].transpose("step", "exemplar", "token").values[:, probe.position]
     own = np.take_along_axis(logit, probe.token[None, :, None], axis=2)[..., 0]
     loss = np.asarray(logsumexp(logit.astype(np.float64), axis=2)) - own
+    # every other group and not every other exemplar: views of one scene must not lie on both sides
     chooses = np.isin(probe.group, np.unique(probe.group)[::2])
     found, step = Rise(-1, *[np.nan] * 4), np.nan
     if np.isfinite(loss).all() and not chooses.all():

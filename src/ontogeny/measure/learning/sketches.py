@@ -119,6 +119,8 @@ def _rows(
     fold = _halves(probe)
     found = []
     for k, digest in enumerate(record["weights_hash"].values.astype(str).tolist()):
+        # by the hash of weights: a record that grew or was cut has the same rows where
+        # nothing changed
         if digest not in known:
             patterns = record["activation"].isel(step=k).values[probe.position].astype(np.float64)
             known[digest] = {
@@ -147,6 +149,7 @@ def _distances(
     found = []
     for units in layers.values():
         spread = within[units].mean()
+        # across two halves, so that noise common to both sides of the difference has no part in it
         distance = crossnobis_rdm(means[:, :, units])
         found.append(distance / spread if spread > 0 else np.full_like(distance, np.nan))
     return np.stack(found)
@@ -173,6 +176,7 @@ def _maps(
     for units in layers.values():
         own = patterns[:, :, units]
         axes, centre = _axes(own[-1])
+        # axes of the last step for all: what moves on the map has moved in the layer
         place = (own - centre) @ axes
         total = own.var(axis=1).sum(axis=1)
         held = place.var(axis=1).sum(axis=1)
@@ -211,5 +215,6 @@ def _top(record: xr.Dataset, probe: Probe) -> tuple[np.ndarray, np.ndarray]:
 def _spread(steps: np.ndarray, count: int) -> np.ndarray:
     """Return places of at most `count` steps, even along log(1 + step), the last among them."""
     known = np.log1p(steps.astype(float))
+    # even in the logarithm, as a network changes most at its beginning
     wanted = np.linspace(known[0], known[-1], count)
     return np.unique([int(np.abs(known - w).argmin()) for w in wanted])

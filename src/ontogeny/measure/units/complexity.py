@@ -191,6 +191,8 @@ def _interactions(record: xr.Dataset) -> Kernel:
         gain = explained_share(errors.full, response, drawn.weights) - main
         low, high = interval(gain[1:])
         spread = np.sum((response - response.mean(axis=0)) ** 2, axis=0)
+        # a gain is a fall of the error; scaled like the observed one, by the spread of all
+        # exemplars
         null = np.where(np.isnan(main[0]), np.nan, -errors.null / np.where(spread > 0, spread, 1))
         return {
             "main_effects": main[0], "kappa": gain[0], "kappa_low": low, "kappa_high": high,
@@ -204,6 +206,7 @@ def _factors(record: xr.Dataset) -> Kernel:
     """Return the kernel of the main effect of each factor, over all exemplars and within tokens."""
     probe = held_out(record)
     columns = _columns(record, probe)
+    # the factor as well as the response: what of it goes with the token is not within it
     inside = [within_tokens(c, probe.token) for c in columns]
 
     def kernel(response: np.ndarray, drawn: _Drawn) -> dict[str, np.ndarray]:

@@ -165,6 +165,7 @@ def _layer(
     """Return the statistics of one layer [step, ...]."""
     n_units = responses.shape[2]
     axes = _components(responses[-1])
+    # drawn once a layer: all steps are seen in the same rotations
     turns = [_rotation(n_units, rng) for _ in range(N_ROTATIONS)]
     threshold = _threshold(responses[-1], draws, level)
     wanted, rows = list(_STATISTICS) if everything else [SHOWN], []
@@ -205,6 +206,7 @@ def _components(response: np.ndarray) -> np.ndarray:
 def _rotation(n_units: int, rng: np.random.Generator) -> np.ndarray:
     """Return a random orthogonal matrix, all alike likely (Mezzadri 2007)."""
     q, r = np.linalg.qr(rng.standard_normal((n_units, n_units)))
+    # the signs make the law uniform; plain QR favours some rotations
     return (q * np.sign(np.diag(r))).astype(np.float32)
 
 
@@ -218,6 +220,7 @@ def _scores(response: np.ndarray, draws: TuningDraws) -> _Scored:
     token, column = apart.argmax(axis=0), np.arange(response.shape[1])
     sign = np.sign(tables[0][token, column] - 0.5)
     score = 0.5 + sign * (tables[1][token, column] - 0.5)
+    # a projected direction of a dead layer is rounding with a rank order
     varies = np.ptp(response, axis=0) > 1e-6 * np.abs(response).max(axis=0)
     return _Scored(np.where(varies, score, np.nan), np.where(varies, token, -1))
 
@@ -250,6 +253,7 @@ def _threshold(response: np.ndarray, draws: TuningDraws, level: float) -> float:
     """Return the score that no unit passes by chance at the last snapshot: any token will do."""
     half = draws.halves[1]
     null = np.abs(auroc(ranks(response[half.at]), half.dealt == half.token[0]) - 0.5)
+    # the largest of all units, as any of them may be singled out
     return 0.5 + float(upper_quantile(np.fmax.reduce(null, axis=1), level))
 
 
@@ -273,6 +277,7 @@ def _factor_directions(
     x = responses[-1][first.at].astype(np.float64)
     x, y = x - x.mean(axis=0), target[first.at] - target[first.at].mean(axis=0)
     penalty = RIDGE * max(float(np.sum(x**2)) / x.shape[1], 1e-300)
+    # fixed at the last step, then read at all: how early the final direction is there
     weight = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y)
     along, alone = [], []
     for response in responses:

@@ -149,6 +149,7 @@ def label_lives(record: xr.Dataset, found: Tunings, chance: Chance, hold: int = 
         for name, ends in _ends(seen, resampled, steps, chance.level).items()
     }
     values["silent"] = found.values["dormancy"][-1] == 0
+    # a preferred token of an untuned unit is noise and no role
     roles = np.where(tuned, preferred, -1)
     values |= _columns(_role_changes(roles, again, steps, chance.level))
     return label(values, _quantities(hold), {"unit": units})
@@ -193,6 +194,7 @@ def _stays(flags: np.ndarray, hold: int) -> np.ndarray:
 
 def _revival(dormant: np.ndarray, hold: int) -> np.ndarray:
     """Return the first snapshot that ends dormancy, both held."""
+    # once asleep for long enough, any later snapshot is after it
     slept = np.logical_or.accumulate(held(dormant, hold), axis=-1)
     return first_index(held(~dormant, hold) & slept)
 
@@ -215,6 +217,7 @@ def _role_changes(
     for j in range(len(labels)):
         for change in label_changes(labels[j], again.hold):
             after, by = steps[change.last], steps[change.first]
+            # only from the span's beginning: an earlier span of the same tokens is another change
             index = change.begun + _overtaking(again.preferred[:, j, change.begun :], change, again)
             low, high = confidence_interval(index[:, None], steps, level=level)
             ends = (float(after), float(by), float(min(low[0], after)), float(max(high[0], by)))
@@ -226,6 +229,7 @@ def _role_changes(
 def _overtaking(preferred: np.ndarray, change: Change, again: _Again) -> np.ndarray:
     """Return where the second token, held, follows the first, held, in each resample."""
     begun = first_index(held(preferred == change.before, again.hold))
+    # the second token's span must begin after the first's, not run beside it
     later = np.arange(preferred.shape[1]) > begun[:, None]
     return first_index(held((preferred == change.after) & later, again.hold))
 

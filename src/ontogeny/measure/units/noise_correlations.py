@@ -134,6 +134,7 @@ def noise_likeness(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Da
     wiring, chance, probe = wiring_of(record), chance or Chance(), held_out(record)
     rows = []
     for at in record["step"].values.tolist():
+        # anew at each step, so that every step is held against the same shuffles
         rng = np.random.default_rng(chance.seed)
         response = _responses(record, wiring, probe, at)
         rows.append(_against_chance(
@@ -151,6 +152,7 @@ def _responses(record: xr.Dataset, wiring: Wiring, probe: Probe, step: int) -> n
     if "image" in record and record.sizes.get("channel") == wiring.n_pixels:
         pixels = record["image"].values[probe.position].mean(axis=(1, 2), dtype=np.float64)
     response = np.concatenate([pixels, values], axis=1)
+    # before means are taken off: rounding is relative to what was there
     largest = np.abs(response).max(axis=0)
     for token in np.unique(probe.token):
         members = probe.token == token
@@ -182,6 +184,7 @@ def _against_chance(
         own = wiring.members(layer)
         for token in np.unique(probe.token):
             place = np.flatnonzero(probe.token == token)
+            # each layer on its own, since one order for both would keep their correlation
             dealt[np.ix_(place, own)] = response[np.ix_(rng.permutation(place), own)]
     null = np.abs(_correlations(dealt, wiring))
     rows = []
@@ -201,6 +204,7 @@ def _pairing_bound(n: int, chance: Chance, rng: np.random.Generator) -> float:
     """Return what the correlation of n randomly paired scores stays below (normal for many)."""
     if n < 3:
         return float("nan")
+    # the sum of many products of scores is normal with variance 1 / (n - 1)
     if n > 500:
         return float(ndtri(chance.level) / np.sqrt(n - 1))
     x = ndtri((np.arange(n) + 0.5) / n)

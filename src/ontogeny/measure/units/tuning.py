@@ -215,6 +215,7 @@ def tuning_draws(record: xr.Dataset, chance: Chance) -> TuningDraws:
     probe, rng = held_out(record), np.random.default_rng(chance.seed)
     dealt = _dealt(probe.token, probe.group, chance, rng)
     n_tokens = len(probe.tokens)
+    # all shuffles and tokens as rows of one matrix: their AUROC is one product with the ranks
     members = (dealt[:, None] == np.arange(n_tokens)[:, None]).reshape(-1, len(probe.token))
     weights = _weights(probe.token, probe.group, chance, rng)
     of_half = _halves(record, probe, rng)
@@ -250,6 +251,7 @@ def _halves(record: xr.Dataset, probe: Probe, rng: np.random.Generator) -> np.nd
     _, first, code = np.unique(block, return_index=True, return_inverse=True)
     if "exemplar_half" in record.coords:
         half = record["exemplar_half"].values[probe.position]
+        # halves that cut through a group would let choice and score see the same scene
         if np.array_equal(half[first][code], half):
             return half
     return grouped_folds(probe.token, block, n_folds=2, rng=rng)
@@ -259,6 +261,8 @@ def _one_step(response: np.ndarray, draws: TuningDraws) -> tuple:
     """Return the values and, in the order of `Tunings`, the draws of one step."""
     rank, token, n_tokens = ranks(response), draws.probe.token, draws.n_tokens
     first, second = draws.halves
+    # chosen on one half and scored on the other: the best of several tokens is above chance
+    # by choice
     means = token_means(response[first.at], first.token, n_tokens)
     preferred = best_token(means)
     score, null, again = _score(response[second.at], preferred, second)
@@ -271,6 +275,7 @@ def _one_step(response: np.ndarray, draws: TuningDraws) -> tuple:
         "dormancy": dormancy,
     }  # fmt: skip
     largest = auroc(rank, draws.members).reshape(-1, n_tokens, rank.shape[1])
+    # over tokens first, since a unit may be named for any of them
     auroc_null = _layer_maxima(np.fmax.reduce(largest, axis=1), draws.units)
     score_null = _layer_maxima(null, draws.units)
     preferred_again = _preferred_again(response[first.at], first, n_tokens)
@@ -332,6 +337,7 @@ def _preferred_again(response: np.ndarray, half: Half, n_tokens: int) -> np.ndar
 
 def _dormancy(response: np.ndarray, draws: TuningDraws) -> tuple[np.ndarray, np.ndarray]:
     """Return the dormant score of each unit, and whether each resample finds it dormant."""
+    # magnitudes, so that a unit that is pushed below 0 does not count as silent
     size = np.abs(response)
     drawn = draws.weights @ size / draws.weights.sum(axis=1, keepdims=True)
     level = np.concatenate([size.mean(axis=0)[None], drawn])
@@ -361,6 +367,7 @@ def interval(draws: np.ndarray, level: float = 0.95) -> np.ndarray:
 
 def over_steps(null: np.ndarray, level: float) -> np.ndarray:
     """Return the threshold [layer] that the largest value at any step does not pass."""
+    # the largest over steps: a unit has as many chances to pass as there are snapshots
     return upper_quantile(np.fmax.reduce(null, axis=1), level)
 
 

@@ -29,6 +29,7 @@ export function spotsOn(
   const places = placesOf(app.bundle);
   const own = places?.layer(layer) ?? -1;
   if (!places || own < 0) return [];
+  // a square, since the two axes have one unit and angles mean something
   const side = Math.min(size.width, size.height) - 20;
   const at = mapPosition(places, stepAt(position, app.store.steps));
   const [left, top] = [(size.width - side) / 2, (size.height - side) / 2];
@@ -129,6 +130,7 @@ export function paintMap(
   const { bundle, store, palette } = app;
   const { exemplar } = store.state.value;
   const tokens = bundle.array("exemplar_token");
+  // one path per token instead of one per exemplar: hundreds of fills cost more than the frame has
   const groups = new Map<number, Spot[]>();
   for (const spot of places) {
     const token = tokens?.flat(spot.exemplar) ?? 0;
@@ -143,6 +145,7 @@ export function paintMap(
     else for (const spot of list) paintSpot(pen, app, spot, look.colour, PICTURE);
   }
   pen.globalAlpha = 1;
+  // once more on top: what is pointed at may lie under its neighbours
   for (const spot of places) {
     if (spot.exemplar !== hovered && spot.exemplar !== exemplar) continue;
     if (radius < 3) {

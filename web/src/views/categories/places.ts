@@ -61,6 +61,7 @@ function trackOf(places: Places, layer: number): Track {
   const frame = frameOf(values);
   for (let i = 0; i < values.length; i++) {
     const middle = i % 2 === 0 ? frame.x : frame.y;
+    // scaled once for all steps, so that a frame of the film is one interpolation per exemplar
     values[i] = (((values[i] ?? 0) - middle) / frame.half + 1) / 2;
   }
   const made = { frame, values };
@@ -82,6 +83,7 @@ export function frameOf(values: Float32Array): Frame {
 export function ends(values: number[]): [number, number] {
   const sorted = values.sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
+  // a stray exemplar at one step must not shrink the map at all others
   const [low, high] = [at(0.004), at(0.996)];
   const spare = 0.15 * (high - low);
   return [Math.max(at(0), low - spare), Math.min(at(1), high + spare)];

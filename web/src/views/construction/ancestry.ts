@@ -39,6 +39,7 @@ export function follow(
       }
     }
     front = widest(next, layer);
+    // edges to units that were cut are cut as well, or they would end in nothing
     for (const [edge, [other, path]] of edges) if (front.has(other)) found.edges.set(edge, path);
     for (const [other, share] of front) found.units.set(other, share);
   }

@@ -16,6 +16,7 @@ export function glider(way: Signal<Way>): (to: Layout) => void {
   return (to) => {
     const from = before;
     before = to;
+    // a new size of the window is not a selection: nodes would swim after every pull at its edge
     const isSelection =
       from !== null &&
       from.width === to.width &&
@@ -29,6 +30,7 @@ export function glider(way: Signal<Way>): (to: Layout) => void {
     way.value = { from, share: 0 };
     const tick = (now: number) => {
       if (before !== to) return;
+      // clamped: the first frame may have begun before the clock was read
       const t = Math.max(0, Math.min(1, (now - start) / EASE));
       way.value = { from, share: t * t * (3 - 2 * t) };
       if (t < 1) requestAnimationFrame(tick);

@@ -32,6 +32,8 @@ export function together(
 
 /** A tint for each assembly, far from its neighbours'. */
 export const tint = (group: number, isDark: boolean): string =>
+  // steps of the golden angle: colours of neighbouring numbers lie far apart, however many
+  // there are
   `hsl(${Math.round((group * 137.5 + 20) % 360)} 45% ${isDark ? 34 : 78}%)`;
 
 export interface Grouping {

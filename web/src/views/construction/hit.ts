@@ -28,6 +28,7 @@ export function edgeAt(what: Picturing, x: number, y: number): number | null {
     const from = layout.byUnit.get(couplings.source[edge] ?? -1);
     const to = layout.byUnit.get(couplings.target[edge] ?? -1);
     if (!from || !to || x < from.x || x > to.x) continue;
+    // an edge that cannot be seen cannot be meant
     if (edgeLook(what, e).alpha < 0.1) continue;
     const far = distance(from, to, x, y);
     if (far < nearest) [best, nearest] = [edge, far];
@@ -45,6 +46,7 @@ function distance(from: Node, to: Node, x: number, y: number): number {
     const px =
       s ** 3 * start + 3 * s * s * t * (start + bend) + 3 * s * t * t * (end - bend) + t ** 3 * end;
     const py = (s ** 3 + 3 * s * s * t) * from.y + (3 * s * t * t + t ** 3) * to.y;
+    // the samples are sparse along the curve, so that distance along it counts half
     nearest = Math.min(nearest, Math.hypot((px - x) * 0.5, py - y));
   }
   return nearest;

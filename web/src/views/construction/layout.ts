@@ -49,6 +49,8 @@ export function order(
     number(column);
   };
   for (let sweep = 0; sweep < sweeps; sweep++) {
+    // down and up in turns, as in drawing layered graphs: each pass takes the other's order
+    // as given
     for (let k = columns.length - 2; k >= 0; k--) sort(columns[k] ?? [], links.up);
     for (let k = 1; k < columns.length - 1; k++) sort(columns[k] ?? [], links.down);
   }
@@ -67,6 +69,7 @@ function weightedLinks(couplings: Couplings, shown: ReadonlySet<number>) {
   for (let edge = 0; edge < couplings.count; edge++) {
     const [source, target] = [couplings.source[edge] ?? PIXEL, couplings.target[edge] ?? 0];
     if (!shown.has(source) || !shown.has(target)) continue;
+    // all variance and every token's contrast together: one order has to serve all readings
     let weight = typicalSize(couplings, edge, { weights: "total", token: null });
     for (let token = 0; token < nTokens; token++) {
       weight += typicalSize(couplings, edge, { weights: "contrast", token });
@@ -102,11 +105,13 @@ export function layout(
   const x = (column: number) => MARGIN.left + (inner * column) / Math.max(1, columns.length - 1);
   const band = bandOf(guests, units) * room.height;
   const bottom = room.height - band - MARGIN.bottom;
+  // without the last column: tokens are few and would make every other column's units large
   const most = Math.max(1, ...ordered.slice(0, -1).map((column) => column.length));
   const pitch = (bottom - MARGIN.top) / most;
   const size = Math.max(10, Math.min(LARGEST, pitch * 0.86, (inner / columns.length) * 0.6));
   const nodes: Node[] = [];
   columns.forEach((column, k) => {
+    // sparse columns are not stretched over the whole height: their units would seem unrelated
     const step = Math.min((bottom - MARGIN.top) / column.length, pitch * 2.4);
     const top = (MARGIN.top + bottom - step * column.length) / 2;
     column.forEach((unit, row) =>

@@ -33,6 +33,8 @@ function orderOf(
   couplings: Couplings,
   { perLayer, isGrouped = false }: Amount,
 ): number[][] {
+  // order and choice are those of the whole film: a unit that moved with the steps could not
+  // be followed
   let own = orders.get(couplings);
   if (!own) orders.set(couplings, (own = new Map()));
   const key = `${perLayer} ${isGrouped}`;
@@ -96,6 +98,7 @@ function guestsOf(
   const found: number[] = [];
   const filled = new Map<number, number>();
   const wanted = [...(focus?.units ?? [])].sort((a, b) => b[1] - a[1]).map(([one]) => one);
+  // in front of the ancestry: what was clicked must be there even where rooms are few
   if (edge !== null) wanted.unshift(...endsOf(edge));
   if (unit !== null) wanted.unshift(unit);
   for (const one of new Set(wanted)) {

@@ -53,6 +53,7 @@ export function paint(pen: CanvasRenderingContext2D, camera: Camera, what: Pictu
   pen.scale(camera.zoom, camera.zoom);
   pen.lineCap = "round";
   if (what.grouping) paintGroups(pen, what.layout, what.grouping);
+  // lit edges last, so that no dimmed one crosses them
   for (const isLit of [false, true]) paintEdges(pen, what, isLit);
   pen.globalAlpha = 1;
   for (const node of what.layout.nodes) paintNode(pen, what, node);
@@ -91,8 +92,10 @@ export function edgeLook(
   const value = weightIn(scene, e, position);
   const size = Math.abs(value);
   const gap = scene.gap[e] ?? 0;
+  // by the scene's widest, not by this step's: an edge that grows over the film is seen to grow
   const width = THIN + (THICK - THIN) * Math.min(1, size / (scene.widest[gap] || 1));
   const isLit = focus?.edges.has(scene.edges[e] ?? -1) ?? false;
+  // what was asked for stays in sight, however faint; below the null it is faint
   if (isLit)
     return {
       alpha: Math.max(0.16, presence(size, sizeIn(scene.chance, scene, gap, position))),
@@ -117,6 +120,7 @@ function paintEdges(pen: CanvasRenderingContext2D, what: Picturing, wantsLit: bo
       (couplings.source[edge] === hovered.unit || couplings.target[edge] === hovered.unit);
     const isSeen = touches ? alpha > 0 : what.chosenEdge === edge;
     const shown = isSeen || isHovered ? Math.max(alpha, 0.9) : alpha;
+    // most edges are not to be seen at a step; skipping them is most of what a frame saves
     if (shown < 0.02) continue;
     const from = layout.byUnit.get(couplings.source[edge] ?? -1);
     const to = layout.byUnit.get(couplings.target[edge] ?? -1);
@@ -148,6 +152,7 @@ function paintNode(pen: CanvasRenderingContext2D, what: Picturing, node: Node): 
   const isQuiet = look.isBeyond === false || look.isDead;
   const [x, y, half] = [node.x - node.size / 2, node.y - node.size / 2, node.size / 2];
   pen.globalAlpha = isLit ? 1 : 0.16;
+  // the ground first: a half-transparent unit must not show the edges behind it
   pen.fillStyle = palette.ground;
   box(pen, x, y, node.size);
   pen.fill();

@@ -70,8 +70,10 @@ function thresholds(
         .map((e) => Math.abs(weights[k * edges.length + e] ?? 0))
         .filter((size) => !Number.isNaN(size))
         .sort((a, b) => b - a);
+      // the threshold is a rank at each step, so that as many edges show early as late
       const last = sizes[Math.min(perGap, sizes.length) - 1] ?? 0;
       full[k * nGaps + g] = last;
+      // the third largest: one outlier would make all other edges thin
       widest[g] = Math.max(widest[g] ?? 0, sizes[Math.min(2, sizes.length - 1)] ?? 0);
     }
   }
@@ -79,6 +81,7 @@ function thresholds(
 }
 
 const between = (a: number, b: number, share: number): number =>
+  // NaN times 0 is NaN: where one side is missing the other one stands
   share === 0 ? a : Number.isNaN(a) ? b : Number.isNaN(b) ? a : a + share * (b - a);
 
 /** Weight of the scene's edge e at a position. */
@@ -110,6 +113,7 @@ export function presence(size: number, threshold: number): number {
   if (Number.isNaN(size) || size <= 0) return 0;
   if (threshold <= 0) return 1;
   const share = Math.max(0, Math.min(1, (size / threshold - 0.8) / 0.35));
+  // smooth at both ends, so that edges fade and do not blink while the film plays
   return share * share * (3 - 2 * share);
 }
 

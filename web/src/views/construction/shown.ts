@@ -41,6 +41,7 @@ export function chooseUnits(
       own.filter((unit) => (flow[unit] ?? 0) > 0).sort((a, b) => (flow[b] ?? 0) - (flow[a] ?? 0)),
     );
     const chosen = new Set<number>();
+    // in turns, so that a token with much flow does not crowd out one with little
     for (let rank = 0; chosen.size < most && rank < count; rank++) {
       for (const list of ranked) {
         const unit = list[rank];

@@ -108,6 +108,7 @@ function lifeOf(bundle: Bundle, unit: number) {
   if (known) return known;
   const signals = bundle.manifest.steps.map((_, k) => tokenSignal(bundle, unit, k));
   const made = { values: signals.map((s) => s.value), nulls: signals.map((s) => s.null) };
+  // kept only when it is complete: half-loaded numbers would stay for good
   if (bundle.status("token_signal") === "ready") own.set(unit, made);
   return made;
 }
@@ -140,6 +141,7 @@ export function paintLife(
   const [left, right, bottom] = [PAD, size.width - PAD, size.height - 14];
   const at = axis(steps, left, right);
   const { values, nulls } = lifeOf(bundle, unit);
+  // a floor, or noise of a unit without signal would fill the card
   const most = Math.max(0.05, ...values.filter(Number.isFinite));
   const y = linear(0, most, bottom, top);
   band(

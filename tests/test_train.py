@@ -672,3 +672,13 @@ def test_doubts_of_a_task_stand_in_its_run(tmp_path):
         run = train(task, make_network(), Config(steps=1, batch=4), out=tmp_path / "run")
     (words,) = run.description["warnings"]
     assert words.startswith("1 picture stands under two tokens (ada 5 and bo 25 are equal pixel")
+
+
+def test_a_watcher_that_fails_leaves_threads_as_they_were():
+    from ontogeny.train.place import undisturbed
+
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError), undisturbed():
+        torch.set_num_threads(before + 1)
+        raise KeyError
+    assert torch.get_num_threads() == before

@@ -293,3 +293,14 @@ def test_a_planted_token_is_told_and_its_permuted_twin_is_not():
     rng = np.random.default_rng(0)
     weak = with_null(shares(plain_record(seed=int(rng.integers(99)))), 0.9)
     assert "no more than the null gives" in describe(construction(weak, "bo", breadth=1))
+
+
+def test_the_lowest_detectors_of_a_shallow_ancestry_are_named():
+    record = planted()
+    for depth in (1, 2):
+        tree = construction(record, "bo", breadth=1, depth=depth)
+        tree["serves_q"] = tree["serves_q"] * 0
+        lowest = tree["node"].values[tree["level"].values == -depth].astype(str).tolist()
+        assert lowest and all(
+            name in describe(tree).split("before training: ")[1] for name in lowest
+        )

@@ -59,6 +59,17 @@ def test_noise_is_at_chance_in_every_basis():
     assert float(data["kurtosis_rotated"]) == pytest.approx(0, abs=0.4)
 
 
+def test_a_token_with_few_exemplars_does_not_lower_the_bound_of_noise():
+    """Scores of rare tokens spread more: a bound of the frequent ones would be passed often."""
+    passed = 0
+    for seed in range(20):
+        record = make_record(layers={"fc1": 12}, rises={}, exemplars=40, seed=seed)
+        few = np.r_[0:80, 80:86]  # six exemplars of the last token
+        data = found(record.isel(exemplar=few)).sel(layer="fc1").isel(direction_step=-1)
+        passed += float(data["tuned_share"].sel(basis="units")) > 0
+    assert passed <= 5
+
+
 def test_a_factor_spread_over_units_is_read_by_a_direction_not_by_a_unit():
     data = found(one_layer(False, factor=True))
     row = data.sel(layer="fc1", factor="y").isel(direction_step=-1)

@@ -1,6 +1,6 @@
 """How measures of a run are kept in its folder, Ontogeny's own sets as well as another's.
 
-May import xarray, ontogeny.measure and and ontogeny.run.
+May import xarray, ontogeny.measure and ontogeny.run.
 """
 
 import os

@@ -48,10 +48,12 @@ def settled(threads: int, seed: int = 0) -> Iterator[None]:
 def undisturbed() -> Iterator[None]:
     """Let others compute without a trace in torch's random state and threads."""
     threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]):
-        yield
-    if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
 
 
 def place() -> dict[str, dict[str, str]]:

@@ -44,7 +44,7 @@ export class Units {
 
   /** Index of one end of a coupling: a unit, or a channel of the image. */
   end(name: string): number | null {
-    const channel = /^pixels:(\d)$/.exec(name);
+    const channel = /^pixels:(\d+)$/.exec(name);
     return channel ? PIXEL - Number(channel[1]) : this.index(name);
   }
 }

@@ -627,8 +627,11 @@ def _chain(tree: xr.Dataset) -> str:
     """Name, layer by layer, the detectors that carry the token beyond the untrained network."""
     token = str(tree.attrs["token"])
     sure = tree["serves_q"].sel(token=token).values <= FALSE
+    sure &= (
+        tree["node_layer"].values.astype(str) != tree.attrs["layers"][0]
+    )  # pixels detect nothing
     words = []
-    for level in range(-1, int(tree["level"].min()), -1):
+    for level in range(-1, int(tree["level"].min()) - 1, -1):
         here = tree["node"].values[sure & (tree["level"].values == level)].astype(str).tolist()
         words += [_and([_with_role(tree, n) for n in here])] if here else []
     if not words:

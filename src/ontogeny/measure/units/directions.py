@@ -250,11 +250,17 @@ def _kurtosis(x: np.ndarray) -> float:
 
 
 def _threshold(response: np.ndarray, draws: TuningDraws, level: float) -> float:
-    """Return the score that no unit passes by chance at the last snapshot: any token will do."""
+    """Return the score that no unit passes by chance at the last snapshot, whatever its token."""
     half = draws.halves[1]
-    null = np.abs(auroc(ranks(response[half.at]), half.dealt == half.token[0]) - 0.5)
-    # the largest of all units, as any of them may be singled out
-    return 0.5 + float(upper_quantile(np.fmax.reduce(null, axis=1), level))
+    ranked, counts = ranks(response[half.at]), np.bincount(half.token)
+    # tokens of one number of exemplars have one null; a rare token's scores spread more
+    each = {int(counts[token]): int(token) for token in half.token[::-1]}
+    bounds = []
+    for token in each.values():
+        null = np.abs(auroc(ranked, half.dealt == token) - 0.5)
+        # the largest of all units, as any of them may be singled out
+        bounds.append(float(upper_quantile(np.fmax.reduce(null, axis=1), level)))
+    return 0.5 + max(bounds)
 
 
 def _padded(values: np.ndarray) -> np.ndarray:

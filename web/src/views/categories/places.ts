@@ -100,7 +100,8 @@ export function spots(places: Places, layer: number, position: number, side: num
   const { values } = trackOf(places, layer);
   const n = places.count * 2;
   const k = Math.max(0, Math.min(places.steps.length - 1, Math.floor(position)));
-  const next = Math.min(places.steps.length - 1, k + 1);
+  // at a recorded step the next one is not asked: it may have no place where this one has
+  const next = position === k ? k : Math.min(places.steps.length - 1, k + 1);
   const share = position - k;
   const found: Spot[] = [];
   for (let exemplar = 0; exemplar < places.count; exemplar++) {

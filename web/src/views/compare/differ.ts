@@ -47,7 +47,7 @@ export function firstDifference(left: Bundle, right: Bundle): number | null {
   const differs = shared.find(([, a, b]) =>
     (["loss", "accuracy"] as const).some((name) => {
       const [one, two] = [left.array(name)?.at(a, 1), right.array(name)?.at(b, 1)];
-      return one !== undefined && two !== undefined && one !== two;
+      return one !== undefined && two !== undefined && !Object.is(one, two);
     }),
   );
   return differs?.[0] ?? null;

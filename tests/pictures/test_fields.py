@@ -40,6 +40,17 @@ NETWORKS = {
     ).eval(),
 }  # fmt: skip
 
+WHOLE = {
+    "a divisor of its own": nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.ReLU(), nn.AvgPool2d(2, divisor_override=1), nn.Conv2d(3, 4, 3),
+    ).eval(),
+    "padding that wraps": nn.Sequential(
+        nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(3, 4, 3, padding=2, dilation=2, padding_mode="circular"),
+    ).eval(),
+}  # fmt: skip
+"""Networks of which some layer has to see the whole map."""
+
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_field_is_where_changing_a_pixel_changes_the_response(name):
@@ -63,10 +74,10 @@ def test_field_is_where_changing_a_pixel_changes_the_response(name):
         model.float()
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [*NETWORKS, *WHOLE])
 @pytest.mark.parametrize("size", [(20, 24), (33, 32)])
 def test_response_of_the_cone_is_that_of_the_whole_network(name, size):
-    model, generator = NETWORKS[name], torch.Generator().manual_seed(0)
+    model, generator = (NETWORKS | WHOLE)[name], torch.Generator().manual_seed(0)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean = torch.randn(module.num_features, generator=generator)

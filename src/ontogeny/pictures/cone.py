@@ -88,6 +88,9 @@ class Cone:
             return (inputs * weight[channels]).sum(1) + bias[channels]
         assert self.column.ops is not None
         own = self.column.ops[-1]
+        if not own.is_sliding:  # the window is the whole map
+            row, place = self.place
+            return module(inputs)[torch.arange(len(inputs)), channels, row, place]
         inputs = _pad(inputs, own.needs(self._one()), own.size, 0.0)
         if module.groups == 1 and module.dilation == (1, 1):
             return (inputs * weight[channels]).sum((1, 2, 3)) + bias[channels]
@@ -142,14 +145,17 @@ def _cut(ops: tuple[Op, ...], window: Window) -> list[Layer]:
     layers: list[Layer] = []
     for op in reversed(ops):
         wanted = op.needs(window)
-        layers.append(_layer(op, wanted))
+        layers.append(_layer(op, wanted, window))
         window = wanted if op.size is None else wanted.within(op.size)
     # from the pixels up, without the last: the layer itself is done for one unit only
     return layers[:0:-1]
 
 
-def _layer(op: Op, wanted: Window) -> Layer:
-    """Return a module as a function of the window of its input that is there."""
+def _layer(op: Op, wanted: Window, window: Window) -> Layer:
+    """Return a module as a function of the window of its input that is there.
+
+    `wanted` is the window of its input that the `window` of its output needs.
+    """
     module = op.module
     if isinstance(module, NEUTRAL):
         return _unchanged
@@ -157,8 +163,10 @@ def _layer(op: Op, wanted: Window) -> Layer:
         scale, shift = affine(module, module.num_features)
         shape = (1, -1, 1, 1) if op.size is not None else (1, -1)
         return partial(_scaled, scale=scale.reshape(shape), shift=shift.reshape(shape))
-    if not op.is_sliding or op.size is None:
+    if op.size is None or not isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
         return module
+    if not op.is_sliding:
+        return partial(_part, act=module, window=window)
     kernel, stride, _, dilation = sliding(module)
     if isinstance(module, nn.Conv2d):
         weight = module.weight.detach().contiguous(memory_format=torch.channels_last)
@@ -175,6 +183,11 @@ def _layer(op: Op, wanted: Window) -> Layer:
 
 def _unchanged(inputs: Tensor) -> Tensor:
     return inputs
+
+
+def _part(inputs: Tensor, act: Layer, window: Window) -> Tensor:
+    """Return the window of what a module gives of a whole map."""
+    return act(inputs)[:, :, window.top : window.bottom, window.left : window.right]
 
 
 def _scaled(inputs: Tensor, scale: Tensor, shift: Tensor) -> Tensor:

@@ -78,7 +78,8 @@ class Op:
             return not module.ceil_mode
         return (
             isinstance(module, nn.AvgPool2d) and not module.ceil_mode and not _any(module.padding)
-        )
+            and module.divisor_override is None
+        )  # fmt: skip
 
     def needs(self, window: Window) -> Window:
         """Return the window of the input on which a window of the output depends."""

@@ -1,12 +1,13 @@
 """What a stage shows and notes: shares done, time left, cost."""
 
 import argparse
+import signal
 import time
 
 import pytest
 
 from ontogeny.cli import stages
-from ontogeny.cli.stages import Bar, TrainingCost, Work, note_costs
+from ontogeny.cli.stages import Bar, TrainingCost, Work, note_costs, uninterrupted
 from ontogeny.schedule import snapshot_steps
 from records import make_record, make_run
 
@@ -116,3 +117,13 @@ def test_costs_of_the_longest_time_are_kept_and_a_run_that_is_written_is_left_al
     with run.writing():
         note_costs(run, {"measure": {"wall_seconds": 99.0, "processor_seconds": 99.0}})
     assert run.description["stages"]["measure"] == cost
+
+
+def test_ctrl_c_waits_for_what_is_imported_to_be_whole():
+    done = []
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        signal.raise_signal(signal.SIGINT)
+        done.append("whole")
+    assert done == ["whole"]
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)

@@ -16,7 +16,7 @@ import ontogeny
 from ontogeny.cli import doctor, listing
 from ontogeny.cli.output import run_lines, summary, tell
 from ontogeny.cli.parser import QUICK, TASK_OPTIONS, TRAINING_OPTIONS
-from ontogeny.cli.stages import TrainingCost, Work, note_costs
+from ontogeny.cli.stages import TrainingCost, Work, note_costs, uninterrupted
 from ontogeny.companion import cores
 from ontogeny.extras import require
 
@@ -272,8 +272,10 @@ def _pictured(work: Work, run: Any, *, every_unit: bool = False) -> None:
 
 
 def _reported(work: Work, run: Any) -> str:
+    with uninterrupted():
+        report = ontogeny.report
     with work.stage("report") as bar:
-        return str(ontogeny.report(run, progress=bar))
+        return str(report(run, progress=bar))
 
 
 def _exported(work: Work, run: Any, out: str | None = None) -> str:

@@ -7,8 +7,10 @@ import argparse
 import contextlib
 import os
 import resource
+import signal
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -73,6 +75,26 @@ def note_costs(run: RunFolder, stages: dict[str, dict[str, float]]) -> None:
             for name, cost in stages.items()
         }
         run.amend(stages={**known, **longest})
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait until what is imported is whole.
+
+    A module whose import was broken off stays half there, and the page that a stopped run leaves
+    could not be written with it.
+    """
+    waiting: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _: waiting.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if waiting:
+        raise KeyboardInterrupt
 
 
 class Bar(contextlib.AbstractContextManager["Bar"]):

@@ -121,13 +121,13 @@ def confusion(table, bound=0.1):
     table = np.array(table)
     share = np.where(np.eye(3), np.nan, (table + table.T) / 2)
     data = {"confusion": table, "confused": share, "confused_low": share - 0.05,
-            "confused_high": share + 0.05, "confused_evenly": share * 0 + 0.07,
+            "confused_high": share + 0.05, "confused_by_chance": share * 0 + 0.07,
             "confused_bound": share * 0 + bound}  # fmt: skip
     dims = ("token", "token_b")
     return xr.Dataset({k: (dims, v) for k, v in data.items()}, {"token": TOKENS, "token_b": TOKENS})
 
 
-def test_confused_tokens_are_said_with_what_errors_spread_evenly_would_give():
+def test_confused_tokens_are_said_with_what_errors_by_chance_would_give():
     table = [[0.9, 0.1, 0], [0.3, 0.7, 0], [0, 0, 1.0]]
     found = categories.confused(
         Findings(xr.Dataset(coords={"token": TOKENS, "step": [0, 9]}), confusion(table))
@@ -136,8 +136,8 @@ def test_confused_tokens_are_said_with_what_errors_spread_evenly_would_give():
     assert found.sentence == found.statements[0].text
     assert found.sentence == (
         "The network still confuses ada with bo at the end: 20.0 % of their held-out exemplars "
-        "are classified as the other token (95 %: 15.0 % to 25.0 %), where evenly spread errors "
-        "would give 7.0 %."
+        "are classified as the other token (95 %: 15.0 % to 25.0 %), where errors spread "
+        "by chance would give 7.0 %."
     )
 
 
@@ -150,7 +150,7 @@ def test_more_pairs_are_counted():
 def test_errors_within_chance_are_no_confusion():
     table = [[0.9, 0.06, 0.04], [0.04, 0.9, 0.06], [0.06, 0.04, 0.9]]
     text = said(categories.confused, measures=confusion(table))
-    assert text.startswith("The network confuses no two tokens more often than evenly spread")
+    assert text.startswith("The network confuses no two tokens more often than errors spread")
     text = said(categories.confused, measures=confusion(np.eye(3)))
     assert text.startswith("The network classifies every exemplar of the probe correctly")
     text = said(categories.confused, measures=confusion(np.full((3, 3), np.nan)))

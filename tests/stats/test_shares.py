@@ -1,4 +1,4 @@
-"""Intervals of shares, confusions beside evenly spread errors, and rises of a loss."""
+"""Intervals of shares, confusions beside errors by chance, and rises of a loss."""
 
 import numpy as np
 import pytest
@@ -33,15 +33,19 @@ def test_confusions_are_those_of_each_pair_alone(seed):
     for i in range(4):
         for j in range(4):
             if i != j:
-                got = found.share[i, j], found.evenly[i, j], found.bound[i, j]
+                got = found.share[i, j], found.by_chance[i, j], found.bound[i, j]
                 expected = oracles.confusion_of(table, exemplars, draws, i, j)
                 assert got == pytest.approx(expected, abs=1e-12)
 
 
-def test_evenly_spread_errors_pass_the_bound_in_few_runs():
+EVEN = np.where(np.eye(5), 0.6, 0.1)
+LEANING = np.tile([0.7, 0.1, 0.1, 0.06, 0.04], (5, 1))
+
+
+@pytest.mark.parametrize("even", [EVEN, LEANING], ids=["evenly", "to one token"])
+def test_errors_spread_by_chance_pass_the_bound_in_few_runs(even):
     rng, passed = np.random.default_rng(0), 0
     exemplars = np.full(5, 60)
-    even = np.where(np.eye(5), 0.6, 0.1)
     for _ in range(400):
         table = np.stack([rng.multinomial(60, row) for row in even]) / 60
         found = confusions(table, exemplars, exemplars)

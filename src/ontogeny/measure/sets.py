@@ -64,7 +64,7 @@ class MeasureSet:
 SETS = {
     one.kind.name: one
     for one in (
-        MeasureSet(Kind(FIRST, "curves, token signals and onsets", version=3), measure_record),
+        MeasureSet(Kind(FIRST, "curves, token signals and onsets", version=4), measure_record),
         MeasureSet(Kind("structure", "category structure", version=3), structure, reads_run=True),
         MeasureSet(
             Kind("graph", "births, deaths and assemblies of couplings", version=3), graphs,

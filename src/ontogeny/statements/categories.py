@@ -196,7 +196,7 @@ def _sides(branch: Onset, n_tokens: int) -> str:
 
 
 def confused(findings: Findings) -> Said | Unsaid:
-    """Say which two tokens are confused more often than evenly spread errors would be."""
+    """Say which two tokens are confused more often than errors spread by chance would have it."""
     data, names = findings["measures"], findings.tokens
     share, bound = data["confused"].values, data["confused_bound"].values
     table = data["confusion"].values
@@ -207,7 +207,7 @@ def confused(findings: Findings) -> Said | Unsaid:
     there = [(i, j) for i, j in combinations(range(len(names)), 2)
              if share[i, j] > bound[i, j] > 0]  # fmt: skip
     if not there:
-        return Unsaid("The network confuses no two tokens more often than evenly spread errors "
+        return Unsaid("The network confuses no two tokens more often than errors spread by chance "
                       "would.")  # fmt: skip
     said = [_confused(findings, i, j) for i, j in sorted(there, key=lambda p: -share[p])]
     more = len(said) - 1
@@ -218,17 +218,18 @@ def confused(findings: Findings) -> Said | Unsaid:
 
 def _confused(findings: Findings, first: int, second: int) -> Statement:
     at = findings["measures"].isel(token=first, token_b=second)
-    share, low, high, evenly, bound = (
-        float(at[f"confused{end}"]) for end in ("", "_low", "_high", "_evenly", "_bound")
+    share, low, high, by_chance, bound = (
+        float(at[f"confused{end}"]) for end in ("", "_low", "_high", "_by_chance", "_bound")
     )
     a, b = findings.tokens[first], findings.tokens[second]
     return Statement(
         "two tokens stay confused", f"{a} and {b}",
         f"The network still confuses {a} with {b} at the end: {percent(share)} of their held-out "
         f"exemplars are classified as the other token (95 %: {percent(low)} to {percent(high)}), "
-        f"where evenly spread errors would give {percent(evenly)}.",
+        f"where errors spread by chance would give {percent(by_chance)}.",
         share, "share of exemplars", low, high, "95 %, Wilson; a group of exemplars counts once",
-        "errors spread evenly over the other tokens, corrected over pairs", bound,
+        "errors spread evenly over the other tokens, or as all exemplars are, whichever is more, "
+        "corrected over pairs", bound,
         Where("categories", int(findings.record["step"][-1]), token=a),
     )  # fmt: skip
 

@@ -45,10 +45,11 @@ class Confusions(NamedTuple):
 
     share: Float[Array, "token token"]
     """Share of the two tokens' exemplars that are classified as the other one."""
-    evenly: Float[Array, "token token"]
-    """What it would be if each token's errors were spread evenly over the other tokens."""
+    by_chance: Float[Array, "token token"]
+    """What it would be if each token's errors were spread over the other tokens evenly, or as all
+    exemplars are spread over them, whichever is more."""
     bound: Float[Array, "token token"]
-    """What evenly spread errors pass in no pair, with the level (binomial, Bonferroni)."""
+    """What errors spread by chance pass in no pair, with the level (binomial, Bonferroni)."""
 
 
 def confusions(
@@ -58,7 +59,11 @@ def confusions(
     *,
     level: float = 0.95,
 ) -> Confusions:
-    """Return the confusions of every two tokens beside evenly spread errors.
+    """Return the confusions of every two tokens beside errors that are spread by chance.
+
+    Where a network leans to some token, the errors of all others go there: that is no confusion of
+    two tokens. With e(i) errors of token i among n tokens, and a(j) of all exemplars classified as
+    j, chance sends e(i) / (n - 1) of them to j, or e(i) a(j) / sum of a(k) over k other than i.
 
     Parameters
     ----------
@@ -84,14 +89,18 @@ def confusions(
     errors = np.where(np.eye(n, dtype=bool), 0.0, table * exemplars[:, None])
     of = np.add.outer(exemplars, exemplars)
     independent = np.add.outer(draws, draws)
+    answered = (table * exemplars[:, None]).sum(axis=0)
+    others = np.maximum(answered.sum() - answered, 1e-300)  # none answered: no errors either
+    leaning = errors.sum(axis=1, keepdims=True) * answered / others[:, None]
     # evenly over the others, whatever their number of exemplars: a wrong answer is dealt to a name
-    each = errors.sum(axis=1) / (n - 1)
-    evenly = np.add.outer(each, each) / of
+    evenly = np.broadcast_to(errors.sum(axis=1, keepdims=True) / (n - 1), (n, n))
+    # of the pair as a whole, since it is tested as a whole
+    by_chance = np.maximum(evenly + evenly.T, leaning + leaning.T) / of
     chance = (1 - level) / (n * (n - 1) / 2)
     # counted in groups, whose exemplars err together: exemplars would make chance look narrower
-    bound = binom.ppf(1 - chance, independent, evenly) / independent
+    bound = binom.ppf(1 - chance, independent, by_chance) / independent
     off = np.where(np.eye(n, dtype=bool), np.nan, 1.0)
-    return Confusions((errors + errors.T) / of * off, evenly * off, bound * off)
+    return Confusions((errors + errors.T) / of * off, by_chance * off, bound * off)
 
 
 class Rise(NamedTuple):

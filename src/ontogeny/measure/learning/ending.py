@@ -17,7 +17,7 @@ from ontogeny.stats.shares import Rise, confusions, rise_after_lowest, wilson_in
 
 N_RESAMPLES = 999
 """Resamples of groups for the rise of the loss, whatever `Chance` says of other measures."""
-_EVENLY = "errors spread evenly over the other tokens"
+_BY_CHANCE = "errors spread evenly over the other tokens, or as all exemplars are"
 _PAIR = "share of the held-out exemplars of two tokens"
 _MISSING = "a token without held-out exemplars, two tokens in all, or NaN logits"
 _OF_PAIRS = ("token", "token_b")
@@ -31,17 +31,17 @@ QUANTITIES = {
         (), "1", "upper end of Wilson's 95 % interval of learnt; a group counts once"),
     "confused": Quantity(
         _OF_PAIRS, "1", f"{_PAIR} that are classified as the other one at the last step", _MISSING,
-        f"confused_bound: {_EVENLY}"),
+        f"confused_bound: {_BY_CHANCE}"),
     "confused_low": Quantity(
         _OF_PAIRS, "1", "lower end of Wilson's 95 % interval of confused; a group counts once",
         _MISSING),
     "confused_high": Quantity(
         _OF_PAIRS, "1", "upper end of Wilson's 95 % interval of confused; a group counts once",
         _MISSING),
-    "confused_evenly": Quantity(
-        _OF_PAIRS, "1", f"what confused would be with {_EVENLY}", _MISSING),
+    "confused_by_chance": Quantity(
+        _OF_PAIRS, "1", f"what confused would be with {_BY_CHANCE}", _MISSING),
     "confused_bound": Quantity(
-        _OF_PAIRS, "1", f"what confused stays below in all pairs with 95 %, given {_EVENLY} "
+        _OF_PAIRS, "1", f"what confused stays below in all pairs with 95 %, given {_BY_CHANCE} "
         "(binomial, Bonferroni; a group counts once)", _MISSING),
     "memorised_step": Quantity(
         (), "steps", "step at which half of the held-out exemplars have their lowest loss",
@@ -73,7 +73,7 @@ def ending(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
     xr.Dataset
         `learnt`, the held-out accuracy, with its interval; over (token, token_b): `confused`, the
         share of the two tokens' exemplars that are classified as the other token, with its
-        interval, what evenly spread errors would give and the bound that these pass in no pair;
+        interval, what errors spread by chance would give and the bound that these pass in no pair;
         `memorised`, how far the held-out loss rises after its lowest step, measured on other
         groups than those that choose the step, with its interval and bound.
 
@@ -84,14 +84,14 @@ def ending(record: xr.Dataset, *, chance: Chance | None = None) -> xr.Dataset:
 
     Examples
     --------
-    What was learnt, with its interval, and how often two tokens are confused beside what evenly
-    spread errors would give and would stay below:
+    What was learnt, with its interval, and how often two tokens are confused beside what errors
+    spread by chance would give and would stay below:
 
     >>> found = ont.measure.ending(record)
     >>> [round(float(found[name]), 2) for name in ("learnt_low", "learnt", "learnt_high")]
     [0.72, 0.83, 0.91]
     >>> pair = found.sel(token="ada", token_b="bo")
-    >>> [round(float(pair[name]), 2) for name in ("confused", "confused_evenly", "confused_bound")]
+    >>> [round(float(pair[f"confused{end}"]), 2) for end in ("", "_by_chance", "_bound")]
     [0.17, 0.12, 0.25]
     """
     require(record, "logit")
@@ -115,7 +115,7 @@ def _confused(record: xr.Dataset, probe: Probe) -> dict[str, Any]:
     exemplars = np.bincount(probe.token, minlength=n)
     found = confusions(confusion(record).values, exemplars, draws)
     low, high = wilson_interval(found.share, np.add.outer(draws, draws))
-    pairs = {"": found.share, "_low": low, "_high": high, "_evenly": found.evenly,
+    pairs = {"": found.share, "_low": low, "_high": high, "_by_chance": found.by_chance,
              "_bound": found.bound}  # fmt: skip
     return {f"confused{end}": value for end, value in pairs.items()}
 

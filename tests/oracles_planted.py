@@ -118,12 +118,14 @@ def permuted(net, seed):
     return twin
 
 
-def record_of(networks, images, token):
+def record_of(networks, images, token, tokens=TOKENS, *, recombined=False, extras=True):
     """Return the record of networks as the snapshots 0, 1, ... of a run."""
-    shown = Exemplars(images, TOKENS, token)
-    rows = [observe_network(net, shown.probe, extras=True) for net in networks]
+    shown = Exemplars(images, tokens, token)
+    how = shown.scored.recombination if recombined else None
+    rows = [observe_network(net, shown.probe, extras=extras, recombination=how) for net in networks]
     kept = [
-        {n: v for n, v in vars(row).items() if n != "blueprint" and v is not None} for row in rows
+        {n: v for n, v in vars(row).items() if isinstance(v, np.ndarray)} | dict(row.recombined)
+        for row in rows
     ]
     empty = template(shown, rows[0].blueprint, kept[0], {})
     grown = {

@@ -9,6 +9,9 @@ from ontogeny.measure.keeping import PICTURES, Making, keep
 from ontogeny.progress import silent
 from ontogeny.record import LEVELS, NAME, PAIRS, SCHEMA, RecordWriter, definition, validate
 from ontogeny.run import RunFolder
+from ontogeny.stats.features import features
+from ontogeny.stats.groups import half_of_groups, ranks_of_groups
+from ontogeny.stats.selectivity import eta_squared
 
 TOKENS = ("ada", "bo", "cy")
 LAYERS = {"conv1": 6, "conv2": 8, "fc1": 8, "logits": 3}
@@ -45,7 +48,9 @@ def make_record(
         axis=2,
     )  # fmt: skip
     logit = activation[:, :, -len(tokens) :].copy()
+    group = np.arange(len(token)) // group_size
     edges = _edges(layers, len(steps), len(tokens), rng)
+    recombined = _recombinations(activation, token, group, tokens, edges, seed, list(layers))
     record = xr.Dataset(
         {
             **_curves(logit, token, len(tokens)),
@@ -57,6 +62,7 @@ def make_record(
             "unit_maximum": (("step", "unit"), activation.max(axis=1)),
             **edges["variables"],
             **_extras(layers, edges, logit, token, seed),
+            **recombined["variables"],
             "image": (("exemplar", "y", "x", "channel"), _images(token, size, rng)),
         },
         coords={
@@ -70,7 +76,7 @@ def make_record(
             "exemplar": np.arange(len(token)) + 100,
             "exemplar_token": ("exemplar", np.array(tokens)[token]),
             "exemplar_split": ("exemplar", np.full(len(token), "probe")),
-            "group": ("exemplar", np.arange(len(token)) // group_size),
+            "group": ("exemplar", group),
             "unit": [f"{layer}:{i}" for layer, n in layers.items() for i in range(n)],
             "layer": ("unit", [layer for layer, n in layers.items() for _ in range(n)]),
             "channel": ("unit", [i for n in layers.values() for i in range(n)]),
@@ -79,12 +85,15 @@ def make_record(
             "level": list(LEVELS),
             "pair": range(len(PAIRS)),
             **edges["coordinates"],
+            **recombined["coordinates"],
         },
         attrs={
             "schema": SCHEMA,
             "seed": seed,
             "data_hash": "0" * 64,
             "layers": list(layers),
+            "nonlinearities": ["ReLU"] * (len(layers) - 1) + [""],
+            "ancestors": "the first 4 deals",
             "config": {"steps": int(steps[-1])},
             "versions": {"ontogeny": "0"},
             "tokens": list(tokens),
@@ -176,6 +185,7 @@ def _edges(layers, n_steps, n_tokens, rng):
     coupling = np.concatenate(values, axis=1).astype(np.float32)
     contrast = rng.standard_normal((*coupling.shape, n_tokens)).astype(np.float16)
     return {
+        "n_first": sizes[names[1]],
         "variables": {
             "coupling": (("step", "edge"), coupling),
             "coupling_token_signal": (("step", "edge"), coupling / 2),
@@ -229,6 +239,66 @@ def _extras(layers, edges, logit, token, seed):
         "clone_loss": ("step", curves["loss"]),
         "clone_accuracy": ("step", curves["accuracy"]),
         "clone_token_accuracy": (("step", "token"), curves["token_accuracy"]),
+    }  # fmt: skip
+
+
+def _recombinations(activation, token, group, tokens, edges, seed, layers):
+    """Recombinations that keep a tenth of what units say of tokens, and a layer below that does.
+
+    Observed behind the nonlinearity at every other step and the last, above shuffled layers at the
+    first and the last. A generator of its own, as extras have.
+    """
+    rng = np.random.default_rng([seed, 2])
+    n_steps, _, n_units = activation.shape
+    half, rank = half_of_groups(token, group), ranks_of_groups(token, group)
+    fold = np.where(half == 1, rank // 2 % min(20, max(2, rank.max() // 2)), -1)
+    n_folds, mine = int(fold.max()) + 1, fold >= 0
+    own = np.nan_to_num(eta_squared(activation[:, mine], token[mine]))[..., None]
+    dealt = (
+        0.1 * own + rng.beta(1, 12, (1, n_units, 19)) + 0.01 * rng.random((n_steps, n_units, 19))
+    )
+    found, also = features(token, tokens, {})
+    member = np.stack([*found.values(), np.zeros(len(token), bool)])[:-1]
+    reached = (dealt >= own).sum(axis=2)[..., None]
+    building = 0.3 * own + 0.02 * rng.standard_normal((n_steps, n_units, 2))
+    building[:, : edges["n_first"], :] = np.nan  # nothing lies below the first layer
+    values = {
+        "selectivity_linear": own[..., 0],
+        "recombined_linear_rows": dealt,
+        "recombined_linear_slices": dealt,
+        "recombined_linear_taps": 0.9 * own + 0.1 * dealt,
+        "recombined": dealt,
+        "recombined_feature": np.repeat(dealt.mean(axis=2)[..., None], len(found), axis=2),
+        "reached_feature": np.repeat(reached, len(found), axis=2),
+        "reached_left_out": np.repeat(reached, n_folds, axis=2),
+        "on_recombined": 0.5 * own + np.zeros(2) * building,
+        "recombined_on_recombined": 0.5 * own
+        - (own - dealt[..., :4].mean(2)[..., None] - building),
+        "building_left_out": building[..., None]
+        + 0.02 * rng.standard_normal((*building.shape, n_folds)),
+        "edge_gain": 0.05 * rng.standard_normal((n_steps, len(edges["coordinates"]["edge"]))),
+    }
+    # better read out than recombined layers from the second step on
+    score = 0.3 * rng.random((n_steps, len(layers), len(found)))
+    by_deal = score[..., None] + 0.02 * rng.standard_normal((*score.shape, 19))
+    score[1:] += 0.3
+    values |= {"readout": score, "readout_recombined": by_deal}
+    seen = (np.arange(n_steps) % 2 == 0) | (np.arange(n_steps) == n_steps - 1)
+    most = np.isin(np.arange(n_steps), [0, n_steps - 1])
+    above = {"on_recombined", "recombined_on_recombined", "building_left_out", "edge_gain"}
+    for name in values.keys() - {"selectivity_linear", "recombined_linear_rows"}:
+        known = most if name in above else seen
+        values[name] = np.where(
+            known.reshape(-1, *[1] * (values[name].ndim - 1)), values[name], np.nan
+        )
+    return {
+        "variables": {"feature_member": (("feature", "exemplar"), member)}
+        | {name: (definition(name).dims, value) for name, value in values.items()},
+        "coordinates": {
+            "exemplar_fold": ("exemplar", fold), "deal": range(19), "depth": [1, 2],
+            "stage": layers, "fold": range(n_folds), "feature": np.array(list(found), dtype=str),
+            "feature_also": ("feature", np.array([", ".join(also[f]) for f in found], dtype=str)),
+        },
     }  # fmt: skip
 
 

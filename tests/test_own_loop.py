@@ -425,6 +425,11 @@ def test_pictures_of_ones_own_network_are_made_in_python(chain, tmp_path, capsys
     assert asked.activation_map(5, "conv:1", 3).shape == (6, 6)
     with pytest.raises(InputError, match="expected an exemplar of the record"):
         asked.activation_map(5, "conv:1", 99)
+    graph = ont.picture_graph(asked, 3, step=5, against="mean")
+    assert graph.attrs["token"] in asked.tokens
+    assert graph.completeness_error < 1e-12
+    with pytest.raises(InputError, match="expected an exemplar of the record"):
+        ont.picture_graph(asked, 99)
 
 
 # --- as typed -------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ UNITS = ["conv1:0", "conv1:1", "logits:0", "logits:1"]
 EDGES = [("pixels:0", "conv1:0"), ("conv1:0", "logits:1"), ("conv1:1", "logits:1")]
 SIZES = {
     "step": 0, "exemplar": 5, "unit": 4, "edge": 3, "token": 2, "split": 2, "level": 3, "pair": 3,
+    "deal": 4, "depth": 2, "feature": 2, "fold": 3,
 }  # fmt: skip
 
 
@@ -36,6 +37,8 @@ def template(**sizes):
         "edge": np.arange(3), "source": [a for a, _ in EDGES], "target": [b for _, b in EDGES],
         "token": ["anna", "zoë"], "split": list(rec.SPLITS),
         "level": list(rec.LEVELS), "pair": np.arange(len(rec.PAIRS)),
+        "exemplar_fold": [0, 1, -1, 2, -1], "deal": np.arange(4), "depth": [1, 2],
+        "feature": ["anna", "light l"], "feature_also": ["zoë", ""], "fold": np.arange(3),
     }  # fmt: skip
     names = [n for n in rec.VARIABLES if n not in coords and not definition(n).is_coordinate]
     shapes = {n: [sizes.get(d, 2) for d in definition(n).dims] for n in names}

@@ -89,12 +89,25 @@ class ConvolutionMap:
         padded = functional.pad(self._padded(maps), (across, across, down, down))
         reach = [d * (k - 1) for d, k in zip(m.dilation, m.kernel_size, strict=True)]
         height, width = padded.shape[2] - reach[0], padded.shape[3] - reach[1]
-        means = [
-            padded[:, :, y : y + height : m.stride[0], x : x + width : m.stride[1]].mean((2, 3))
-            for y in range(0, reach[0] + 1, m.dilation[0])
+        # first along each row, then down: a kernel of 3 x 3 passes over the maps 3 times, not 9
+        rows = [
+            padded[..., x : x + width : m.stride[1]].mean(3)
             for x in range(0, reach[1] + 1, m.dilation[1])
         ]
+        means = [
+            row[..., y : y + height : m.stride[0]].mean(2)
+            for y in range(0, reach[0] + 1, m.dilation[0])
+            for row in rows
+        ]
         return torch.stack(means, dim=2)
+
+    def apply(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Return the pre-activation with other weights, [target, source in group, tap]."""
+        m = self.module
+        kernel = weight.unflatten(2, m.kernel_size).contiguous(memory_format=torch.channels_last)
+        return functional.conv2d(
+            self._padded(x), kernel, self.bias(), m.stride, self._padding, m.dilation, m.groups
+        )  # pyright: ignore[reportArgumentType, reportCallIssue]
 
     def patches(self, x: Tensor) -> Tensor:
         """Return the patches themselves, [exemplar, source x tap, position]."""
@@ -102,6 +115,14 @@ class ConvolutionMap:
         return functional.unfold(
             self._padded(x), m.kernel_size, m.dilation, self._padding, m.stride
         )  # pyright: ignore[reportArgumentType]
+
+    def patches_of(self, x: Tensor, sources: Tensor) -> Tensor:
+        """Return the patches of some sources, [exemplar, source, tap, position]."""
+        m = self.module
+        found = functional.unfold(
+            self._padded(x)[:, sources], m.kernel_size, m.dilation, self._padding, m.stride
+        )  # pyright: ignore[reportArgumentType]
+        return found.unflatten(1, (len(sources), -1))
 
     def sparse_patches(self, x: Tensor) -> Tensor:
         """Return the patches at a lattice of positions, [exemplar, source x tap, position]."""
@@ -175,6 +196,10 @@ class DenseMap:
         """Return each tap's mean over positions of maps [group, ..., feature]."""
         means = maps.flatten(1, -2).mean(1) if maps.dim() > 2 else maps
         return means.unflatten(1, (self.n_sources, -1))
+
+    def apply(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Return the pre-activation with other weights, [target, source, tap]."""
+        return functional.linear(x, weight.flatten(1), self.bias())
 
     def patches(self, x: Tensor) -> Tensor:
         """Return the features themselves, [exemplar, source x tap, position]."""

@@ -5,6 +5,7 @@ reads the defaults of a training without it.
 """
 
 from collections.abc import Sequence
+from enum import Enum
 from numbers import Integral
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,21 @@ if TYPE_CHECKING:
     import numpy as np
 
 EVERY = "every:"
+
+
+class Detail(Enum):
+    """How much is observed at a snapshot."""
+
+    LITTLE, EFFECTS, RECOMBINED, MOST = range(4)
+
+
 DETAILED = 13
 """Snapshots of a run at which the costlier part of the record is observed."""
+STEPS_EACH = {"recombined": 100, "most": 240}
+"""Training steps for each snapshot with recombinations, and for each with dealt ancestors, so that
+these cost about a quarter of the training, or less."""
+FEWEST, FEWEST_MOST, MOST = 3, 2, 5
+"""Snapshots with recombinations at least, and with most detail at least and at most."""
 
 
 def snapshot_steps(steps: int, snapshots: int | str | Sequence[int] = 60) -> tuple[int, ...]:
@@ -73,8 +87,37 @@ def detailed_steps(steps: Sequence[int]) -> frozenset[int]:
     >>> len(detailed_steps(range(1000))), sorted(detailed_steps([0, 5, 7]))
     (13, [0, 5, 7])
     """
-    count = min(DETAILED, len(steps))
-    return frozenset(steps[round(k * (len(steps) - 1) / max(1, count - 1))] for k in range(count))
+    return frozenset(_some(steps, DETAILED))
+
+
+def detail_at(step: int, steps: Sequence[int]) -> Detail:
+    """Return how much of what costs more is observed at one of the snapshots' steps.
+
+    Effects at `detailed_steps`; recombinations at some of these, one for each 100 steps of the
+    training, but at least 3; most at some of these, one for each 240 steps, from 2 to 5. All are
+    evenly spaced, first and last included.
+
+    Examples
+    --------
+    >>> from ontogeny.schedule import detail_at
+    >>> [detail_at(step, [0, 1, 3, 10, 30, 100]).name for step in (0, 1, 3, 10, 30, 100)]
+    ['MOST', 'EFFECTS', 'RECOMBINED', 'EFFECTS', 'EFFECTS', 'MOST']
+    """
+    detailed = sorted(detailed_steps(steps))
+    length = steps[-1] if len(steps) else 0
+    recombined = _some(detailed, max(FEWEST, length // STEPS_EACH["recombined"]))
+    most = _some(recombined, min(MOST, max(FEWEST_MOST, length // STEPS_EACH["most"])))
+    for chosen, detail in ((most, Detail.MOST), (recombined, Detail.RECOMBINED)):
+        if step in chosen:
+            return detail
+    return Detail.EFFECTS if step in detailed else Detail.LITTLE
+
+
+def _some(steps: Sequence[int], count: int) -> list[int]:
+    """Return so many of the steps, evenly spaced, first and last included; all if there are few."""
+    count = min(count, len(steps))
+    places = {round(k * (len(steps) - 1) / max(1, count - 1)) for k in range(count)}
+    return [steps[place] for place in sorted(places)]
 
 
 def evenly_spaced(length: int, count: int) -> "np.ndarray":

@@ -139,3 +139,13 @@ def reuse_by_chance(present, source, target):
             missed *= 1 - sum(present[e] for e in into) / len(into)
         recruited += 1 - missed
     return sum(present) / recruited
+
+
+def fewest_holding(values, share):
+    """The smallest of all subsets that hold the share of the sum, the one that holds most."""
+    for size in range(len(values) + 1):
+        subsets = list(itertools.combinations(range(len(values)), size))
+        best = max(subsets, key=lambda some: sum(values[i] for i in some))
+        if sum(values[i] for i in best) >= share * sum(values):
+            return [i in best for i in range(len(values))]
+    raise AssertionError

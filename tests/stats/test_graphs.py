@@ -9,6 +9,7 @@ from ontogeny.stats.graphs import (
     Transitions,
     chance_births,
     concentration,
+    fewest_holding,
     flow_down,
     hub_p,
     largest,
@@ -221,3 +222,22 @@ def test_frozen_presence_is_born_at_once_and_never_dies(hold):
     assert born[0].all()
     assert born.sum() == 3
     assert not died.any()
+
+
+@given(seed=SEEDS, n=st.integers(1, 7), share=st.floats(0.05, 1.0))
+@settings(max_examples=60)
+def test_the_fewest_that_hold_a_share_are_the_smallest_of_all_subsets(seed, n, share):
+    rng = np.random.default_rng(seed)
+    values = rng.random((2, n)) * rng.integers(0, 2, (2, n))
+    found = fewest_holding(values, share)
+    for row, kept in zip(values, found, strict=True):
+        best = oracles.fewest_holding(row.tolist(), share)
+        if row.sum() > 0.01 and share < 0.999:  # where rounding decides nothing
+            assert_array_equal(kept, best)
+        assert not (kept & (row == 0)).any()
+
+
+def test_of_equals_the_first_are_kept_and_of_nothing_none():
+    assert_array_equal(fewest_holding(np.ones(4), 0.5), [True, True, False, False])
+    assert not fewest_holding(np.zeros(3), 1.0).any()
+    assert fewest_holding(np.array([0.2, 0.5, 0.3]), 1.0).all()

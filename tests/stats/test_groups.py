@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ontogeny.errors import InputError
-from ontogeny.stats.groups import group_permutations, grouped_folds
+from ontogeny.stats.groups import (
+    group_permutations,
+    grouped_folds,
+    half_of_groups,
+    ranks_of_groups,
+)
 
 
 @given(seed=st.integers(0, 1000), n_folds=st.integers(2, 5))
@@ -53,3 +58,28 @@ def test_permutations_are_uniform_over_singletons() -> None:
 def test_groups_of_which_no_two_are_equal_cannot_be_exchanged() -> None:
     with pytest.raises(InputError, match=r"two groups of equal size to exchange, got sizes"):
         group_permutations(np.array([0, 1, 1]), n_permutations=2, rng=np.random.default_rng(0))
+
+
+def half_twin(token, group):
+    """0 and 1 in turns over a token's groups in ascending order; a single group lies in half 1."""
+    found = []
+    for t, g in zip(token, group, strict=True):
+        mine = sorted({h for h, u in zip(group, token, strict=True) if u == t})
+        found.append(1 if len(mine) == 1 else mine.index(g) % 2)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ranks_and_halves_equal_the_twin(seed):
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, 15, 50) * 3
+    token = group % 4 if seed % 2 else rng.integers(0, 5, 50)  # groups within tokens, and across
+    ranks = [sorted(set(group[token == t].tolist())).index(g)
+             for t, g in zip(token, group.tolist(), strict=True)]  # fmt: skip
+    assert ranks_of_groups(token, group).tolist() == ranks
+    assert half_of_groups(token, group).tolist() == half_twin(token.tolist(), group.tolist())
+
+
+def test_halves_keep_groups_whole_and_leave_a_single_group_in_half_1():
+    token, group = np.array([2, 2, 2, 2, 0, 0]), np.array([5, 9, 5, 9, 1, 1])
+    assert half_of_groups(token, group).tolist() == [0, 1, 0, 1, 1, 1]

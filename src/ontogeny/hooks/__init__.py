@@ -8,7 +8,8 @@ May import coupling, model, passes and errors.
 
 from ontogeny.hooks.blueprint import PIXELS, Blueprint
 from ontogeny.hooks.chains import chain_faults
-from ontogeny.hooks.extras import EFFECTS, EXTRAS, NULLS
+from ontogeny.hooks.deals import N_DEALS
+from ontogeny.hooks.extras import ABOVE_DEALT, EFFECTS, EXTRAS, LINEAR, NULLS, RECTIFIED
 from ontogeny.hooks.gathering import Observation
 from ontogeny.hooks.listening import listening, response, undisturbed
 from ontogeny.hooks.network import (
@@ -18,16 +19,26 @@ from ontogeny.hooks.network import (
     observe_network,
 )
 from ontogeny.hooks.probe import CHUNK_POSITIONS, Probe
+from ontogeny.hooks.recombination import ANCESTORS, DEPTHS, Recombination
+from ontogeny.hooks.scoring import Scoring
 
 __all__ = [
+    "ABOVE_DEALT",
+    "ANCESTORS",
     "CHUNK_POSITIONS",
+    "DEPTHS",
     "EFFECTS",
     "EXTRAS",
+    "LINEAR",
     "NULLS",
+    "N_DEALS",
     "PIXELS",
+    "RECTIFIED",
     "Blueprint",
     "Observation",
     "Probe",
+    "Recombination",
+    "Scoring",
     "chain_faults",
     "coupling_faults",
     "listening",

@@ -26,7 +26,7 @@ def chain_faults(model: nn.Module, found: Sequence[Stage], example: Tensor) -> l
     example
         Two different inputs.
     """
-    faults = _counts_that_do_not_fit(found, example.shape[1])
+    faults = counts_that_do_not_fit(found, example.shape[1])
     for k in range(1, len(found) if not faults else 0):
         below, here = found[k - 1], found[k]
         # two different inputs are shown: equal answers then mean that nothing else comes through
@@ -65,8 +65,8 @@ def _next_input(
     return seen[0].unflatten(-1, (found[k - 1].n_units, -1)).movedim(-2, 1)
 
 
-def _counts_that_do_not_fit(found: Sequence[Stage], channels: int) -> list[str]:
-    """Compare each layer's input channels with the units of the layer before it."""
+def counts_that_do_not_fit(found: Sequence[Stage], channels: int) -> list[str]:
+    """Say where a layer's input channels are not the units of the layer before it."""
     faults, below, units = [], "the image", channels
     for stage in found:
         module = stage.module

@@ -17,9 +17,11 @@ from ontogeny.hooks.listening import listening
 from ontogeny.passes import device_of
 
 NULLS, EFFECTS = "nulls", "effects"
-EXTRAS = (NULLS, EFFECTS)
-"""What an observation of couplings may hold beside them: their nulls, from the first pass, and the
-effects of edges (attribution) and of pairs of parents (interaction), from a second one."""
+LINEAR, RECTIFIED, ABOVE_DEALT = "linear", "rectified", "above dealt"
+EXTRAS = (NULLS, EFFECTS, LINEAR, RECTIFIED, ABOVE_DEALT)
+"""What an observation of couplings may hold beside them: their nulls, from the first pass; the
+effects of edges (attribution) and of pairs of parents (interaction), from a second one; what units
+would tell with dealt weights, of pre-activations, behind the nonlinearity, on dealt parents."""
 
 
 def effects(

@@ -1,10 +1,11 @@
 """What the hooks gather while the exemplars pass.
 
-May import coupling, errors, model, probe and blueprint.
+May import coupling, errors, model, probe, blueprint, nulls and recombination.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from ontogeny.errors import InputError
 from ontogeny.hooks.blueprint import Blueprint
 from ontogeny.hooks.nulls import NullMoments, PermutedMap, quantiles
 from ontogeny.hooks.probe import Probe
+from ontogeny.hooks.recombination import Recombining
 from ontogeny.model import Stage
 from ontogeny.record import LEVELS
 
@@ -48,6 +50,8 @@ class Observation:
     interaction: Float[np.ndarray, "unit pair"] | None = None
     interaction_first: Int16[np.ndarray, "unit pair"] | None = None
     interaction_second: Int16[np.ndarray, "unit pair"] | None = None
+    recombined: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Selectivities of units and of their recombinations, by their names in the record."""
 
 
 class Gathering:
@@ -63,6 +67,8 @@ class Gathering:
         The exemplars.
     null_seed
         Seed of the nulls' permutations; None: no nulls.
+    recombining
+        Gathers recombinations in the same pass; None: none are made.
     """
 
     def __init__(
@@ -71,8 +77,10 @@ class Gathering:
         layers: Sequence[LinearMap],
         probe: Probe,
         null_seed: int | None = None,
+        recombining: Recombining | None = None,
     ) -> None:
         self.found, self.layers, self.probe = found, layers, probe
+        self.recombining = recombining
         sizes = [stage.n_units for stage in found]
         ends = np.cumsum(sizes).tolist()
         self.spans = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
@@ -90,6 +98,8 @@ class Gathering:
     def begin(self, x: Tensor, rows: slice, segments: list[Segment]) -> None:
         """Take the next chunk."""
         self.x, self.rows, self.segments = x, rows, segments
+        if self.recombining is not None:
+            self.recombining.begin(self.recombining.how.chosen[self.probe.order[rows]])
 
     def at_layer(self, index: int, x: Tensor, z: Tensor) -> None:
         """Add the moments of a layer's input and pre-activation."""
@@ -102,6 +112,8 @@ class Gathering:
             raise InputError(msg)
         if not self.layers:
             return
+        if self.recombining is not None:
+            self.recombining.at_layer(index, x, z)
         if index == 0 and InputMoments.fit(self.layers[0]):
             self._add_images(x)
         else:
@@ -137,8 +149,8 @@ class Gathering:
             unit_mean=self.means.mean(0, dtype=torch.float64).float().numpy(),
             unit_variance=variance.float().numpy(),
             unit_maximum=self.tops.amax(0).numpy(),
-            **self._by_edge(couplings),
-            **self._null_levels(),
+            **self._by_edge(couplings),  # pyright: ignore[reportArgumentType]
+            **self._null_levels(),  # pyright: ignore[reportArgumentType]
         )
 
     def _add_images(self, x: Tensor) -> None:
@@ -160,7 +172,7 @@ class Gathering:
         """Return the couplings of each layer."""
         return [self._coupling(k) for k in range(len(self.layers))]
 
-    def _by_edge(self, found: Sequence[Coupling]) -> dict[str, np.ndarray]:
+    def _by_edge(self, found: Sequence[Coupling]) -> dict[str, Any]:
         """Return the couplings of all layers, edge after edge."""
         if not found:
             return {}
@@ -172,7 +184,7 @@ class Gathering:
             arrays["coupling_contrast"] = torch.cat(contrasts)
         return {name: array.cpu().numpy() for name, array in arrays.items()}
 
-    def _null_levels(self) -> dict[str, np.ndarray]:
+    def _null_levels(self) -> dict[str, Any]:
         """Return the nulls' quantiles, those of a layer for each of its units."""
         if not self.nulls:
             return {}

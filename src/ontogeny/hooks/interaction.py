@@ -1,6 +1,6 @@
 """What a nonlinearity makes of two parents at once: interaction by ablation.
 
-May import coupling, model and record's table of pairs.
+May import coupling, model, responding and record's table of pairs.
 """
 
 from itertools import combinations
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ontogeny.coupling import DEAD, DenseMap, LinearMap
+from ontogeny.hooks.responding import respond
 from ontogeny.model import Stage
 from ontogeny.record import PAIRS
 
@@ -53,10 +54,10 @@ class Interaction:
         if self.stage.activation is None or not self._pairs:
             return
         parts, z = self._contributions(x, z), self.layer.sparse(z)
-        present: dict[tuple[int, ...], Tensor] = {(): self._response(z)}
+        present: dict[tuple[int, ...], Tensor] = {(): respond(self.stage, z)}
         for n in (1, 2):
             for gone in combinations(range(len(parts)), n):
-                present[gone] = self._response(z - sum(parts[r] for r in gone))
+                present[gone] = respond(self.stage, z - sum(parts[r] for r in gone))
         for k, (a, b) in enumerate(self._pairs):
             effect = present[()] - present[a,] - present[b,] + present[a, b]
             axis = effect.dim() - 1 if isinstance(self.layer, DenseMap) else 1
@@ -98,11 +99,3 @@ class Interaction:
             else:
                 found.append(through[..., None])
         return found
-
-    def _response(self, z: Tensor) -> Tensor:
-        """Return what comes out behind batch norm and nonlinearity; no hooks are called."""
-        if self.stage.norm is not None:
-            z = self.stage.norm.forward(z)
-        assert self.stage.activation is not None
-        # a clone, since a nonlinearity may work in place and the next pair needs z again
-        return self.stage.activation.forward(z.clone())

@@ -161,7 +161,8 @@ class Ears(TorchFunctionMode):
         del self._live[k]
         self._responses[k] += 1
         changed = self._at_response(k, a)
-        if changed is None or not in_place:
+        # of other exemplars, it cannot take the place of the tensor that was changed
+        if changed is None or not in_place or changed.shape != a.shape:
             return changed
         return a.copy_(changed)
 

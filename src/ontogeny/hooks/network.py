@@ -11,15 +11,16 @@ from torch import Tensor, nn
 from ontogeny.errors import InputError
 from ontogeny.hooks.blueprint import blueprint, linear_maps
 from ontogeny.hooks.chains import chain_faults, refuse
-from ontogeny.hooks.extras import EFFECTS, EXTRAS, NULLS, effects
+from ontogeny.hooks.extras import ABOVE_DEALT, EFFECTS, EXTRAS, LINEAR, NULLS, RECTIFIED, effects
 from ontogeny.hooks.gathering import Gathering, Observation
 from ontogeny.hooks.listening import listening, undisturbed
 from ontogeny.hooks.probe import Probe
+from ontogeny.hooks.recombination import Recombination, Recombining
 from ontogeny.model import stages
 from ontogeny.passes import bare, device_of, in_precision, refuse_uninitialised
 
 
-def observe_network(
+def observe_network(  # noqa: PLR0913  (what is shown, and what is observed of it)
     model: nn.Module,
     images: np.ndarray | Tensor | Probe,
     token: np.ndarray | None = None,
@@ -27,6 +28,7 @@ def observe_network(
     couplings: bool = True,
     extras: bool | Collection[str] = False,
     seed: int = 0,
+    recombination: Recombination | None = None,
 ) -> Observation:
     """Show exemplars to a network and return activations, logits and couplings.
 
@@ -45,9 +47,13 @@ def observe_network(
     extras
         With couplings and tokens, what else to observe, of `EXTRAS`: "nulls" of couplings (about
         a third of a forward pass), "effects": edge attribution and interaction (a second pass with
-        gradients, about four forward passes). True: both.
+        gradients, about four forward passes); with a `recombination` "linear" (selectivities of
+        pre-activations with dealt weights, about one forward pass), "rectified" (those behind the
+        nonlinearity, twenty or so) and "above dealt" (those on dealt parents, as many). True: all.
     seed
         Of the nulls' permutations.
+    recombination
+        The exemplars that score recombinations; None: these are not made.
 
     Returns
     -------
@@ -74,7 +80,10 @@ def observe_network(
             refuse(chain_faults(model, found, probe.example.to(device)))
             probe.chains.add(wired)
         wanted = _extras(extras) if couplings and probe.has_tokens else frozenset()
-        gathering = Gathering(found, layers, probe, seed if NULLS in wanted else None)
+        recombining = None
+        if recombination is not None and LINEAR in wanted:
+            recombining = Recombining(found, layers, recombination, rectified=RECTIFIED in wanted)
+        gathering = Gathering(found, layers, probe, seed if NULLS in wanted else None, recombining)
         with listening(found, gathering.at_layer, gathering.at_response) as ears:
             logits = []
             for rows, segments in probe.chunks():
@@ -91,6 +100,8 @@ def observe_network(
         coupled = gathering.couplings()
         # after the first pass, as it follows the strongest couplings that this has found
         more = effects(model, gathering, coupled) if EFFECTS in wanted else {}
+        if recombining is not None:
+            more |= {"recombined": recombining.values(model, ancestors=ABOVE_DEALT in wanted)}
         return replace(gathering.observation(wired, outputs, coupled), **more)
 
 

@@ -41,6 +41,11 @@ from ontogeny.measure.couplings.export import graph, to_networkx, write_graphml,
 from ontogeny.measure.couplings.over_steps import graph_nodes, graphs
 from ontogeny.measure.couplings.paths import paths, token_paths
 from ontogeny.measure.couplings.strongest import strongest_couplings
+from ontogeny.measure.gains.building import building_on
+from ontogeny.measure.gains.gain import construction_gain
+from ontogeny.measure.gains.gains import gains
+from ontogeny.measure.gains.parents import edge_gains
+from ontogeny.measure.gains.readouts import readout_gain
 from ontogeny.measure.learning.curves import learning_curves, onsets
 from ontogeny.measure.learning.ending import ending
 from ontogeny.measure.learning.first import measure_record
@@ -66,12 +71,14 @@ __all__ = [
     "Quantity",
     "assemblies",
     "assembly_scan",
+    "building_on",
     "cka",
     "clones",
     "clusters",
     "complexity",
     "confusion",
     "construction",
+    "construction_gain",
     "describe",
     "detectors",
     "differentiation",
@@ -79,8 +86,10 @@ __all__ = [
     "dimension_scales",
     "directions",
     "discriminating_units",
+    "edge_gains",
     "edge_lives",
     "ending",
+    "gains",
     "graph",
     "graph_nodes",
     "graphs",
@@ -107,6 +116,7 @@ __all__ = [
     "preferred_token",
     "rdm",
     "readout",
+    "readout_gain",
     "run_similarity",
     "shown_units",
     "sketch",

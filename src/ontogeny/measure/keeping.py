@@ -42,6 +42,8 @@ class Kind:
 
 PICTURES = Kind("pictures", "pictures of detectors", version=2, act="pictures", made="made")
 """What `ontogeny.pictures` makes; sets of measures are listed in `ontogeny.measure.sets`."""
+GRAFTS = Kind("grafts", "grafts across time", act="grafts", made="made")
+"""What `ontogeny.grafts` makes."""
 
 Save = Callable[[xr.Dataset], None]
 """Keeps what is made so far, to be looked at meanwhile."""

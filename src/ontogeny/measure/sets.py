@@ -13,6 +13,7 @@ import xarray as xr
 from ontogeny.errors import InputError
 from ontogeny.measure.categories.structure import structure
 from ontogeny.measure.couplings.over_steps import graphs
+from ontogeny.measure.gains.gains import gains
 from ontogeny.measure.keeping import Kind, open_kept
 from ontogeny.measure.learning.first import measure_record
 from ontogeny.measure.quantity import Chance
@@ -20,7 +21,7 @@ from ontogeny.measure.store import kept_as
 from ontogeny.measure.units.detectors import detectors
 from ontogeny.measure.units.tuning import CHANCE
 from ontogeny.progress import Progress
-from ontogeny.record import COUPLING
+from ontogeny.record import COUPLING, RECOMBINED
 from ontogeny.run import RunFolder
 
 FIRST = "measures"
@@ -39,6 +40,7 @@ class MeasureSet:
     measures | curves, token signals and onsets
     structure | category structure
     graph | couplings over steps
+    gains | construction gain
     detectors | tuning and lives of units
     """
 
@@ -70,6 +72,10 @@ SETS = {
             Kind("graph", "births, deaths and assemblies of couplings", version=3), graphs,
             needs=(COUPLING,), title="couplings over steps",
         ),
+        MeasureSet(
+            Kind("gains", "what units add to what they are given"), gains, needs=(RECOMBINED,),
+            title="construction gain",
+        ),
         MeasureSet(Kind("detectors", "tuning and lives of units", version=4), detectors, CHANCE),
     )
 }  # fmt: skip
@@ -90,7 +96,7 @@ def measure_run(
     run
         A run, or its folder.
     name
-        One of `ontogeny.measure.SETS`: measures, structure, graph or detectors.
+        One of `ontogeny.measure.SETS`: measures, structure, graph, gains or detectors.
     chance
         How nulls and intervals are drawn; None: as the set does.
     progress
@@ -121,7 +127,7 @@ def open_measures(run: RunFolder | str | os.PathLike[str], name: str = FIRST) ->
     run
         A run, or its folder.
     name
-        One of `ontogeny.measure.SETS`: measures, structure, graph or detectors.
+        One of `ontogeny.measure.SETS`: measures, structure, graph, gains or detectors.
 
     Raises
     ------

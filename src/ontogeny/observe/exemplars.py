@@ -16,6 +16,7 @@ from ontogeny import record as names
 from ontogeny.errors import InputError
 from ontogeny.hooks import Probe, network_logits
 from ontogeny.model import prepare
+from ontogeny.observe.scored import Scored
 from ontogeny.record import SPLITS
 from ontogeny.stats.clones import gaussian_clones, share_clipped
 from ontogeny.tasks.task import Task
@@ -113,6 +114,11 @@ class Exemplars:
         """The exemplars as the network is shown them."""
         n_tokens = None if self.token is None or self.tokens is None else len(self.tokens)
         return Probe(self.images, self.token, n_tokens=n_tokens)
+
+    @cached_property
+    def scored(self) -> Scored | None:
+        """Those that score recombinations; None where fewer than two tokens could be scored."""
+        return Scored.of(self.images, self.token, self.tokens or (), self.coordinates, self.seed)
 
     @cached_property
     def train(self) -> Probe | None:

@@ -12,7 +12,7 @@ import xarray as xr
 
 from ontogeny import record as names
 from ontogeny.coupling import LATTICE
-from ontogeny.hooks import Blueprint
+from ontogeny.hooks import ANCESTORS, Blueprint
 from ontogeny.observe.exemplars import HOLDOUT_EXEMPLARS, Exemplars, halves
 from ontogeny.record import LEVELS, PAIRS, SPLITS, definition
 
@@ -60,6 +60,8 @@ def _fixed(shown: Exemplars, blueprint: Blueprint, row: Mapping[str, Any]) -> di
     if shown.token is not None:
         values[names.EXEMPLAR_TOKEN] = np.array(tokens)[shown.token]
         values[names.EXEMPLAR_HALF] = halves(shown.token)
+    if names.SELECTIVITY_LINEAR in row and shown.scored is not None:
+        values |= shown.scored.coordinates | {names.STAGE: np.array(blueprint.layers)}
     if names.COUPLING in row:
         source, target = blueprint.edges()
         values |= {names.SOURCE: source, names.TARGET: target, names.EDGE: np.arange(len(source))}
@@ -74,6 +76,9 @@ def _notes(shown: Exemplars, row: Mapping[str, Any]) -> dict[str, Any]:
     if names.COUPLING_NULL in row:
         notes["nulls"] = f"weights permuted by seed ({shown.seed}, layer), alike at all steps"
         notes["interactions"] = f"half 0; a lattice of at most {LATTICE} x {LATTICE} positions"
+    if names.SELECTIVITY_LINEAR in row:
+        notes["deals"] = f"weights shuffled by seed ({shown.seed}, layer, unit), alike at all steps"
+        notes["ancestors"] = f"the first {ANCESTORS} deals"
     if names.CLONE_LOSS in row and shown.clones is not None:
         notes["clones"] = shown.clones.attribute
     if shown.holdout_token is not None and names.HOLDOUT_LOSS in row:

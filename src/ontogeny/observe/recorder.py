@@ -23,14 +23,16 @@ from ontogeny.observe.snapshots import COUPLINGS, LEFT_OUT, PATIENCE, without_co
 from ontogeny.passes import bare
 from ontogeny.record import NAME, RecordWriter
 from ontogeny.run import COMPLETE, FAILED, RunFolder
-from ontogeny.schedule import snapshot_steps
+from ontogeny.schedule import Detail, snapshot_steps
 from ontogeny.tasks.task import Task
 
 GROWTH = 1.08
 """Each next step that a `Recorder` of unknown length observes is about this times the last."""
 
 DETAIL = 5
-"""Each so many snapshots the effects of edges and parents are observed too."""
+"""Each so many snapshots the effects of edges and parents are observed too, and recombinations."""
+TURNS = 3
+"""And each so many of these recombinations above dealt layers."""
 
 
 class Recorder:
@@ -162,7 +164,7 @@ class Recorder:
         faults = self._settle(network)
         found, blueprint = observed(
             network, shown, couplings=bool(self.couplings), extras=self.extras,
-            detailed=self._rows % DETAIL == 0,
+            detail=self._detail,
         )  # fmt: skip
         self._rows += 1
         digest = weights_hash(network.state_dict())
@@ -178,6 +180,13 @@ class Recorder:
         with RecordWriter(self.path, patience=PATIENCE) as writer:
             writer.append(row)
         self._last = self.done
+
+    @property
+    def _detail(self) -> Detail:
+        """How much is observed now; the loop's length may be unknown, so by turns."""
+        if self._rows % DETAIL:
+            return Detail.LITTLE
+        return Detail.RECOMBINED if self._rows % (DETAIL * TURNS) else Detail.MOST
 
     def __enter__(self) -> Self:
         self.observe()

@@ -14,18 +14,29 @@ from torch import Tensor, nn
 
 from ontogeny import record as names
 from ontogeny.hooks import (
+    ABOVE_DEALT,
     EFFECTS,
+    LINEAR,
     NULLS,
+    RECTIFIED,
     Blueprint,
     Observation,
     network_logits,
     observe_network,
 )
 from ontogeny.observe.exemplars import Exemplars
+from ontogeny.schedule import Detail
+
+_WANTED = {
+    Detail.LITTLE: (NULLS, LINEAR),
+    Detail.EFFECTS: (NULLS, EFFECTS, LINEAR),
+    Detail.RECOMBINED: (NULLS, EFFECTS, LINEAR, RECTIFIED),
+    Detail.MOST: (NULLS, EFFECTS, LINEAR, RECTIFIED, ABOVE_DEALT),
+}
 
 
 def observed(
-    model: nn.Module, shown: Exemplars, *, couplings: bool, extras: bool, detailed: bool
+    model: nn.Module, shown: Exemplars, *, couplings: bool, extras: bool, detail: Detail
 ) -> tuple[dict[str, Any], Blueprint]:
     """Return what a row says of the network itself, by the record's names, and its blueprint.
 
@@ -37,19 +48,18 @@ def observed(
         What it is shown.
     couplings, extras
         Whether these are observed; they are in all rows of a record or in none.
-    detailed
-        Whether this snapshot is one at which the effects of edges and parents are observed; at the
-        others they are NaN.
+    detail
+        How much of what costs more is observed at this snapshot; the rest is NaN.
     """
-    wanted = ((NULLS, EFFECTS) if detailed else (NULLS,)) if extras else ()
     observation = observe_network(
-        model, shown.probe, couplings=couplings, extras=wanted, seed=shown.seed
-    )
+        model, shown.probe, couplings=couplings, extras=_WANTED[detail] if extras else (),
+        seed=shown.seed, recombination=None if shown.scored is None else shown.scored.recombination,
+    )  # fmt: skip
     row = _scores(model, shown, observation) | _holdout_scores(model, shown)
     row |= _variables(observation)
     if extras:
         row |= _clone_scores(model, shown)
-        if names.COUPLING_NULL in row and not detailed:
+        if names.COUPLING_NULL in row and detail is Detail.LITTLE:
             row |= _unobserved_effects(observation)
     return row, observation.blueprint
 
@@ -93,7 +103,8 @@ def _unobserved_effects(observation: Observation) -> dict[str, np.ndarray]:
 def _variables(observation: Observation) -> dict[str, np.ndarray]:
     """Return what was observed by the record's names."""
     found = {name: getattr(observation, name, None) for name in names.VARIABLES}
-    return {name: values for name, values in found.items() if values is not None}
+    known = {name: values for name, values in found.items() if isinstance(values, np.ndarray)}
+    return known | dict(observation.recombined)
 
 
 def _scores(model: nn.Module, shown: Exemplars, observation: Observation) -> dict[str, np.ndarray]:

@@ -25,7 +25,7 @@ from ontogeny.observe.row import observed, weights_hash
 from ontogeny.progress import Progress
 from ontogeny.record import NAME, RecordWriter, open_record
 from ontogeny.run import RunFolder
-from ontogeny.schedule import detailed_steps, snapshot_steps
+from ontogeny.schedule import detail_at, snapshot_steps
 from ontogeny.tasks.task import Task
 from ontogeny.train import Run, settled, with_network
 
@@ -41,7 +41,13 @@ _WIRED_EXTRAS = {
     names.COUPLING_NULL, names.COUPLING_CONTRAST_NULL, names.EDGE_ATTRIBUTION, names.INTERACTION,
     names.INTERACTION_FIRST, names.INTERACTION_SECOND,
 }  # fmt: skip
-_CHOSEN = frozenset({names.COUPLING, names.CLONE_LOSS} | _WIRED_EXTRAS)
+_RECOMBINED = {
+    names.SELECTIVITY_LINEAR, names.RECOMBINED, names.RECOMBINED_LINEAR, names.RECOMBINED_SLICES,
+    names.RECOMBINED_TAPS, names.RECOMBINED_FEATURE, names.REACHED_FEATURE,
+    names.REACHED_LEFT_OUT, names.ON_RECOMBINED, names.RECOMBINED_ON_RECOMBINED,
+    names.BUILDING_LEFT_OUT, names.EDGE_GAIN, names.READOUT, names.READOUT_RECOMBINED,
+}  # fmt: skip
+_CHOSEN = frozenset({names.COUPLING, names.CLONE_LOSS} | _WIRED_EXTRAS | _RECOMBINED)
 """Variables that an observer may leave out; so whether they are there tells records apart."""
 
 
@@ -279,17 +285,20 @@ class Observer:
         """What this observer observes of what may be left out."""
         wanted = {names.COUPLING} if self.couplings else set()
         wanted |= {names.CLONE_LOSS} if self.extras else set()
-        return frozenset(wanted | (_WIRED_EXTRAS if self.couplings and self.extras else set()))
+        if self.couplings and self.extras:
+            wanted |= _WIRED_EXTRAS
+            wanted |= set() if self._exemplars.scored is None else _RECOMBINED
+        return frozenset(wanted)
 
     @cached_property
     def _description(self) -> dict[str, Any]:
         return self.run.description
 
     @cached_property
-    def _detailed(self) -> frozenset[int]:
-        """Steps whose rows are the same whether they are observed live or afterwards."""
+    def _scheduled(self) -> tuple[int, ...]:
+        """Steps of snapshots, by which rows are the same, observed live or afterwards."""
         config = self._description["config"]
-        return detailed_steps(snapshot_steps(config["steps"], config["snapshots"]))
+        return snapshot_steps(config["steps"], config["snapshots"])
 
     @cached_property
     def _exemplars(self) -> Exemplars:
@@ -302,7 +311,7 @@ class Observer:
         with settled(self._description["threads"]):  # last bits depend on the number of threads
             row, blueprint = observed(
                 model, shown, couplings=self.couplings, extras=self.extras,
-                detailed=step in self._detailed,
+                detail=detail_at(step, self._scheduled),
             )  # fmt: skip
         seen = step * config["batch"]
         where = {

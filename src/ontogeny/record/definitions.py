@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from ontogeny.errors import InputError
 
-SCHEMA = 4
+SCHEMA = 5
 """1: without nulls, attribution, interaction and clones. 2: effects (attribution, interaction) at
-every step, nulls of all permuted targets over all exemplars. 3: without checksums."""
+every step, nulls of all permuted targets over all exemplars. 3: without checksums. 4: without
+recombinations."""
 SEALED = 4
 """The first schema whose chunks and metadata carry checksums."""
 NAME = "record.zarr"
@@ -18,6 +19,7 @@ NAME = "record.zarr"
 # Dimensions
 STEP, EXEMPLAR, UNIT, EDGE, TOKEN, SPLIT = "step", "exemplar", "unit", "edge", "token", "split"
 LEVEL, PAIR = "level", "pair"
+DEAL, DEPTH, FEATURE, FOLD, STAGE = "deal", "depth", "feature", "fold", "stage"
 Y, X, COLOUR = "y", "x", "channel"
 
 # Coordinates
@@ -26,6 +28,8 @@ LAYER, CHANNEL, SOURCE, TARGET = "layer", "channel", "source", "target"
 EXEMPLAR_TOKEN, EXEMPLAR_SPLIT, EXEMPLAR_HALF, GROUP = (
     "exemplar_token", "exemplar_split", "exemplar_half", "group",
 )  # fmt: skip
+EXEMPLAR_FOLD, FEATURE_ALSO = "exemplar_fold", "feature_also"
+FEATURE_MEMBER = "feature_member"
 FACTOR = "factor_"
 
 # Variables
@@ -37,6 +41,14 @@ COUPLING_CONTRAST, IMAGE = "coupling_contrast", "image"
 COUPLING_NULL, COUPLING_CONTRAST_NULL = "coupling_null", "coupling_contrast_null"
 EDGE_ATTRIBUTION, INTERACTION = "edge_attribution", "interaction"
 INTERACTION_FIRST, INTERACTION_SECOND = "interaction_first", "interaction_second"
+SELECTIVITY_LINEAR, EDGE_GAIN = "selectivity_linear", "edge_gain"
+RECOMBINED, RECOMBINED_LINEAR = "recombined", "recombined_linear_rows"
+RECOMBINED_SLICES, RECOMBINED_TAPS = "recombined_linear_slices", "recombined_linear_taps"
+RECOMBINED_FEATURE, REACHED_FEATURE = "recombined_feature", "reached_feature"
+REACHED_LEFT_OUT = "reached_left_out"
+ON_RECOMBINED, RECOMBINED_ON_RECOMBINED = "on_recombined", "recombined_on_recombined"
+BUILDING_LEFT_OUT = "building_left_out"
+READOUT, READOUT_RECOMBINED = "readout", "readout_recombined"
 CLONE_LOSS, CLONE_ACCURACY = "clone_loss", "clone_accuracy"
 CLONE_TOKEN_ACCURACY = "clone_token_accuracy"
 HOLDOUT_LOSS, HOLDOUT_ACCURACY = "holdout_loss", "holdout_accuracy"
@@ -46,6 +58,8 @@ SPLITS = ("train", "probe")
 """Coordinates of `split`."""
 LEVELS = (0.95, 0.99, 0.999)
 """Coordinates of `level`."""
+SLICE_DEALS = 4
+"""Draws of each kernel slice that `edge_gain` is the mean of."""
 PAIRS = ((0, 1), (0, 2), (1, 2))
 """Ranks (0 is the strongest) of the two parents that each coordinate of `pair` stands for."""
 ATTRIBUTES = ("schema", "config", "seed", "data_hash", "versions", "tokens", "layers")
@@ -74,6 +88,10 @@ def _coordinate(
 
 
 _DETAILED = "; NaN at snapshots between those at which it is observed (`schedule.detailed_steps`)"
+_AT_SOME = "; NaN at snapshots without recombinations (`schedule.detail_at`)"
+_THINNED = "; NaN at snapshots without most detail (`schedule.detail_at`)"
+_SCORED = "over the exemplars that score (exemplar_fold >= 0)"
+_DEALT = "the same deals at all steps"
 _OVER = "over the probe's exemplars and, for maps, positions"
 
 VARIABLES: dict[str, Variable] = {
@@ -104,6 +122,24 @@ VARIABLES: dict[str, Variable] = {
         "pair", "int64", "1", "pairs of a unit's three strongest parents: 0 first and second, "
         "1 first and third, 2 second and third",
     ),
+    EXEMPLAR_FOLD: _coordinate(
+        "exemplar", "int8", "1", "part of the exemplars that score recombinations, 0, 1, ...; -1: "
+        "of the other half, which chooses; groups are whole in either",
+    ),
+    FEATURE: _coordinate(
+        "feature", "string", "", "what an exemplar has or lacks: a token, a value of a known "
+        "factor, two values at once, or one of two tokens",
+    ),
+    FEATURE_ALSO: _coordinate(
+        "feature", "string", "", "other names of the feature: they part the exemplars alike",
+    ),
+    DEAL: _coordinate("deal", "int64", "1", "which deal of a unit's incoming weights"),
+    DEPTH: _coordinate(
+        "depth", "int64", "1", "1: the weights into the parents are dealt anew; 2: those into the "
+        "parents' parents",
+    ),
+    STAGE: _coordinate("stage", "string", "", "layer, in forward order"),
+    FOLD: _coordinate("fold", "int64", "1", "which fold of the exemplars is left out"),
     LOSS: Variable(
         (STEP, SPLIT), "float64", "nat", "mean cross-entropy; probe: all its exemplars; train: a "
         "fixed part of the training exemplars, without augmentation (attribute train_exemplars), "
@@ -177,6 +213,71 @@ VARIABLES: dict[str, Variable] = {
     ),
     INTERACTION_SECOND: Variable(
         (STEP, UNIT, PAIR), "int16", "1", "channel, in the layer below, of the pair's other parent",
+    ),
+    FEATURE_MEMBER: Variable(
+        (FEATURE, EXEMPLAR), "int8", "1", "1 where the exemplar has the feature, else 0",
+    ),
+    SELECTIVITY_LINEAR: Variable(
+        (STEP, UNIT), "float32", "1", "eta squared over tokens of the pre-activation's mean over "
+        f"positions, {_SCORED}; 0 where it does not vary",
+    ),
+    RECOMBINED_LINEAR: Variable(
+        (STEP, UNIT, DEAL), "float32", "1", "as selectivity_linear, with the weights into the unit "
+        f"dealt anew over sources and taps; {_DEALT}",
+    ),
+    RECOMBINED_SLICES: Variable(
+        (STEP, UNIT, DEAL), "float32", "1", "as selectivity_linear, with the unit's kernel slices "
+        f"dealt anew between sources; {_DEALT}{_AT_SOME}",
+    ),
+    RECOMBINED_TAPS: Variable(
+        (STEP, UNIT, DEAL), "float32", "1", "as selectivity_linear, with the taps within each of "
+        f"the unit's kernel slices dealt anew; {_DEALT}{_AT_SOME}",
+    ),
+    RECOMBINED: Variable(
+        (STEP, UNIT, DEAL), "float32", "1", "eta squared over tokens of the activation's mean over "
+        "positions with the weights into the unit dealt anew over sources and taps, "
+        f"{_SCORED}; 0 where it does not vary; {_DEALT}{_AT_SOME}",
+    ),
+    RECOMBINED_FEATURE: Variable(
+        (STEP, UNIT, FEATURE), "float32", "1", "as recombined, eta squared between exemplars with "
+        f"and without the feature, mean over deals{_AT_SOME}",
+    ),
+    REACHED_FEATURE: Variable(
+        (STEP, UNIT, FEATURE), "float32", "1", "deals in which that reaches the unit's own value"
+        f"{_AT_SOME}",
+    ),
+    REACHED_LEFT_OUT: Variable(
+        (STEP, UNIT, FOLD), "float32", "1", "deals in which `recombined` reaches the unit's own "
+        f"value when the fold is left out{_AT_SOME}",
+    ),
+    ON_RECOMBINED: Variable(
+        (STEP, UNIT, DEPTH), "float32", "1", "the unit's own eta squared over tokens when the "
+        "weights into all units of a layer below are dealt anew, mean over the first deals "
+        f"(attribute ancestors), {_SCORED}{_THINNED}",
+    ),
+    RECOMBINED_ON_RECOMBINED: Variable(
+        (STEP, UNIT, DEPTH), "float32", "1", "as on_recombined, with the weights into the unit "
+        f"dealt anew as well, by the same deals{_THINNED}",
+    ),
+    BUILDING_LEFT_OUT: Variable(
+        (STEP, UNIT, DEPTH, FOLD), "float32", "1", "own less recombined selectivity, less the same "
+        "on dealt ancestors, over the deals of on_recombined, when the fold is left out"
+        f"{_THINNED}",
+    ),
+    READOUT: Variable(
+        (STEP, STAGE, FEATURE), "float32", "1", "how well a line through the mean activations of "
+        "all units of the layer reads out the feature: 1 - squared error / that of the mean, ridge "
+        f"read-outs, on folds that they were not fitted on, {_SCORED}{_AT_SOME}",
+    ),
+    READOUT_RECOMBINED: Variable(
+        (STEP, STAGE, FEATURE, DEAL), "float32", "1", "as readout, fitted anew, with the weights "
+        f"into all units of the layer dealt anew; {_DEALT}{_AT_SOME}",
+    ),
+    EDGE_GAIN: Variable(
+        (STEP, EDGE), "float16", "1", "the target's eta squared over tokens (mean activation) less "
+        "that when the source's kernel slice is drawn anew from the other weights into the target, "
+        f"mean over {SLICE_DEALS} draws, over the first exemplars that score{_THINNED}; NaN where "
+        "there is one source",
     ),
     CLONE_LOSS: Variable(
         (STEP,), "float64", "nat", "mean cross-entropy on Gaussian clones (attribute clones)",

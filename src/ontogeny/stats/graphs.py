@@ -224,6 +224,27 @@ def largest(values: Float[Array, "*batch unit"], count: int) -> Bool[Array, "*ba
     return kept & (values > 0)
 
 
+def fewest_holding(values: Float[Array, "*batch unit"], share: float) -> Bool[Array, "*batch unit"]:
+    """Mark the fewest of non-negative values that hold a share of their sum, the largest first.
+
+    Of equals the first ones; a value of 0 holds nothing and is never marked.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.graphs import fewest_holding
+    >>> fewest_holding(np.array([0.1, 0.6, 0.0, 0.3]), 0.8).tolist()
+    [False, True, False, True]
+    """
+    order = np.argsort(-values, axis=-1, kind="stable")
+    falling = np.take_along_axis(values, order, axis=-1).astype(np.float64)
+    # what the larger ones hold without it: exactly what they need it for
+    before = np.cumsum(falling, axis=-1) - falling
+    needed = before < share * falling.sum(axis=-1, keepdims=True)
+    kept = np.zeros(values.shape, dtype=bool)
+    np.put_along_axis(kept, order, needed, axis=-1)
+    return kept & (values > 0)
+
+
 def permuted_sharing(
     amount: Float[Array, "unit token"], *, n_shuffles: int, rng: np.random.Generator
 ) -> Float[Array, " shuffle"]:

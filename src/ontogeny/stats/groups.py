@@ -135,3 +135,42 @@ def group_permutations(
             shuffled_tokens(each, each, n_shuffles=len(permutations), rng=rng)
         ]
     return permutations
+
+
+def ranks_of_groups(
+    token: Int[np.ndarray, " exemplar"], group: Int[np.ndarray, " exemplar"]
+) -> Int[np.ndarray, " exemplar"]:
+    """Return the place, 0, 1, ..., of each exemplar's group among those of its token.
+
+    Groups are in ascending order; one that holds exemplars of two tokens has a place in either.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.groups import ranks_of_groups
+    >>> ranks_of_groups(np.array([0, 0, 0, 1, 1]), np.array([7, 7, 9, 8, 8])).tolist()
+    [0, 0, 1, 0, 0]
+    """
+    rank = np.zeros(len(token), dtype=np.int64)
+    for c in np.unique(token):
+        of_token = token == c
+        rank[of_token] = np.unique(group[of_token], return_inverse=True)[1]
+    return rank
+
+
+def half_of_groups(
+    token: Int[np.ndarray, " exemplar"], group: Int[np.ndarray, " exemplar"]
+) -> Int[np.ndarray, " exemplar"]:
+    """Return 0 and 1 in turns over the groups of each token, which stay whole.
+
+    A token of one group has all of it in half 1.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.groups import half_of_groups
+    >>> half_of_groups(np.array([0, 0, 0, 1, 1]), np.array([7, 7, 9, 8, 8])).tolist()
+    [0, 0, 1, 1, 1]
+    """
+    rank = ranks_of_groups(token, group)
+    last = np.zeros(int(token.max()) + 1, dtype=np.int64)
+    np.maximum.at(last, token, rank)
+    return np.where(last[token] == 0, 1, rank % 2)

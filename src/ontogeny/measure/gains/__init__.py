@@ -1,0 +1,1 @@
+"""Construction: what units add to what they are given, and what is built on what."""

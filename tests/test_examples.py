@@ -20,7 +20,7 @@ from example_run import NAME, make, recipe, unpack
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src"
-LIVING = ("config", "tasks", "train", "hooks", "observe", "pictures", "model")
+LIVING = ("config", "tasks", "train", "hooks", "observe", "pictures", "construction", "model")
 """Parts of the package whose examples need the train extra."""
 LEAST = 40
 WITHOUT = {

@@ -3,7 +3,7 @@ import sys
 
 import ontogeny as ont
 
-TORCH_FREE = ("record", "run", "stats", "measure", "plot", "report")
+TORCH_FREE = ("record", "run", "stats", "measure", "plot", "report", "construction.readiness")
 
 
 def in_fresh_python(code):

@@ -70,6 +70,6 @@ def _way_on(command: str) -> str:
     """Say how a command that was stopped goes on."""
     if command in {"run", "train"}:
         return "; the same command with --resume goes on"
-    if command in {"observe", "measure", "pictures"}:
+    if command in {"observe", "measure", "pictures", "grafts"}:
         return "; the same command does what is missing"
     return ""

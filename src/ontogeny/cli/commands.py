@@ -4,6 +4,7 @@ What needs an extra is imported by the command that needs it, after `NEEDS` was 
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -27,8 +28,10 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "observe": ("train",),
     "measure": (),
     "pictures": ("train",),
+    "grafts": ("train",),
     "report": ("plot",),
     "export": ("plot", "page"),
+    "biography": ("train", "plot"),
     "view": ("plot", "page"),
     "list": (),
     "doctor": (),
@@ -104,6 +107,13 @@ def _pictures(work: Work) -> dict[str, Any]:
     return _noted(work, run)
 
 
+def _grafts(work: Work) -> dict[str, Any]:
+    run = ontogeny.Run.open(work.options.run)
+    with work.stage("grafts") as bar:
+        ontogeny.grafts(run, progress=bar)
+    return _noted(work, run)
+
+
 def _report(work: Work) -> dict[str, Any]:
     options, run = work.options, ontogeny.RunFolder.open(work.options.run)
     if not options.others:
@@ -120,6 +130,24 @@ def _export(work: Work) -> dict[str, Any]:
     run = ontogeny.RunFolder.open(work.options.run)
     page = _exported(work, run, work.options.out)
     return summary(run) | {"page": page}
+
+
+def _biography(work: Work) -> dict[str, Any]:
+    options, run = work.options, ontogeny.Run.open(work.options.run)
+    with work.stage("biography") as bar:
+        told = ontogeny.biography(run, options.unit, progress=bar)
+        figure = told.save(options.out or _figure_of(run, told.name))
+    return {"run": str(run.path), **told.to_dict(), "figure": str(figure)}
+
+
+def _figure_of(run: Any, unit: str) -> Path:
+    """Return where the figure of a life is put: a file's name cannot hold a colon everywhere."""
+    return run.path / "figures" / f"biography-{re.sub(r'[^0-9A-Za-z]+', '-', unit)}.png"
+
+
+def _life_lines(gathered: dict[str, Any]) -> list[str]:
+    """Put a life into sentences, one a line, and say where the figure is."""
+    return [*gathered["sentences"], f"look at {gathered['figure']}"]
 
 
 def _view(work: Work) -> dict[str, Any]:
@@ -157,15 +185,17 @@ COMMANDS: dict[str, Callable[[Work], dict[str, Any]]] = {
     "observe": _observe,
     "measure": _measure,
     "pictures": _pictures,
+    "grafts": _grafts,
     "report": _report,
     "export": _export,
+    "biography": _biography,
     "view": _view,
     "list": lambda work: {"runs": listing.runs_in(work.options.folders)},
     "doctor": lambda _: doctor.examine(),
 }
 """What does each command; it returns the summary."""
 
-LINES = {"list": listing.lines, "doctor": doctor.lines}
+LINES = {"list": listing.lines, "doctor": doctor.lines, "biography": _life_lines}
 """What words a summary that is not that of a run."""
 
 

@@ -92,6 +92,17 @@ def _export(command: argparse.ArgumentParser) -> None:
     command.add_argument("out", metavar="OUT.html", help="the file to write")
 
 
+def _biography(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "unit", metavar="UNIT", help="a detector, such as conv5:17, or the name of a token"
+    )
+    command.add_argument(
+        "--out", metavar="FILE",
+        help="the file of the figure, .png, .svg or .pdf, or .html with the sentences (default: "
+        "figures/biography-UNIT.png in the run's folder)",
+    )  # fmt: skip
+
+
 def _beside(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--beside", metavar="OTHER", help="the folder of another run, or of a twin, to compare with"
@@ -281,7 +292,7 @@ def _option(group: Any, name: str, words: str, **how: Any) -> None:
 
 
 SHELLS = ("bash", "zsh", "tcsh")
-_FOLDERS, _FILES = {"RUN", "DIR", "OTHER"}, {"TASK", "HTML", "OUT.html"}
+_FOLDERS, _FILES = {"RUN", "DIR", "OTHER"}, {"TASK", "HTML", "OUT.html", "FILE"}
 """What a shell completes by folders and by files."""
 
 _Group = Callable[[argparse.ArgumentParser], None]
@@ -304,12 +315,20 @@ _COMMANDS: dict[str, tuple[str, tuple[_Group, ...]]] = {
         "make the pictures of a run's detectors that are missing or stale",
         (_run, _pictures, _output),
     ),
+    "grafts": (
+        "put lower layers of some steps of a run under upper layers of others and test them",
+        (_run, _output),
+    ),
     "report": (
         "write the report of a run, or one report on several runs", (_run, _report, _output),
     ),
     "export": (
         "write the page of a run as one file that opens from disk",
         (_run, _export, _beside, _output),
+    ),
+    "biography": (
+        "tell the life of one detector in a dozen sentences and one figure",
+        (_run, _biography, _output),
     ),
     "view": (
         "serve the page of a run, which grows while the run trains",

@@ -6,6 +6,8 @@ torch, `ontogeny.pictures`, `train`, `record`.
 
 import os
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from threading import Lock
 
@@ -51,8 +53,7 @@ class Asked:
             If the step was not trained, or the unit or the exemplar does not exist.
         """
         image = self._image(exemplar)
-        with self._lock:
-            model = self._network(step)
+        with self.network(step) as model:
             [(layer, channel)] = self._units(model, unit)
             seen: list[np.ndarray] = []
 
@@ -71,8 +72,7 @@ class Asked:
         InputError
             If the step was not trained or the unit does not exist.
         """
-        with self._lock:
-            model = self._network(step)
+        with self.network(step) as model:
             self._units(model, unit)
             return cut(preferred_images(model, self._shown.images, [unit]), unit)
 
@@ -92,10 +92,9 @@ class Asked:
         InputError
             If the step was not trained, the unit does not exist, or it is a logit.
         """
-        shown, tokens = self._shown, self._tokens
+        shown, tokens = self._shown, self.tokens
         token = np.array([tokens.index(name) for name in self._names])
-        with self._lock:
-            model = self._network(step)
+        with self.network(step) as model:
             if self._units(model, unit)[0][0] == "logits":
                 msg = f"expected a hidden unit, got {unit}: a logit is what the others act on"
                 raise InputError(msg)
@@ -107,13 +106,40 @@ class Asked:
                    for name, row in rows.items()}  # fmt: skip
         return {"token": tokens, **numbers}
 
-    def _network(self, step: int) -> nn.Module:
-        if step not in self._networks:
-            self._networks[step] = self.run.replay(step)
-        self._networks.move_to_end(step)
-        while len(self._networks) > KEPT:
-            self._networks.popitem(last=False)
-        return self._networks[step]
+    @contextmanager
+    def network(self, step: int) -> Iterator[nn.Module]:
+        """Give the network at a step to one question at a time.
+
+        Raises
+        ------
+        InputError
+            If the step was not trained.
+        """
+        with self._lock:
+            if step not in self._networks:
+                self._networks[step] = self.run.replay(step)
+            self._networks.move_to_end(step)
+            while len(self._networks) > KEPT:
+                self._networks.popitem(last=False)
+            yield self._networks[step]
+
+    def exemplar(self, exemplar: int) -> tuple[np.ndarray, str]:
+        """Return an exemplar's image, uint8 [1, y, x, channel], and the name of its token.
+
+        Raises
+        ------
+        InputError
+            If the exemplar does not exist.
+        """
+        image = self._image(exemplar)
+        if self.run.is_own_loop:
+            return image, self._names[int(np.flatnonzero(self._shown.exemplars == exemplar)[0])]
+        return image, self.tokens[int(self.run.task.token[exemplar])]
+
+    @cached_property
+    def mean_exemplar(self) -> np.ndarray:
+        """Return the mean of all images that are shown, float64 [1, y, x, channel], 0 to 255."""
+        return self._shown.images.mean(axis=0, keepdims=True)
 
     def _units(self, model: nn.Module, unit: str) -> list[tuple[str, int]]:
         found = columns(model, prepare(self._shown.images[:1].copy()))
@@ -129,7 +155,8 @@ class Asked:
         return images[exemplar : exemplar + 1]
 
     @property
-    def _tokens(self) -> list[str]:
+    def tokens(self) -> list[str]:
+        """Return the names of all tokens, in the order of the logits."""
         return [str(name) for name in self.run.description["task"]["tokens"]]
 
     @cached_property

@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from ontogeny.plot import style
-from ontogeny.plot.layered import Edge, Place, curve, mean_height, relative
+from ontogeny.plot.layered import Edge, Place, curve, layer_axes, layer_places, relative
 
 _NODE = "#4d4d4d"
 
@@ -48,7 +48,7 @@ def coupling_graph(
     >>> [text.get_text() for text in ax.texts[:8]]
     ['pixels', 'conv1', 'conv2', 'fc1', 'logits', 'ada', 'bo', 'cleo']
     """
-    ax = _layered(ax, couplings.attrs["layers"])
+    ax = layer_axes(ax, couplings.attrs["layers"])
     _draw(ax, couplings, _common_places([couplings]), tokens=tokens, unit_token=unit_token or {})
     return ax
 
@@ -83,7 +83,7 @@ def coupling_graphs(
     places = _common_places(couplings)
     size = (9.0, 3.6 * len(couplings))
     _, grid = plt.subplots(len(couplings), figsize=size, layout="constrained", squeeze=False)
-    axes = [_layered(ax, couplings[0].attrs["layers"]) for ax in grid[:, 0]]
+    axes = [layer_axes(ax, couplings[0].attrs["layers"]) for ax in grid[:, 0]]
     for ax, found in zip(axes, couplings, strict=True):
         _draw(ax, found, places, tokens=tokens, unit_token=unit_token or {})
         ax.set_title(f"step {found.attrs['step']:,}", fontsize=style.TEXT, loc="left")
@@ -94,7 +94,7 @@ def _common_places(couplings: Sequence[xr.Dataset]) -> dict[str, Place]:
     """Return places that serve all graphs."""
     edges = [edge for found in couplings for edge in _edges(found)]
     nodes = list(dict.fromkeys(str(n) for found in couplings for n in found["node"].values))
-    return _places(nodes, couplings[0].attrs["layers"], edges)
+    return layer_places(nodes, couplings[0].attrs["layers"], edges)
 
 
 def _draw(
@@ -147,12 +147,12 @@ def ancestry_graph(
     ['pixels', 'conv1', 'conv2', 'fc1', 'logits']
     """
     layers = next(iter(ancestries.values())).attrs["layers"]
-    ax = _layered(ax, layers)
+    ax = layer_axes(ax, layers)
     edges = [edge for found in ancestries.values() for edge in _edges(found)]
     strength = np.concatenate([found["strength"].values for found in ancestries.values()])
     owner = [name for name, found in ancestries.items() for _ in range(found.sizes["edge"])]
     nodes = list(dict.fromkeys(str(n) for f in ancestries.values() for n in f["node"].values))
-    places = _places(nodes, layers, edges)
+    places = layer_places(nodes, layers, edges)
     sizes = np.concatenate([relative(_edges(found)) for found in ancestries.values()])
     for k in np.argsort(sizes):
         source, target, _ = edges[k]
@@ -165,33 +165,10 @@ def ancestry_graph(
     return ax
 
 
-def _layered(ax: Axes | None, layers: Sequence[str]) -> Axes:
-    """Return bare axes with the layers' names below."""
-    ax = style.new_axes(ax, width=9.0, height=4.2)
-    style.bare(ax)
-    for x, layer in enumerate(layers):
-        ax.text(x, -0.09, layer, ha="center", va="top", fontsize=style.TEXT, color=style.INK)
-    ax.set_xlim(-0.4, len(layers) - 0.4)
-    ax.set_ylim(-0.16, 1.0)
-    return ax
-
-
 def _edges(couplings: xr.Dataset) -> list[Edge]:
     """Return the couplings' ends with the sizes of their strengths."""
     return list(zip(couplings["source"].values.astype(str), couplings["target"].values.astype(str),
                     np.abs(couplings["strength"].values), strict=True))  # fmt: skip
-
-
-def _places(nodes: list[str], layers: Sequence[str], edges: Sequence[Edge]) -> dict[str, Place]:
-    """Put nodes into their layer's column, each near the mean height of its targets."""
-    places: dict[str, Place] = {}
-    for x in reversed(range(len(layers))):
-        names = [name for name in nodes if name.rpartition(":")[0] == layers[x]]
-        if x < len(layers) - 1:
-            names.sort(key=lambda name: mean_height(name, edges, places, otherwise=0.5))
-        for k, name in enumerate(names):
-            places[name] = (x, (k + 0.5) / len(names))
-    return places
 
 
 def _node(ax: Axes, name: str, place: Place, *, size: float, colour: str) -> None:

@@ -1,4 +1,4 @@
-"""What graphs of layers share: their curves, and the heights of their nodes.
+"""What graphs of layers share: their axes, their curves, and the places of their nodes.
 
 May import matplotlib, numpy and plot.style only.
 """
@@ -10,10 +10,23 @@ from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
+from ontogeny.plot import style
+
 Place = tuple[float, float]
 """Of a node: its layer's column, and its height."""
 Edge = tuple[str, str, float]
 """Source, target, and a size that is no less than 0."""
+
+
+def layer_axes(ax: Axes | None, layers: Sequence[str]) -> Axes:
+    """Return bare axes with the layers' names below."""
+    ax = style.new_axes(ax, width=9.0, height=4.2)
+    style.bare(ax)
+    for x, layer in enumerate(layers):
+        ax.text(x, -0.09, layer, ha="center", va="top", fontsize=style.TEXT, color=style.INK)
+    ax.set_xlim(-0.4, len(layers) - 0.4)
+    ax.set_ylim(-0.16, 1.0)
+    return ax
 
 
 def curve(
@@ -51,3 +64,17 @@ def mean_height(
         return otherwise
     heights, weights = zip(*known, strict=True)
     return float(np.average(heights, weights=weights))
+
+
+def layer_places(
+    nodes: list[str], layers: Sequence[str], edges: Sequence[Edge]
+) -> dict[str, Place]:
+    """Put nodes into their layer's column, each near the mean height of its targets."""
+    places: dict[str, Place] = {}
+    for x in reversed(range(len(layers))):
+        names = [name for name in nodes if name.rpartition(":")[0] == layers[x]]
+        if x < len(layers) - 1:
+            names.sort(key=lambda name: mean_height(name, edges, places, otherwise=0.5))
+        for k, name in enumerate(names):
+            places[name] = (x, (k + 0.5) / len(names))
+    return places

@@ -16,10 +16,11 @@ from collections import Counter
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.stats import binom
+from scipy.stats import binom, chi2
 
 torch = pytest.importorskip("torch")
 
+from gain_records import with_recombinations  # noqa: E402
 from ontogeny.measure import Chance, detectors, graphs, measure_record, onsets  # noqa: E402
 from ontogeny.measure.categories.clones import clones  # noqa: E402
 from ontogeny.measure.categories.collapse import COLLAPSE, collapse_of  # noqa: E402
@@ -35,10 +36,13 @@ from ontogeny.measure.categories.layers import over_layers  # noqa: E402
 from ontogeny.measure.categories.readout import READOUT, readout_of  # noqa: E402
 from ontogeny.measure.categories.signals import clusters, token_signal  # noqa: E402
 from ontogeny.measure.categories.structure import BOUNDS, phases, split_bound_of  # noqa: E402
+from ontogeny.measure.gains.gain import construction_gain  # noqa: E402
+from ontogeny.measure.gains.gains import gains as gains_of  # noqa: E402
 from ontogeny.model import prepare, vgg  # noqa: E402
-from ontogeny.statements import Findings, Said, say_all  # noqa: E402
+from ontogeny.statements import Findings, Said, construction, say_all  # noqa: E402
 from ontogeny.statements.categories import SURE, separated_pairs  # noqa: E402
 from ontogeny.tasks import load_task  # noqa: E402
+from oracles_planted import record_of as observed  # noqa: E402
 from records import make_record  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.torch]
@@ -211,6 +215,22 @@ def test_no_statement_on_units_and_couplings_is_made_too_often():
     assert max(times.values(), default=0) <= at_most(RUNS), times
 
 
+SMALL = {"conv1": 8, "conv2": 12, "conv3": 12, "conv4": 16, "conv5": 16, "fc1": 16}
+
+
+def test_no_statement_on_construction_is_made_too_often():
+    """The own wiring is one more shuffle, and units of a layer share a part of their responses."""
+    times, runs = Counter(), 200
+    few = Chance(n_shuffles=99, n_resamples=60)
+    for seed in range(runs):
+        record = with_recombinations(seed=seed, layers=SMALL, steps=(0, 1, 2, 4, 8, 16))
+        found = Findings(record, gains=gains_of(record, chance=few))
+        said = {rule.name: rule(found) for rule in construction.RULES}
+        times.update({one.kind for each in said.values() if isinstance(each, Said)
+                      for one in each.statements if one.strength >= 1})  # fmt: skip
+    assert max(times.values(), default=0) <= at_most(runs), times
+
+
 def test_every_statement_is_made_of_the_trained_network():
     token = faces()[1][1]
     made = said(record_of(trained(), token))
@@ -275,3 +295,78 @@ def test_weights_that_wander_have_no_phases():
         data = over_layers(few, parts, chance=CHANCE)
         fired += float(phases(few, data)["phase_p"]) <= SURE
     assert fired <= at_most(runs)
+
+
+def gains(networks, images, token):
+    """What units of these networks add, each network a snapshot."""
+    words = tuple(f"token {k}" for k in range(TOKENS))
+    kinds = ("nulls", "linear", "rectified")
+    return construction_gain(
+        observed(networks, images, token, words, recombined=True, extras=kinds)
+    )
+
+
+def counts(found, name):
+    """Constructed units and known ones of each layer, over all networks."""
+    layer = found["layer_of_unit"].values
+    p = {at: found[name].values[:, layer == at] for at in found["layer"].values}
+    return {at: (int((mine <= 0.05 + 1e-9).sum()), int(np.isfinite(mine).sum()))
+            for at, mine in p.items()}  # fmt: skip
+
+
+FEW_ORDERS = {
+    ("p_linear_slices", "conv1"), ("p_linear_taps", "fc1"), ("p_linear_taps", "logits"),
+}  # fmt: skip
+
+
+@functools.cache
+def untrained_gains():
+    images, token = faces()[1]
+    return gains([network(seed) for seed in range(24)], images, token)
+
+
+@pytest.mark.parametrize("name", ["p", "p_linear", "p_linear_slices", "p_linear_taps"])
+def test_one_in_twenty_units_of_untrained_networks_is_constructed(name):
+    """Their weights are independent draws, so that a unit is one recombination more."""
+    for layer, (n_found, n_known) in counts(untrained_gains(), name).items():
+        # a single tap has no other order; three colours have six, so that every sixth is the unit
+        if (name, layer) in FEW_ORDERS:
+            assert n_found == 0
+            continue
+        low, high = binom.ppf([0.001, 0.999], n_known, 0.05)
+        assert low <= n_found <= high, (layer, n_found, n_known)
+
+
+def test_p_of_untrained_units_is_uniform():
+    p = untrained_gains()["p"].values
+    places = np.rint(20 * p[np.isfinite(p)]).astype(int)
+    expected = len(places) / 20
+    statistic = ((np.bincount(places, minlength=21)[1:] - expected) ** 2 / expected).sum()
+    assert chi2.sf(statistic, 19) > 1e-3, statistic
+
+
+def test_the_best_unit_of_an_untrained_layer_passes_its_bound_once_in_twenty_times():
+    found = untrained_gains()
+    layer, gain = found["layer_of_unit"].values, found["gain"].values
+    passed = [np.nanmax(gain[step, layer == at]) > bound
+              for step in range(len(gain))
+              for at, bound in zip(found["layer"].values, found["gain_bound"].values[step],
+                                   strict=True)]  # fmt: skip
+    assert sum(passed) <= binom.ppf(0.999, len(passed), 0.05), (sum(passed), len(passed))
+
+
+def test_shuffled_tokens_leave_few_units_constructed():
+    """Trained weights are no independent draws: near one in twenty, not exactly."""
+    (images, token), (held, told) = faces()
+    net, rng = network(0), np.random.default_rng(0)
+    optimiser = torch.optim.Adam(net.parameters(), lr=5e-3)
+    for _ in range(STEPS[-1]):
+        chosen = rng.choice(len(token), 40, replace=False)
+        loss = torch.nn.functional.cross_entropy(net(images[chosen]), torch.tensor(token[chosen]))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    net.eval()
+    null = [counts(gains([net], held, rng.permutation(told)), "p") for _ in range(12)]
+    n_found, n_known = (sum(each[at][k] for each in null for at in each) for k in (0, 1))
+    assert n_found / n_known < 0.08, (n_found, n_known)

@@ -53,11 +53,13 @@ def written(tmp_path_factory):
     return write(tmp_path_factory.mktemp("runs") / "run", make_record(strength=6.0))
 
 
-def test_five_sentences_and_a_figure_come_first(written):
+def test_construction_then_learning_and_a_figure_come_first(written):
     file, page = written
     head = page.text.split("What was observed")[0]
     top = file.read_text().split("<nav>")[0]
-    assert top.count("<li>") == 5 and top.count("<img") == 1
+    assert top.count("<li>") == 8 and top.count("<img") == 1
+    first, second = head.index("construct"), head.index("The network learnt to classify")
+    assert first < second
     assert "faces: 3 tokens" in head
     assert "chance 33.3 %" in head
     assert f"between steps {STEPS[3]} and {STEPS[4]}" in head
@@ -73,7 +75,8 @@ def test_five_sentences_and_a_figure_come_first(written):
 def test_every_figure_has_what_is_seen_a_definition_and_a_null(written):
     file, page = written
     keys = [a["id"] for tag, a in page.tags if tag == "section"]
-    assert keys == ["overview", "learning", "tokens", "separation", "differentiation",
+    assert keys == ["overview", "constructed", "gain_parts", "building", "learning",
+                    "tokens", "separation", "differentiation",
                     "trees", "clusters",
                     "modes", "clones", "maps", "readout", "collapse",
                     "distances", "dimension", "likeness", "lives", "models", "token_dimension",
@@ -82,7 +85,8 @@ def test_every_figure_has_what_is_seen_a_definition_and_a_null(written):
     assert page.text.count("Definition.") == len(keys)
     assert page.text.count("Null.") == len(keys)
     not_shown = re.findall(r"Not shown: ([^,]+), since", page.text)
-    assert not_shown == ["known factors in distances", "detectors that carry each token",
+    assert not_shown == ["detectors and their parents", "known factors in distances",
+                         "detectors that carry each token",
                          "sheets of detectors", "preferred pictures of layers"]  # fmt: skip
     assert sorted(f.stem for f in (file.parent / "figures").iterdir()) == sorted(keys)
 
@@ -119,10 +123,15 @@ def test_a_network_that_did_not_learn_is_said_not_to_have(tmp_path):
 
 def test_every_kind_of_observation_names_a_figure_of_the_report(written):
     keys = [a["id"] for tag, a in written[1].tags if tag == "section"]
-    assert set(SEEN_IN.values()) - set(keys) == {"carriers"}
-    assert {one.key for one in FIGURES} == {*keys, "carriers", "sheets", "preferred", "factors"} - {
-        "overview"
-    }
+    assert set(SEEN_IN.values()) - set(keys) == {"carriers", "families"}
+    assert {one.key for one in FIGURES} == {
+        *keys,
+        "carriers",
+        "families",
+        "sheets",
+        "preferred",
+        "factors",
+    } - {"overview"}
 
 
 def test_chapters_come_in_order_and_can_be_jumped_to(written):

@@ -1,7 +1,7 @@
 """report.html: what a run shows, in one file that opens from disk.
 
-Five sentences and a figure come first, then observations by subject, then every figure with what
-is seen, its definition and its null.
+Sentences and a figure come first (what was constructed, what was learnt), then observations by
+subject, then every figure with what is seen, its definition and its null.
 May import matplotlib, numpy, xarray, ontogeny.plot, ontogeny.measure and below; no torch.
 """
 
@@ -16,8 +16,8 @@ from ontogeny.files import plain_words, write_atomically
 from ontogeny.progress import Parts, Progress
 from ontogeny.record import WITHOUT_COUPLINGS, open_record
 from ontogeny.report import categories as structure
+from ontogeny.report import construction, detectors, first, geometry, learning, observed, units
 from ontogeny.report import couplings as graph
-from ontogeny.report import detectors, first, geometry, learning, observed, units
 from ontogeny.report.figures import Material, Section, Shown
 from ontogeny.report.page import Head, page, svg
 from ontogeny.run import RunFolder
@@ -27,11 +27,11 @@ from ontogeny.statements.words import listed, percent
 __all__ = ["CHAPTERS", "FIGURES", "report"]
 
 COUPLING = "Couplings"
-CHAPTERS = ("Learning", "Category structure", "Detectors", COUPLING)
+CHAPTERS = ("Construction", "Learning", "Category structure", "Detectors", COUPLING)
 """In the order of the report; observations come before them."""
 FIGURES: tuple[Shown, ...] = (
-    *structure.FIGURES, *geometry.FIGURES, *detectors.FIGURES, *units.FIGURES, *learning.FIGURES,
-    *graph.FIGURES,
+    *construction.FIGURES, *structure.FIGURES, *geometry.FIGURES, *detectors.FIGURES,
+    *units.FIGURES, *learning.FIGURES, *graph.FIGURES,
 )  # fmt: skip
 """All figures, those of a chapter in their order."""
 _CHAPTER_OF = {one.key: one.chapter for name in CHAPTERS for one in FIGURES if one.chapter == name}

@@ -50,6 +50,11 @@ class Material:
         """The coupling graph over steps."""
         return self._there("graph")
 
+    @property
+    def gains(self) -> xr.Dataset:
+        """What units add to what they are given."""
+        return self._there("gains")
+
     def _there(self, name: str) -> xr.Dataset:
         data = getattr(self.findings, name)
         if data is None:

@@ -15,6 +15,7 @@ class Findings:
     structure: xr.Dataset | None = None
     detectors: xr.Dataset | None = None
     graph: xr.Dataset | None = None
+    gains: xr.Dataset | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
     """Why measures are not there, by their names."""
 

@@ -17,7 +17,7 @@ from ontogeny.progress import Parts, Progress
 from ontogeny.record import NAME as RECORD
 from ontogeny.record import open_record
 from ontogeny.run import RunFolder
-from ontogeny.statements import categories, couplings, geometry, learning
+from ontogeny.statements import categories, construction, couplings, geometry, learning
 from ontogeny.statements import units as detectors
 from ontogeny.statements.findings import Findings
 from ontogeny.statements.rule import Rule, Said, Unsaid
@@ -25,18 +25,24 @@ from ontogeny.statements.statement import Statement, Where, ranked
 
 FILE = "observations.json"
 RULES: tuple[Rule, ...] = (
-    *learning.RULES, *categories.RULES, *geometry.RULES, *couplings.RULES, *detectors.RULES,
+    *construction.RULES, *learning.RULES, *categories.RULES, *geometry.RULES, *couplings.RULES,
+    *detectors.RULES,
 )  # fmt: skip
 """Every claim that is made of a run, each by one rule."""
 
+CONSTRUCTION_FIRST = (("constructed", "construction order"), ("combining",), ("building",))
+"""Rules whose sentences lead, where recombinations were observed; those of a row are joined."""
 FIRST = (("learning",), ("tokens",), ("differentiation", "exemplars"), ("separation",),
          ("carriers",))  # fmt: skip
 """Rules whose sentences come first in the report and on the page; those of a row are joined."""
 
 
 def first_sentences(said: Mapping[str, Said | Unsaid]) -> list[str]:
-    """Return what was learnt, when, which tokens were separated, where, through which units."""
-    return [" ".join(said[name].sentence for name in names if name in said) for names in FIRST]
+    """Return what was constructed, where, when and out of what; what was learnt, when and where."""
+    known = measured(said)
+    rows = [row for row in CONSTRUCTION_FIRST if any(name in known for name in row)]
+    return [" ".join(said[name].sentence for name in names if name in said)
+            for names in (*rows, *FIRST)]  # fmt: skip
 
 
 def measured(said: Mapping[str, Said | Unsaid]) -> dict[str, Said | Unsaid]:
@@ -116,7 +122,7 @@ def findings_of(
     return Findings(record, **found, missing=missing)
 
 
-_DISPENSABLE = ("detectors", "graph")
+_DISPENSABLE = ("detectors", "graph", "gains")
 """Sets without which there is a report: the record may lack what they need."""
 
 

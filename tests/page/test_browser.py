@@ -11,7 +11,7 @@ from page.conftest import STEPS, visiting
 
 pytestmark = [pytest.mark.browser, pytest.mark.torch]
 
-MOVING = {"construction": 0.05, "categories": 0.02, "detectors": 0.05, "compare": 0.003}
+MOVING = {"construction": 0.02, "categories": 0.02, "detectors": 0.05, "compare": 0.003}
 """Views whose figure is another one at another step, and the least share of pixels that change."""
 LEAST_COLOURS = {"observations": 8}
 """Of a figure; 40 where nothing else is said."""

@@ -146,7 +146,13 @@ class Network:
 
 def test_what_needs_the_network_is_answered_when_asked(run, monkeypatch):
     monkeypatch.setattr(serve.Questions, "network", Network())
+    monkeypatch.setattr(
+        serve.Questions, "graph", lambda self, step, exemplar: {"layers": [], "bias": step}
+    )
     with served(run) as ask:
+        text = ask("/ask/picture?step=3&exemplar=4")[1]
+        assert json.loads(text) == {"layers": [], "bias": 3}
+        assert ask("/ask/picture?step=3")[0].status == 400
         text = ask("/ask/map?step=3&unit=conv1:0&exemplar=4")[1]
         assert json.loads(text) == {"values": [[7.0] * 3] * 2}
         answer, picture = ask("/ask/preferred?step=3&unit=conv1:0")

@@ -181,9 +181,9 @@ describe("the scene", () => {
     const { bundle } = await parts();
     const found = model(bundle, ASKED, AMOUNT, ROOM);
     if (!found) throw new Error("the run has couplings");
-    const { scene, couplings } = found;
+    const { scene, links } = found;
     const [a, b] = [weightIn(scene, 5, 3), weightIn(scene, 5, 4)];
-    expect(a).toBeCloseTo(couplings.fields.total.at(3, scene.edges[5] ?? -1), 6);
+    expect(a).toBeCloseTo(links.weight(scene.edges[5] ?? -1, 3, found.reading), 6);
     expect(weightIn(scene, 5, 3.5)).toBeCloseTo((a + b) / 2, 6);
   });
 

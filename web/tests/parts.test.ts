@@ -6,7 +6,16 @@ import { together } from "../src/views/construction/groups";
 import { PIXEL, Units } from "../src/data/units";
 import { layout } from "../src/views/construction/layout";
 import { walk } from "../src/views/construction/walk";
-import { ask, mapEnds, mapPath, readMap, readWithout, withoutPath } from "../src/data/ask";
+import {
+  ask,
+  mapEnds,
+  mapPath,
+  picturePath,
+  readMap,
+  readPictureGraph,
+  readWithout,
+  withoutPath,
+} from "../src/data/ask";
 import type { Bundle } from "../src/data/bundle";
 import { SvgPen } from "../src/draw/svg";
 
@@ -156,6 +165,22 @@ describe("what the server is asked", () => {
     expect(withoutPath(3, "conv1:2")).toBe("ask/without?step=3&unit=conv1%3A2");
     for (const bad of [null, {}, { token: [] }, { token: ["ada"], ...columns, logit_high: [] }]) {
       expect(() => readWithout(bad)).toThrow(/every token/);
+    }
+  });
+  it("is a graph of units by layer, or a sentence", () => {
+    const row = { layer: "fc1", units: ["fc1:2", "fc1:0"], attribution: [1.5, -0.5] };
+    const graph = { token: "ada", explained: 1.1, bias: 0.1, layers: [row] };
+    expect(readPictureGraph(graph).layers[0]?.units).toEqual(["fc1:2", "fc1:0"]);
+    expect(picturePath(42, 3000)).toBe("ask/picture?step=42&exemplar=3000");
+    const short = { ...row, attribution: [1] };
+    for (const bad of [
+      null,
+      {},
+      { ...graph, bias: null },
+      { ...graph, layers: [short] },
+      { ...graph, layers: [{}] },
+    ]) {
+      expect(() => readPictureGraph(bad)).toThrow(/units of every layer/);
     }
   });
   it("is refused in the server's own words", async () => {

@@ -26,12 +26,16 @@ from ontogeny.page.pictures import cells
 from ontogeny.page.sheets import sheet
 from ontogeny.page.sources import PICTURES, Sources
 from ontogeny.page.table import (
+    BEST_FEATURES,
     COUPLING_NULLS,
     COUPLINGS,
     EDGE_ENDS,
+    EDGE_GAINS,
     EDGE_LIVES,
     ENTRIES,
     EXEMPLARS,
+    GAIN_ENDS,
+    GAINS,
     PICTURES_PACKED,
     SKETCHED,
     Entry,
@@ -41,6 +45,8 @@ from ontogeny.record import LAYER, WITHOUT_COUPLINGS
 from ontogeny.run import RunFolder
 
 FORMAT = 1
+CLAIMS = ("constructed", "construction order")
+"""Rules whose sentences stand above the map of constructed units."""
 BESIDE = "beside/"
 """Begins the names of the blobs of the run that is compared with."""
 
@@ -110,11 +116,13 @@ def bundle_run(run: Where, *, beside: Where | None = None, known: Known | None =
         packing.exemplars(packing.sources.record)
         with packing.whole_or_none("couplings"):
             packing.couplings(packing.sources.record)
+        with packing.whole_or_none("construction gains"):
+            packing.gains(packing.sources.record)
         packing.pictures(packing.sources.record, packing.sources[PICTURES.name])
     return packing.bundle()
 
 
-_KNOWN = {"step", "token", "unit", "exemplar", "layer", "edge", "picture_unit"}
+_KNOWN = {"step", "token", "unit", "exemplar", "layer", "edge", "gain_edge", "picture_unit"}
 """Dims whose coordinates the manifest holds elsewhere."""
 
 
@@ -210,6 +218,26 @@ class _Packing:
             if graph is not None and entry.variable in graph:
                 self.add(entry, graph[entry.variable].isel(edge=chosen))
 
+    def gains(self, record: xr.Dataset) -> None:
+        """Pack what units add to what they are given, where that was observed."""
+        gains = self.sources["gains"]
+        if gains is None:
+            return
+        observed = np.flatnonzero(gains["constructed_share"].notnull().any("layer").values)
+        there = gains.isel(step=observed).drop_vars("feature_also", errors="ignore")
+        self.coordinates["gain_step"] = there["step"].values.tolist()
+        for entry in GAINS:
+            self.add(entry, there[entry.variable])
+        for entry, values in zip(BEST_FEATURES, best_features(there), strict=True):
+            self.add(entry, values)
+        self.coordinates["feature"] = _feature_names(gains)
+        wiring = wiring_of(record)
+        chosen = edges.gaining_edges(gains, wiring)
+        for entry, values in zip(GAIN_ENDS, edges.ends(wiring, chosen), strict=True):
+            self.add(entry, xr.DataArray(values, dims="edge"))
+        for entry in EDGE_GAINS:
+            self.add(entry, gains[entry.variable].isel(edge=chosen))
+
     def pictures(self, record: xr.Dataset, found: xr.Dataset | None) -> None:
         """Pack the pictures of detectors and where their top exemplars answer."""
         if found is None:
@@ -252,7 +280,7 @@ class _Packing:
     def bundle(self) -> Bundle:
         """Return what was packed."""
         record = self.sources.record
-        texts = {"texts": {"answers": self._answers()}, "observations": self._observations()}
+        texts = {"texts": self._texts(), "observations": self._observations()}
         manifest = {
             "format": FORMAT,
             "run": self._run(),
@@ -269,14 +297,16 @@ class _Packing:
         }
         return Bundle(manifest, {name: bytes(blob.data) for name, blob in self.blobs.items()})
 
-    def _answers(self) -> list[str]:
-        """Return the sentences of the report's first screen."""
+    def _texts(self) -> dict[str, Any]:
+        """Return the sentences of the report's first screen, and what is said of construction."""
         record = self.sources.record
         if record is None:
-            return []
+            return {"answers": [], "construction": ""}
         sets: dict[str, Any] = {name: self.sources[name] for name in SETS}
         said = statements.measured(statements.say_all(statements.Findings(record, **sets)))
-        return [sentence for sentence in statements.first_sentences(said) if sentence]
+        construction = [said[name].sentence for name in CLAIMS if name in said]
+        answers = [sentence for sentence in statements.first_sentences(said) if sentence]
+        return {"answers": answers, "construction": " ".join(construction)}
 
     def _observations(self) -> list[dict[str, Any]]:
         """Return what was harvested of the run."""
@@ -316,6 +346,32 @@ def _parent(said: dict[str, Any]) -> dict[str, Any] | None:
     """Return which run this one is a twin of, by its name, and from which step."""
     parent = said.get("parent")
     return parent and {"name": Path(parent["path"]).name, "step": parent["step"]}
+
+
+FEATURES = 3
+"""Features named of each unit."""
+
+
+def best_features(gains: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return of each unit the features that it gains most, and those gains, [step, unit, rank].
+
+    Of the features that no recombination reaches, by gain; -1 and NaN where there are no more.
+    """
+    gain, p = (gains[name].values for name in ("gain_feature", "p_feature"))
+    least = 1 / (1 + gains.attrs["deals"])
+    own = np.where((p <= least + 1e-6) & (gain > 0), gain, -np.inf)
+    place = np.argsort(-own, axis=2, kind="stable")[..., :FEATURES]
+    size = np.take_along_axis(own, place, axis=2)
+    is_there = np.isfinite(size)
+    dims, said = ("step", "unit", "rank"), gains["gain_feature"].attrs
+    which = xr.DataArray(np.where(is_there, place, -1), dims=dims)
+    return which, xr.DataArray(np.where(is_there, size, np.nan), dims=dims, attrs=said)
+
+
+def _feature_names(gains: xr.Dataset) -> list[str]:
+    """Return the features' names, each with those that the same exemplars have."""
+    names, also = (gains[name].values.astype(str) for name in ("feature", "feature_also"))
+    return [f"{name} ({more})" if more else name for name, more in zip(names, also, strict=True)]
 
 
 def _of_edges(values: xr.DataArray, chosen: np.ndarray) -> xr.DataArray:

@@ -1,4 +1,4 @@
-"""Which couplings the page draws: the strongest into each unit, at any of the steps looked at.
+"""Which edges the page draws: the strongest couplings into each unit, and its largest gains.
 
 May import numpy, xarray, ontogeny.measure.wiring and ontogeny.schedule.
 """
@@ -15,6 +15,8 @@ STRONGEST, STRONGEST_FOR_TOKEN = 3, 1
 """Sources kept of each target at each of these steps: by coupling, and by each token's contrast."""
 LAST = 8
 """Sources kept of each target at the last step, by coupling."""
+GAINED, LAST_GAINED = 4, 8
+"""Parents kept of each unit by their gain at each step at which it is known, and at the last."""
 PIXEL = 65535
 """Image channel k, as a source, is unit 65535 - k."""
 
@@ -35,6 +37,27 @@ def chosen_edges(record: xr.Dataset, wiring: Wiring) -> np.ndarray:
             contrast = np.abs(record["coupling_contrast"].isel(step=k).values.astype(np.float32))
             for column in np.ascontiguousarray(contrast.T):
                 kept |= _strongest(column, wiring, STRONGEST_FOR_TOKEN)
+    return np.flatnonzero(kept)
+
+
+def gaining_edges(gains: xr.Dataset, wiring: Wiring) -> np.ndarray:
+    """Return the places of the edges through which units gain most, ascending.
+
+    Those that no parent of like amplitude reaches come first, then those furthest beyond the mean
+    of such parents; where there are too few parents to compare, the largest gains.
+    """
+    kept = np.zeros(gains.sizes["edge"], dtype=bool)
+    for k in range(gains.sizes["edge_step"]):
+        gain, matched, p = (
+            gains[name].isel(edge_step=k).values
+            for name in ("edge_gain", "edge_gain_matched", "edge_gain_p")
+        )
+        beyond = np.where(np.isnan(matched), gain, gain - matched)
+        is_first = p <= np.fmin.reduce(p, initial=np.inf) + 1e-6
+        # 2 lies above any difference of two shares, so that the first stay in front of the others
+        strength = np.where(gain > 0, np.maximum(beyond, 0) + 2.0 * is_first, np.nan)
+        count = LAST_GAINED if k == gains.sizes["edge_step"] - 1 else GAINED
+        kept |= _strongest(strength, wiring, count)
     return np.flatnonzero(kept)
 
 

@@ -3,7 +3,8 @@
 It answers with the built page and the bundle, both from memory, so no path of the disk can be
 asked for. It listens on loopback unless told otherwise; elsewhere it asks for a random key.
 Requests that name a foreign host or come from a foreign page are refused. May import starlette,
-uvicorn, ontogeny.page; ontogeny.pictures only for what needs the network, when asked for.
+uvicorn, ontogeny.page; ontogeny.pictures and construction only for what needs the network, when
+asked for.
 """
 
 import asyncio
@@ -53,9 +54,12 @@ class Questions:
         self._live = live
 
     def answer(self, what: str, given: Mapping[str, str]) -> Response:
-        """Answer `map` as JSON, `preferred` as a picture."""
+        """Answer `map`, `without` and `picture` (its graph) as JSON, `preferred` as a picture."""
         try:
-            step, unit = int(given["step"]), given["unit"]
+            step = int(given["step"])
+            if what == "picture":
+                return JSONResponse(self.graph(step, int(given["exemplar"])))
+            unit = given["unit"]
             if what == "map":
                 values = self.network.activation_map(step, unit, int(given["exemplar"]))
                 return JSONResponse({"values": values.tolist()})
@@ -67,7 +71,13 @@ class Questions:
             return _refusal(HTTPStatus.BAD_REQUEST, str(error))
         except (KeyError, ValueError) as error:
             return _refusal(HTTPStatus.BAD_REQUEST, f"give step, unit and exemplar: {error!r}")
-        return _refusal(HTTPStatus.NOT_FOUND, "ask for map, preferred or without")
+        return _refusal(HTTPStatus.NOT_FOUND, "ask for map, preferred, without or picture")
+
+    def graph(self, step: int, exemplar: int) -> dict[str, Any]:
+        """Return the strongest units in the exact graph of one exemplar."""
+        network = self.network  # it says what is missing where torch is
+        answers = import_module("ontogeny.construction.answers")
+        return answers.picture_answer(network, step, exemplar)
 
     @cached_property
     def network(self) -> Any:

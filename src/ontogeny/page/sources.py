@@ -8,8 +8,9 @@ from functools import cached_property
 
 import xarray as xr
 
-from ontogeny.errors import OntogenyError, RunError
+from ontogeny.errors import InputError, OntogenyError, RunError
 from ontogeny.measure import SETS, sketch
+from ontogeny.measure.gains.reading import recombined_of
 from ontogeny.measure.keeping import PICTURES, open_kept
 from ontogeny.measure.learning.sketches import Known
 from ontogeny.page.table import SKETCH
@@ -77,7 +78,9 @@ class Sources:
             return None
         kind = PICTURES if name == PICTURES.name else SETS[name].kind
         try:
+            if name == "gains":
+                recombined_of(self.record)  # a record that can have none says so, and why
             return open_kept(self.run, kind)
-        except RunError as error:
+        except (RunError, InputError) as error:
             self.missing[kind.holds] = str(error)
             return None

@@ -265,6 +265,76 @@ EDGE_LIVES = _entries("construction", "graph", """
 """)  # fmt: skip
 """Lives of the couplings that the bundle chooses."""
 
+GAINS = _entries("construction", "gains", """
+    constructed_share | float32 | gain_step layer
+        Share of the layer's units that are constructed: no recombination reaches them.
+    constructed_share_low | float32 | gain_step layer
+        Lower end of the interval of the constructed share.
+    constructed_share_high | float32 | gain_step layer
+        Upper end of the interval of the constructed share.
+    combining_share | float32 | gain_step layer
+        Share of the layer's units that are constructed and beyond their best parent.
+    gain_bound | float32 | gain_step layer
+        Gain that the layer's best unit passes by chance in one of 20 layers.
+    selectivity | int16 | gain_step unit
+        Share of the variance of the unit's response that lies between tokens (eta squared).
+    inherited | int16 | gain_step unit
+        Mean selectivity of the unit's recombinations: what its parents and weights give.
+    gain | int16 | gain_step unit
+        Construction gain: what the unit has beyond its recombinations.
+    gain_p = p | uint8 | gain_step unit
+        Share of the unit and its recombinations that reach the unit's selectivity.
+    gain_linear | int16 | gain_step unit
+        The same gain of the pre-activation.
+    gain_rectified | int16 | gain_step unit
+        What the nonlinearity adds to the gain.
+    emergent | int16 | gain_step unit
+        Selectivity beyond that of the unit's best parent.
+    emergent_low | int16 | gain_step unit
+        Lower end of the interval of the selectivity beyond the best parent.
+    emergent_high | int16 | gain_step unit
+        Upper end of the interval of the selectivity beyond the best parent.
+    best_parent | int16 | gain_step unit
+        Channel of the best parent, in the layer below; -1 for none.
+    gain_kind = kind | int8 | gain_step unit
+        What the unit does: 0 inherits, 1 selects, 2 combines; -1 not known.
+    construction_after | float32 | unit
+        Step of the last snapshot at which some recombination still reaches the unit.
+    construction_by | float32 | unit
+        Step of the next snapshot, from which on no recombination reaches the unit.
+    layer_construction_after | float32 | layer
+        Step of the last snapshot at which the constructed share is not beyond its nulls.
+    layer_construction_by | float32 | layer
+        Step of the next snapshot, from which on the constructed share stays beyond its nulls.
+""")  # fmt: skip
+"""What is packed of construction, at the snapshots whose recombinations were observed."""
+
+BEST_FEATURES = _entries("construction", "gains", """
+    best_feature = gain_feature | int8 | gain_step unit feature_rank
+        Feature that the unit gains most, by rank, of those no recombination reaches; -1 for none.
+    best_feature_gain = gain_feature | int16 | gain_step unit feature_rank
+        Construction gain of selectivity for that feature.
+""")  # fmt: skip
+"""Of each unit's gains of features the largest."""
+
+GAIN_ENDS = _entries("construction", "record", """
+    gain_source = source | int32 | gain_edge
+        Parent through which a unit gains; 65535 - k is image channel k.
+    gain_target = target | int32 | gain_edge
+        Unit that gains through the parent.
+""")  # fmt: skip
+"""Ends of the edges that the bundle chooses by their gains."""
+
+EDGE_GAINS = _entries("construction", "gains", """
+    edge_gain | int16 | edge_step gain_edge
+        Drop of the unit's selectivity when the parent's kernel slice is drawn anew.
+    edge_gain_matched | int16 | edge_step gain_edge
+        Mean of the same drop for the 19 parents of like amplitude.
+    edge_gain_p | uint8 | edge_step gain_edge
+        Share of the parent and those 19 that reach the parent's drop.
+""")  # fmt: skip
+"""Gains of the edges that the bundle chooses by them."""
+
 PICTURES_PACKED = _entries("detectors", "pictures", """
     has_preferred | uint8 | picture_unit
         1 where an image was found that excites the unit.
@@ -283,7 +353,7 @@ ARRAYS: dict[str, Entry] = {
     entry.name: entry
     for entry in (
         *ENTRIES, *EXEMPLARS, *EDGE_ENDS, *COUPLINGS, *COUPLING_NULLS, *EDGE_LIVES,
-        *PICTURES_PACKED,
+        *GAINS, *BEST_FEATURES, *GAIN_ENDS, *EDGE_GAINS, *PICTURES_PACKED,
     )
 }  # fmt: skip
 """Every array that a bundle may hold, by its name."""

@@ -1,5 +1,5 @@
-/** What only a server can answer: a preferred image, an activation map, or what would be without
- * a unit, at any step. */
+/** What only a server can answer: a preferred image, an activation map, what would be without a
+ * unit, or how the answer to a picture is built, at any step. */
 
 export type Answer<T> =
   | { state: "none" }
@@ -60,6 +60,38 @@ export function readWithout(given: unknown): Without {
   return found as Without;
 }
 
+/** The strongest units in the exact graph of a picture; attributions are in logits. */
+export interface PictureGraph {
+  /** The exemplar's own. */
+  token: string;
+  /** Its logit less the mean of all logits: what all pixels and biases give together. */
+  explained: number;
+  bias: number;
+  /** From the last hidden layer down; units for the token first, then those against it. */
+  layers: { layer: string; units: string[]; attribution: number[] }[];
+}
+
+/** The graph of a picture, as it comes over the wire; anything else is refused. */
+export function readPictureGraph(given: unknown): PictureGraph {
+  const found = (given ?? {}) as Partial<PictureGraph>;
+  const rows = found.layers;
+  const fits = ({ layer, units, attribution }: Partial<PictureGraph["layers"][number]>) =>
+    typeof layer === "string" &&
+    Array.isArray(units) &&
+    Array.isArray(attribution) &&
+    units.length === attribution.length &&
+    attribution.every(Number.isFinite);
+  const isGraph =
+    typeof found.token === "string" &&
+    Number.isFinite(found.explained) &&
+    Number.isFinite(found.bias) &&
+    Array.isArray(rows) &&
+    rows.every(fits);
+  if (!isGraph)
+    throw new Error("expected units of every layer from the server, got something else");
+  return found as PictureGraph;
+}
+
 /** The smallest and largest value of a map. */
 export function mapEnds(map: readonly (readonly number[])[]): [number, number] {
   const values = map.flat();
@@ -71,6 +103,9 @@ export const preferredPath = (step: number, unit: string): string =>
 
 export const withoutPath = (step: number, unit: string): string =>
   `ask/without?${new URLSearchParams({ step: `${step}`, unit }).toString()}`;
+
+export const picturePath = (step: number, exemplar: number): string =>
+  `ask/picture?${new URLSearchParams({ step: `${step}`, exemplar: `${exemplar}` }).toString()}`;
 
 export const mapPath = (step: number, unit: string, exemplar: number): string =>
   `ask/map?${new URLSearchParams({ step: `${step}`, unit, exemplar: `${exemplar}` }).toString()}`;

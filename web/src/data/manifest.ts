@@ -86,7 +86,8 @@ export interface Manifest {
   coordinates: Record<string, (string | number)[]>;
   sheets: Record<string, SheetEntry>;
   blobs: Record<string, { bytes: number; hash: string }>;
-  texts: { answers: string[] };
+  /** Sentences that the run's statements make: of the whole run, and of what it constructs. */
+  texts: { answers: string[]; construction: string };
   /** Whether a server follows the run, so that there is more to come. */
   isLive: boolean;
   observations: Observation[];
@@ -127,6 +128,7 @@ export function readManifest(given: unknown, isBeside = false): Manifest {
     })),
     texts: {
       answers: list(object(raw["texts"])["answers"]).map((line) => text(line)),
+      construction: text(object(raw["texts"])["construction"]),
     },
     isLive: raw["is_live"] === true,
     observations: list(raw["observations"]).map((one) => readObservation(object(one))),

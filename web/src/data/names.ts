@@ -93,4 +93,31 @@ export type ArrayName =
   | "edge_birth_after" // edge: Step of the last snapshot before the coupling first passes its null.
   | "edge_birth_by" // edge: Step of the next snapshot, at which the coupling passes its null.
   | "edge_death_after" // edge: Step of the last snapshot at which the coupling is beyond its null.
-  | "edge_death"; // edge: Step of the next snapshot, from which on the coupling is not beyond its null.
+  | "edge_death" // edge: Step of the next snapshot, from which on the coupling is not beyond its null.
+  | "constructed_share" // gain_step, layer: Share of the layer's units that are constructed: no recombination reaches them.
+  | "constructed_share_low" // gain_step, layer: Lower end of the interval of the constructed share.
+  | "constructed_share_high" // gain_step, layer: Upper end of the interval of the constructed share.
+  | "combining_share" // gain_step, layer: Share of the layer's units that are constructed and beyond their best parent.
+  | "gain_bound" // gain_step, layer: Gain that the layer's best unit passes by chance in one of 20 layers.
+  | "selectivity" // gain_step, unit: Share of the variance of the unit's response that lies between tokens (eta squared).
+  | "inherited" // gain_step, unit: Mean selectivity of the unit's recombinations: what its parents and weights give.
+  | "gain" // gain_step, unit: Construction gain: what the unit has beyond its recombinations.
+  | "gain_p" // gain_step, unit: Share of the unit and its recombinations that reach the unit's selectivity.
+  | "gain_linear" // gain_step, unit: The same gain of the pre-activation.
+  | "gain_rectified" // gain_step, unit: What the nonlinearity adds to the gain.
+  | "emergent" // gain_step, unit: Selectivity beyond that of the unit's best parent.
+  | "emergent_low" // gain_step, unit: Lower end of the interval of the selectivity beyond the best parent.
+  | "emergent_high" // gain_step, unit: Upper end of the interval of the selectivity beyond the best parent.
+  | "best_parent" // gain_step, unit: Channel of the best parent, in the layer below; -1 for none.
+  | "gain_kind" // gain_step, unit: What the unit does: 0 inherits, 1 selects, 2 combines; -1 not known.
+  | "construction_after" // unit: Step of the last snapshot at which some recombination still reaches the unit.
+  | "construction_by" // unit: Step of the next snapshot, from which on no recombination reaches the unit.
+  | "layer_construction_after" // layer: Step of the last snapshot at which the constructed share is not beyond its nulls.
+  | "layer_construction_by" // layer: Step of the next snapshot, from which on the constructed share stays beyond its nulls.
+  | "best_feature" // gain_step, unit, feature_rank: Feature that the unit gains most, by rank, of those no recombination reaches; -1 for none.
+  | "best_feature_gain" // gain_step, unit, feature_rank: Construction gain of selectivity for that feature.
+  | "gain_source" // gain_edge: Parent through which a unit gains; 65535 - k is image channel k.
+  | "gain_target" // gain_edge: Unit that gains through the parent.
+  | "edge_gain" // edge_step, gain_edge: Drop of the unit's selectivity when the parent's kernel slice is drawn anew.
+  | "edge_gain_matched" // edge_step, gain_edge: Mean of the same drop for the 19 parents of like amplitude.
+  | "edge_gain_p"; // edge_step, gain_edge: Share of the parent and those 19 that reach the parent's drop.

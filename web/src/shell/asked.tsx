@@ -20,7 +20,7 @@ import { useApp } from "./app";
 import { Drawing, type Size } from "./drawing";
 
 /** Run some work and keep what became of it; an answer that comes too late is dropped. */
-async function follow<T>(kept: Signal<Answer<T>>, work: Promise<T>): Promise<void> {
+export async function follow<T>(kept: Signal<Answer<T>>, work: Promise<T>): Promise<void> {
   const mine: Answer<T> = { state: "working" };
   kept.value = mine;
   try {
@@ -158,7 +158,7 @@ function MadeWithout({ found, name, step }: { found: Without; name: string; step
   );
 }
 
-function Shown<T>({
+export function Shown<T>({
   answer,
   children,
 }: {

@@ -1,8 +1,9 @@
 /** A coupling: its ends, and how its shares came about over training. */
 import { useMemo } from "preact/hooks";
 import { couplingsOf, edgeBetween, type Couplings } from "../data/couplings";
+import { edgeGainOf, gainLinksOf } from "../data/gains";
 import { pictureOf } from "../data/pictures";
-import { interval, linear } from "../draw/canvas";
+import { interval, linear, show } from "../draw/canvas";
 import { band, drawEnds, drawLine } from "../draw/curve";
 import { endsOf, stepAt } from "../state/state";
 import { axis } from "../timeline/axis";
@@ -38,12 +39,45 @@ export function EdgeCard({ edge: code }: { edge: number }) {
           />
         ))}
       </div>
+      <Gain source={source} target={target} />
       {couplings && edge !== null ? (
         <Shares couplings={couplings} edge={edge} />
       ) : (
-        <p class="quiet">The page was not given this coupling: it was never among the strongest.</p>
+        <p class="quiet">The page was not given its coupling: it was never among the strongest.</p>
       )}
     </section>
+  );
+}
+
+/** The gain through it, where the page was given it. */
+function Gain({ source, target }: { source: number; target: number }) {
+  const { store } = useApp();
+  const bundle = store.bundle.value;
+  const links = gainLinksOf(bundle);
+  const edge = links && edgeBetween(links, source, target);
+  if (!links || edge === null) return null;
+  const own = edgeGainOf(links, bundle, edge, store.still.value.step);
+  return (
+    <dl class="facts">
+      <div>
+        <dt>gain through it at step {show(own.step, 0)}</dt>
+        <dd>
+          <Num of="edge_gain" value={own.gain} as={(v) => show(v, 3)} />
+        </dd>
+      </div>
+      <div>
+        <dt>mean of 19 parents like it</dt>
+        <dd>
+          <Num of="edge_gain_matched" value={own.matched} as={(v) => show(v, 3)} />
+        </dd>
+      </div>
+      <div>
+        <dt>p among them</dt>
+        <dd>
+          <Num of="edge_gain_p" value={own.p} />
+        </dd>
+      </div>
+    </dl>
   );
 }
 

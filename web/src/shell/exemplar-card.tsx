@@ -4,6 +4,7 @@ import { percent, show } from "../draw/canvas";
 import { useApp } from "./app";
 import { ExemplarLife } from "./exemplar-life";
 import { Num } from "./hover";
+import { PictureGraph } from "./picture-graph";
 import { Thumb } from "./thumb";
 import { TokenName } from "./token";
 
@@ -59,6 +60,7 @@ export function ExemplarCard({ exemplar }: { exemplar: number }) {
           </ul>
         </>
       )}
+      <PictureGraph key={exemplar} exemplar={exemplar} />
     </section>
   );
 }

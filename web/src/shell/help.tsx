@@ -18,6 +18,8 @@ const WORDS = [
   ["exemplar", "one image of a token; the page shows the probe, which training never saw"],
   ["detector, unit", "one channel of a layer, with the token to which it responds most"],
   ["coupling", "share of a detector's variance that comes through one detector of the layer below"],
+  ["recombination", "the unit with its own weights shuffled: same parents, other wiring"],
+  ["construction gain", "what a unit’s selectivity for tokens has beyond its recombinations’"],
   ["contrast", "of what sets a token apart in a detector, the share that comes through one source"],
   ["token signal", "share of a detector's variance that lies between tokens"],
   [

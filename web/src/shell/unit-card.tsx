@@ -7,6 +7,7 @@ import type { ArrayName } from "../data/names";
 import { interval, show } from "../draw/canvas";
 import { useApp } from "./app";
 import { Asked } from "./asked";
+import { GainCard } from "./gain-card";
 import { Num, tipOf } from "./hover";
 import { Thumb } from "./thumb";
 import { TokenMark, TokenName } from "./token";
@@ -71,6 +72,7 @@ export function UnitCard({ unit }: { unit: number }) {
         <Life unit={unit} />
       </dl>
       <Assembly unit={unit} />
+      <GainCard unit={unit} />
       <Asked key={unit} unit={unit} />
       <Tuning unit={unit} />
       <Links unit={unit} direction="down" title="Built from" />

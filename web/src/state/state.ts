@@ -58,7 +58,7 @@ export function initialState(names: Names): State {
     against: null,
     beside: null,
     pair: "categories",
-    weights: "total",
+    weights: "gain",
     panel: "apart",
     theme: null,
   };
@@ -77,7 +77,7 @@ export function parseState(fragment: string, names: Names): State {
   };
   state.view = one("view", names.views) ?? state.view;
   state.pair = one("pair", ["categories", "construction"] as const) ?? state.pair;
-  state.weights = one("weights", ["total", "signal", "contrast"] as const) ?? state.weights;
+  state.weights = one("weights", ["gain", "total", "signal", "contrast"] as const) ?? state.weights;
   state.panel = one("panel", PANELS) ?? state.panel;
   state.theme = one("theme", ["light", "dark"] as const);
   state.step =
@@ -121,7 +121,7 @@ export function formatState(state: State, names: Names): string {
   put("against", state.against);
   put("beside", state.beside);
   if (state.pair !== "categories") put("pair", state.pair);
-  if (state.weights !== "total") put("weights", state.weights);
+  if (state.weights !== "gain") put("weights", state.weights);
   if (state.panel !== "apart") put("panel", state.panel);
   put("theme", state.theme);
   return `#${said.toString()}`;

@@ -1,6 +1,6 @@
 /** What a unit is built from, down to the pixels, and what uses it, up to the tokens. */
 import type { Units } from "../../data/units";
-import { strongest, type Couplings } from "../../data/couplings";
+import { strongest, type Links } from "../../data/couplings";
 
 export interface Ancestry {
   units: Map<number, number>;
@@ -18,7 +18,7 @@ type Size = (edge: number) => number;
 
 /** Follow the strongest edges from a unit, layer by layer, downward or upward. */
 export function follow(
-  couplings: Couplings,
+  links: Links,
   units: Units,
   unit: number,
   direction: "down" | "up",
@@ -31,8 +31,8 @@ export function follow(
     const next = new Map<number, number>();
     const edges = new Map<number, [number, number]>();
     for (const [own, share] of front) {
-      for (const [edge, weight] of strongest(couplings, own, direction, size, each)) {
-        const ends = direction === "down" ? couplings.source : couplings.target;
+      for (const [edge, weight] of strongest(links, own, direction, size, each)) {
+        const ends = direction === "down" ? links.source : links.target;
         const other = ends[edge] ?? -1;
         next.set(other, (next.get(other) ?? 0) + share * weight);
         edges.set(edge, [other, share * weight]);
@@ -48,14 +48,14 @@ export function follow(
 
 /** Everything that leads to a unit, and everything that it leads to. */
 export function lineage(
-  couplings: Couplings,
+  links: Links,
   units: Units,
   unit: number,
   size: Size,
   breadth?: Breadth,
 ): Ancestry {
-  const down = follow(couplings, units, unit, "down", size, breadth);
-  const up = follow(couplings, units, unit, "up", size, breadth);
+  const down = follow(links, units, unit, "down", size, breadth);
+  const up = follow(links, units, unit, "up", size, breadth);
   return {
     units: new Map([...up.units, ...down.units]),
     edges: new Map([...up.edges, ...down.edges]),

@@ -21,12 +21,12 @@ const SAMPLES = 14;
 
 /** The edge drawn nearest to a place, within a few pixels; null if none is. */
 export function edgeAt(what: Picturing, x: number, y: number): number | null {
-  const { scene, couplings, layout } = what;
+  const { scene, links, layout } = what;
   let [best, nearest] = [-1, NEAR];
   for (let e = 0; e < scene.edges.length; e++) {
     const edge = scene.edges[e] ?? 0;
-    const from = layout.byUnit.get(couplings.source[edge] ?? -1);
-    const to = layout.byUnit.get(couplings.target[edge] ?? -1);
+    const from = layout.byUnit.get(links.source[edge] ?? -1);
+    const to = layout.byUnit.get(links.target[edge] ?? -1);
     if (!from || !to || x < from.x || x > to.x) continue;
     // an edge that cannot be seen cannot be meant
     if (edgeLook(what, e).alpha < 0.1) continue;

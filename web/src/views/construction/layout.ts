@@ -1,7 +1,6 @@
 /** Where units are drawn: chosen once from the whole film, so that a node never jumps. */
 import { PIXEL, type Units } from "../../data/units";
-import type { Couplings } from "../../data/couplings";
-import { typicalSize } from "../../data/couplings";
+import type { Links } from "../../data/couplings";
 
 export interface Node {
   unit: number;
@@ -24,13 +23,9 @@ export interface Layout {
 }
 
 /** Order each layer's units by the mean place of what they are coupled to, sweeping to and fro. */
-export function order(
-  couplings: Couplings,
-  shown: readonly (readonly number[])[],
-  sweeps = 6,
-): number[][] {
+export function order(links: Links, shown: readonly (readonly number[])[], sweeps = 6): number[][] {
   const columns = shown.map((layer) => [...layer]);
-  const links = weightedLinks(couplings, new Set(shown.flat()));
+  const between = weightedLinks(links, new Set(shown.flat()));
   const place = new Map<number, number>();
   const number = (column: readonly number[]) =>
     column.forEach((unit, k) => place.set(unit, (k + 0.5) / column.length));
@@ -51,13 +46,13 @@ export function order(
   for (let sweep = 0; sweep < sweeps; sweep++) {
     // down and up in turns, as in drawing layered graphs: each pass takes the other's order
     // as given
-    for (let k = columns.length - 2; k >= 0; k--) sort(columns[k] ?? [], links.up);
-    for (let k = 1; k < columns.length - 1; k++) sort(columns[k] ?? [], links.down);
+    for (let k = columns.length - 2; k >= 0; k--) sort(columns[k] ?? [], between.up);
+    for (let k = 1; k < columns.length - 1; k++) sort(columns[k] ?? [], between.down);
   }
   return columns;
 }
 
-function weightedLinks(couplings: Couplings, shown: ReadonlySet<number>) {
+function weightedLinks(links: Links, shown: ReadonlySet<number>) {
   const up = new Map<number, [number, number][]>();
   const down = new Map<number, [number, number][]>();
   const add = (map: Map<number, [number, number][]>, a: number, b: number, weight: number) => {
@@ -65,15 +60,10 @@ function weightedLinks(couplings: Couplings, shown: ReadonlySet<number>) {
     if (list) list.push([b, weight]);
     else map.set(a, [[b, weight]]);
   };
-  const nTokens = couplings.fields.contrast?.size("token") ?? 0;
-  for (let edge = 0; edge < couplings.count; edge++) {
-    const [source, target] = [couplings.source[edge] ?? PIXEL, couplings.target[edge] ?? 0];
+  for (let edge = 0; edge < links.count; edge++) {
+    const [source, target] = [links.source[edge] ?? PIXEL, links.target[edge] ?? 0];
     if (!shown.has(source) || !shown.has(target)) continue;
-    // all variance and every token's contrast together: one order has to serve all readings
-    let weight = typicalSize(couplings, edge, { weights: "total", token: null });
-    for (let token = 0; token < nTokens; token++) {
-      weight += typicalSize(couplings, edge, { weights: "contrast", token });
-    }
+    const weight = links.overall(edge);
     add(up, source, target, weight);
     add(down, target, source, weight);
   }

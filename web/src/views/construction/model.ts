@@ -2,22 +2,27 @@
 import type { Bundle } from "../../data/bundle";
 import { endsOf, type State } from "../../state/state";
 import { lineage, type Ancestry } from "./ancestry";
-import { couplingsOf, typicalSize, type Couplings, type Reading } from "../../data/couplings";
+import { couplingsOf, typicalSize, type Links, type Reading } from "../../data/couplings";
+import { isByGain, linksOf, readingOf } from "../../data/gains";
 import { assemblyAt } from "../../data/assemblies";
+import { chooseConstructed } from "./constructed";
 import { together } from "./groups";
 import { GUESTS_PER_COLUMN, layout, order, type Layout, type Room } from "./layout";
 import { scene, type Scene } from "./scene";
 import { chooseUnits, flows } from "./shown";
 
 export interface Model {
-  couplings: Couplings;
+  links: Links;
   layout: Layout;
   scene: Scene;
   focus: Ancestry | null;
   reading: Reading;
 }
 
-export type Asked = Pick<State, "unit" | "token" | "weights"> & { edge?: number | null };
+export type Asked = Pick<State, "unit" | "token" | "weights"> & {
+  edge?: number | null;
+  layer?: number | null;
+};
 
 export interface Amount {
   perLayer: number;
@@ -26,23 +31,26 @@ export interface Amount {
   isGrouped?: boolean;
 }
 
-const orders = new WeakMap<Couplings, Map<string, number[][]>>();
+const orders = new WeakMap<Links, Map<string, number[][]>>();
 
 function orderOf(
   bundle: Bundle,
-  couplings: Couplings,
+  links: Links,
   { perLayer, isGrouped = false }: Amount,
+  choice: { isByGain: boolean; layer: number | null },
 ): number[][] {
   // order and choice are those of the whole film: a unit that moved with the steps could not
   // be followed
-  let own = orders.get(couplings);
-  if (!own) orders.set(couplings, (own = new Map()));
-  const key = `${perLayer} ${isGrouped}`;
+  let own = orders.get(links);
+  if (!own) orders.set(links, (own = new Map()));
+  const key = `${perLayer} ${isGrouped} ${choice.isByGain} ${choice.layer}`;
   const known = own.get(key);
   if (known) return known;
-  const all = flows(couplings, bundle.units, bundle.manifest.tokens.length);
   const last = bundle.manifest.steps.length - 1;
-  const free = order(couplings, chooseUnits(all, bundle.units, perLayer));
+  const chosen = choice.isByGain
+    ? chooseConstructed(bundle, links, perLayer, choice.layer)
+    : chosenByFlow(bundle, perLayer);
+  const free = order(links, chosen);
   const made = isGrouped
     ? [...together(free.slice(0, -1), (unit) => assemblyAt(bundle, unit, last)), free.at(-1) ?? []]
     : free;
@@ -50,13 +58,22 @@ function orderOf(
   return made;
 }
 
-/** Everything that does not depend on the step; null while the couplings are not there. */
-export function model(bundle: Bundle, asked: Asked, amount: Amount, room: Room): Model | null {
+function chosenByFlow(bundle: Bundle, perLayer: number): number[][] {
   const couplings = couplingsOf(bundle);
-  if (!couplings) return null;
-  const reading: Reading = { weights: asked.weights, token: asked.token };
-  const ordered = orderOf(bundle, couplings, amount);
-  const focus = focusOf(bundle, couplings, asked, reading);
+  if (!couplings) return [];
+  const all = flows(couplings, bundle.units, bundle.manifest.tokens.length);
+  return chooseUnits(all, bundle.units, perLayer);
+}
+
+/** Everything that does not depend on the step; null while the edges are not there. */
+export function model(bundle: Bundle, asked: Asked, amount: Amount, room: Room): Model | null {
+  const reading = readingOf(bundle, asked);
+  const links = linksOf(bundle, reading);
+  if (!links) return null;
+  // layers of a selection have the image itself in front
+  const layer = (asked.layer ?? 0) > 0 ? (asked.layer ?? 0) - 1 : null;
+  const ordered = orderOf(bundle, links, amount, { isByGain: isByGain(reading), layer });
+  const focus = focusOf(bundle, links, asked, reading);
   const shown = new Set(ordered.flat());
   const nChannels = bundle.manifest.run.image[2] ?? 3;
   const placed = layout(
@@ -66,11 +83,13 @@ export function model(bundle: Bundle, asked: Asked, amount: Amount, room: Room):
     nChannels,
     room,
   );
-  const nulls = bundle.array(asked.token === null ? "coupling_null" : "contrast_null");
+  const nulls = isByGain(reading)
+    ? null
+    : bundle.array(asked.token === null ? "coupling_null" : "contrast_null");
   return {
-    couplings,
+    links,
     layout: placed,
-    scene: scene(couplings, placed, bundle.units, reading, nulls, amount.perGap),
+    scene: scene(links, placed, bundle.units, reading, nulls, amount.perGap),
     focus,
     reading,
   };
@@ -78,15 +97,26 @@ export function model(bundle: Bundle, asked: Asked, amount: Amount, room: Room):
 
 function focusOf(
   bundle: Bundle,
-  couplings: Couplings,
+  links: Links,
   { unit, token }: Asked,
   reading: Reading,
 ): Ancestry | null {
   const last = bundle.manifest.layers.at(-1);
   const chosen = unit ?? (token !== null && last ? last.first + token : null);
   if (chosen === null) return null;
-  const size = (edge: number) => typicalSize(couplings, edge, reading);
-  return lineage(couplings, bundle.units, chosen, size);
+  const size = (edge: number) =>
+    isByGain(reading) ? gained(links, edge) : typicalSize(links, edge, reading);
+  return lineage(links, bundle.units, chosen, size);
+}
+
+/** Share at which a gain counts that parents of like amplitude reach. */
+const WITHIN = 0.1;
+
+/** The gain that an edge is followed by: as last observed, first where others do not reach it. */
+function gained(links: Links, edge: number): number {
+  const last = links.nSteps - 1;
+  const gain = Math.max(0, links.weight(edge, last, { weights: "gain", token: null })) || 0;
+  return links.standing?.(edge, last) === "within" ? gain * WITHIN : gain;
 }
 
 function guestsOf(

@@ -4,10 +4,11 @@ import { FONT } from "../../draw/canvas";
 import { trace } from "../../draw/shapes";
 import { drawPicture, type Picture } from "../../data/pictures";
 import type { Ancestry } from "./ancestry";
-import type { Couplings } from "../../data/couplings";
+import type { Links, Standing } from "../../data/couplings";
 import { paintGroups, type Grouping } from "./groups";
 import type { Layout, Node } from "./layout";
-import { presence, sizeIn, weightIn, type Scene } from "./scene";
+import { paintRing, ringWidth, type Arcs } from "./ring";
+import { presence, sizeIn, standingIn, weightIn, type Scene } from "./scene";
 
 export interface Camera {
   zoom: number;
@@ -26,12 +27,14 @@ export interface NodeLook {
   colour?: string;
   /** Share 0 ... 1 drawn as a ring: the token's accuracy. */
   ring: number | null;
+  /** The ring of what a unit inherits and constructs, where that is shown. */
+  arcs?: Arcs | null;
 }
 
 export interface Picturing {
   layout: Layout;
   scene: Scene;
-  couplings: Couplings;
+  links: Links;
   palette: Palette;
   position: number;
   focus: Ancestry | null;
@@ -46,6 +49,7 @@ export interface Picturing {
 const THIN = 0.7;
 const THICK = 6.5;
 const DIMMED = 0.07;
+const DASHES = [7, 6];
 
 export function paint(pen: CanvasRenderingContext2D, camera: Camera, what: Picturing): void {
   pen.save();
@@ -95,6 +99,8 @@ export function edgeLook(
   // by the scene's widest, not by this step's: an edge that grows over the film is seen to grow
   const width = THIN + (THICK - THIN) * Math.min(1, size / (scene.widest[gap] || 1));
   const isLit = focus?.edges.has(scene.edges[e] ?? -1) ?? false;
+  const standing = standingIn(scene, e, position);
+  if (scene.standings) return { alpha: gainAlpha(standing, isLit, what, e, size), width, value };
   // what was asked for stays in sight, however faint; below the null it is faint
   if (isLit)
     return {
@@ -102,14 +108,28 @@ export function edgeLook(
       width,
       value,
     };
-  const isChance = size < sizeIn(scene.chance, scene, gap, position);
-  const most = focus ? DIMMED : isChance ? 0.26 : 0.66;
+  const most = focus ? DIMMED : standing === "within" ? 0.26 : 0.66;
   const alpha = presence(size, sizeIn(scene.full, scene, gap, position)) * most;
   return { alpha, width, value };
 }
 
+/** How strongly an edge that is drawn by its gain shows: others hardly where one is followed. */
+function gainAlpha(
+  standing: Standing,
+  isLit: boolean,
+  { scene, position, focus }: Picturing,
+  e: number,
+  size: number,
+): number {
+  if (Number.isNaN(size)) return 0;
+  if (isLit) return standing === "within" ? 0.2 : 0.9;
+  if (standing === "within") return focus ? 0 : 0.05;
+  const full = sizeIn(scene.full, scene, scene.gap[e] ?? 0, position);
+  return presence(size, full) * (focus ? DIMMED : 0.72);
+}
+
 function paintEdges(pen: CanvasRenderingContext2D, what: Picturing, wantsLit: boolean): void {
-  const { scene, couplings, layout, palette, focus, hovered } = what;
+  const { scene, links, layout, palette, focus, hovered } = what;
   for (let e = 0; e < scene.edges.length; e++) {
     const edge = scene.edges[e] ?? 0;
     if ((focus?.edges.has(edge) ?? false) !== wantsLit) continue;
@@ -117,24 +137,24 @@ function paintEdges(pen: CanvasRenderingContext2D, what: Picturing, wantsLit: bo
     const isHovered = hovered.edge === edge || what.chosenEdge === edge;
     const touches =
       hovered.unit !== null &&
-      (couplings.source[edge] === hovered.unit || couplings.target[edge] === hovered.unit);
+      (links.source[edge] === hovered.unit || links.target[edge] === hovered.unit);
     const isSeen = touches ? alpha > 0 : what.chosenEdge === edge;
     const shown = isSeen || isHovered ? Math.max(alpha, 0.9) : alpha;
     // most edges are not to be seen at a step; skipping them is most of what a frame saves
     if (shown < 0.02) continue;
-    const from = layout.byUnit.get(couplings.source[edge] ?? -1);
-    const to = layout.byUnit.get(couplings.target[edge] ?? -1);
+    const from = layout.byUnit.get(links.source[edge] ?? -1);
+    const to = layout.byUnit.get(links.target[edge] ?? -1);
     if (!from || !to) continue;
-    const gap = scene.gap[e] ?? 0;
-    const isChance = Math.abs(value) < sizeIn(scene.chance, scene, gap, what.position);
-    pen.strokeStyle = isChance
-      ? palette.quiet
-      : css(value < 0 ? palette.negative : palette.positive);
+    const standing = standingIn(scene, e, what.position);
+    pen.strokeStyle =
+      standing === "within" ? palette.quiet : css(value < 0 ? palette.negative : palette.positive);
     pen.globalAlpha = shown;
     pen.lineWidth = isHovered ? width + 1.5 : width;
+    pen.setLineDash(standing === "not held" ? DASHES : []);
     curve(pen, from, to);
     pen.stroke();
   }
+  pen.setLineDash([]);
 }
 
 export function curve(pen: CanvasRenderingContext2D, from: Node, to: Node): void {
@@ -150,15 +170,19 @@ function paintNode(pen: CanvasRenderingContext2D, what: Picturing, node: Node): 
   const look = what.look(node);
   const isLit = focus === null || focus.units.has(node.unit);
   const isQuiet = look.isBeyond === false || look.isDead;
-  const [x, y, half] = [node.x - node.size / 2, node.y - node.size / 2, node.size / 2];
+  const [x, y] = [node.x - node.size / 2, node.y - node.size / 2];
   pen.globalAlpha = isLit ? 1 : 0.16;
   // the ground first: a half-transparent unit must not show the edges behind it
   pen.fillStyle = palette.ground;
-  box(pen, x, y, node.size);
+  if (look.arcs) {
+    pen.beginPath();
+    pen.arc(node.x, node.y, node.size / 2 + (look.arcs.isDouble ? 3 : 0), 0, 2 * Math.PI);
+  } else box(pen, x, y, node.size);
   pen.fill();
   if (!isLit) pen.globalAlpha = 0.13;
   else if (isQuiet) pen.globalAlpha = 0.42;
-  if (look.picture && look.ring === null) {
+  if (look.picture && look.arcs) paintRound(pen, look.picture, node);
+  else if (look.picture && look.ring === null) {
     drawPicture(pen, look.picture, x + 1, y + 1, node.size - 2);
   } else paintMark(pen, palette, look, node);
   const colour =
@@ -167,19 +191,41 @@ function paintNode(pen: CanvasRenderingContext2D, what: Picturing, node: Node): 
   pen.strokeStyle = isMarked ? palette.focus : colour;
   pen.lineWidth = isMarked ? 3 : isQuiet || look.token === null ? 1 : 2;
   pen.globalAlpha = isLit ? (isQuiet && !isMarked ? 0.55 : 1) : 0.2;
-  if (look.picture && look.ring === null) {
+  if (look.arcs) {
+    paintRing(pen, node, look.arcs, { track: palette.band, colour });
+    if (isMarked) mark(pen, node, palette.focus);
+    if (look.picture && look.token !== null && !isQuiet && node.size > 18) {
+      paintBadge(pen, palette, look.token, x + node.size - 2, y + node.size - 2, node.size);
+    }
+  } else if (look.picture && look.ring === null) {
     box(pen, x, y, node.size);
     pen.stroke();
     if (look.token !== null && !isQuiet && node.size > 18) {
       paintBadge(pen, palette, look.token, x + node.size - 1, y + node.size - 1, node.size);
     }
-  } else if (isMarked) {
-    pen.beginPath();
-    pen.arc(node.x, node.y, half + 1, 0, 2 * Math.PI);
-    pen.stroke();
-  }
+  } else if (isMarked) mark(pen, node, palette.focus);
   pen.globalAlpha = isLit ? 1 : 0.4;
   if (look.label) paintLabel(pen, palette, look.label, node, isLit && focus !== null);
+}
+
+/** A circle around the node that is chosen or under the pointer. */
+function mark(pen: CanvasRenderingContext2D, { x, y, size }: Node, colour: string): void {
+  pen.strokeStyle = colour;
+  pen.lineWidth = 2.4;
+  pen.beginPath();
+  pen.arc(x, y, size / 2 + 4, 0, 2 * Math.PI);
+  pen.stroke();
+}
+
+/** The picture inside the ring. */
+function paintRound(pen: CanvasRenderingContext2D, picture: Picture, node: Node): void {
+  const radius = node.size / 2 - ringWidth(node.size) - 0.6;
+  pen.save();
+  pen.beginPath();
+  pen.arc(node.x, node.y, radius, 0, 2 * Math.PI);
+  pen.clip();
+  drawPicture(pen, picture, node.x - radius, node.y - radius, 2 * radius);
+  pen.restore();
 }
 
 function paintBadge(

@@ -1,7 +1,7 @@
 /** What is drawn at a position of the film: edges with their width and strength of colour. */
 import type { Units } from "../../data/units";
 import type { Field } from "../../data/field";
-import { weightAt, type Couplings, type Reading } from "../../data/couplings";
+import type { Links, Reading, Standing } from "../../data/couplings";
 import type { Layout } from "./layout";
 
 /** Edges between drawn units, with their weights at every recorded step. */
@@ -16,13 +16,15 @@ export interface Scene {
   full: Float32Array;
   /** [step x gap] the null: sizes below it are what permuted weights give; 0 where not known. */
   chance: Float32Array;
+  /** [step x edge] how each edge stands by itself; null where the null is that of its layer. */
+  standings: Standing[] | null;
   /** Of each gap: the size that is drawn widest. */
   widest: Float32Array;
   nGaps: number;
 }
 
 export function scene(
-  couplings: Couplings,
+  links: Links,
   layout: Layout,
   units: Units,
   reading: Reading,
@@ -30,21 +32,37 @@ export function scene(
   perGap: number,
 ): Scene {
   const edges: number[] = [];
-  for (let edge = 0; edge < couplings.count; edge++) {
-    const [source, target] = [couplings.source[edge] ?? 0, couplings.target[edge] ?? 0];
+  for (let edge = 0; edge < links.count; edge++) {
+    const [source, target] = [links.source[edge] ?? 0, links.target[edge] ?? 0];
     if (layout.byUnit.has(source) && layout.byUnit.has(target)) edges.push(edge);
   }
-  const nSteps = couplings.fields.total.size("step");
-  const gap = Int16Array.from(edges, (edge) => units.layer(couplings.target[edge] ?? 0));
+  const { nSteps } = links;
+  const gap = Int16Array.from(edges, (edge) => units.layer(links.target[edge] ?? 0));
   const weights = new Float32Array(nSteps * edges.length);
   for (let k = 0; k < nSteps; k++) {
     edges.forEach((edge, e) => {
-      weights[k * edges.length + e] = weightAt(couplings, edge, k, reading);
+      weights[k * edges.length + e] = links.weight(edge, k, reading);
     });
   }
-  const made = { edges: Int32Array.from(edges), gap, weights, nSteps, nGaps: units.layers.length };
+  const nGaps = units.layers.length;
+  const standings = standingsOf(links, edges);
+  const made = { edges: Int32Array.from(edges), gap, weights, standings, nSteps, nGaps };
   const chance = nullSizes(nulls, nSteps, units.layers.length);
   return { ...made, chance, ...thresholds(made, perGap) };
+}
+
+function standingsOf(links: Links, edges: readonly number[]): Standing[] | null {
+  const { standing, nSteps } = links;
+  if (!standing) return null;
+  return Array.from({ length: nSteps }, (_, k) => edges.map((edge) => standing(edge, k))).flat();
+}
+
+/** How an edge stands at a position: by itself, or against the null of its layer. */
+export function standingIn(scene: Scene, e: number, position: number): Standing {
+  const { standings, edges, gap } = scene;
+  if (standings) return standings[Math.floor(position) * edges.length + e] ?? "within";
+  const size = Math.abs(weightIn(scene, e, position));
+  return size > sizeIn(scene.chance, scene, gap[e] ?? 0, position) ? "beyond" : "within";
 }
 
 /** The null of each layer at each step; 0 where there is none. */
@@ -58,7 +76,7 @@ export function nullSizes(nulls: Field | null, nSteps: number, nGaps: number): F
 }
 
 function thresholds(
-  { gap, weights, nSteps, nGaps, edges }: Omit<Scene, "full" | "chance" | "widest">,
+  { gap, weights, standings, nSteps, nGaps, edges }: Omit<Scene, "full" | "chance" | "widest">,
   perGap: number,
 ): { full: Float32Array; widest: Float32Array } {
   const full = new Float32Array(nSteps * nGaps);
@@ -66,7 +84,10 @@ function thresholds(
   for (let g = 0; g < nGaps; g++) {
     const own = [...gap.keys()].filter((e) => gap[e] === g);
     for (let k = 0; k < nSteps; k++) {
-      const sizes = own
+      const counts = standings
+        ? own.filter((e) => standings[k * edges.length + e] !== "within")
+        : own;
+      const sizes = counts
         .map((e) => Math.abs(weights[k * edges.length + e] ?? 0))
         .filter((size) => !Number.isNaN(size))
         .sort((a, b) => b - a);
@@ -121,11 +142,12 @@ export function presence(size: number, threshold: number): number {
 export function counted(scene: Scene, step: number): { drawn: number; above: number } {
   let [drawn, above] = [0, 0];
   scene.edges.forEach((_, e) => {
+    if (scene.standings && standingIn(scene, e, step) === "within") return;
     const size = Math.abs(weightIn(scene, e, step));
     const gap = scene.gap[e] ?? 0;
     if (!(size > 0 && size >= sizeIn(scene.full, scene, gap, step))) return;
     drawn++;
-    if (size > sizeIn(scene.chance, scene, gap, step)) above++;
+    if (standingIn(scene, e, step) !== "within") above++;
   });
   return { drawn, above };
 }

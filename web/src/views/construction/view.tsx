@@ -4,6 +4,7 @@ import { useMemo } from "preact/hooks";
 import { assemblyAt } from "../../data/assemblies";
 import type { Bundle } from "../../data/bundle";
 import { isBeyond, isDead, preferredToken } from "../../data/facts";
+import { gainOf, hasGains, isByGain, readingOf, SELECTS } from "../../data/gains";
 import type { ArrayName } from "../../data/names";
 import { pictureOf } from "../../data/pictures";
 import { useApp, type App } from "../../shell/app";
@@ -11,7 +12,7 @@ import { Drawing, type Size } from "../../shell/drawing";
 import { Frame, Missing } from "../../shell/frame";
 import { TokenPicker } from "../../shell/token";
 import { unitTip } from "../../shell/unit-tip";
-import { edgeCode, endsOf } from "../../state/state";
+import { edgeCode, endsOf, type State } from "../../state/state";
 import { edgeBetween, type Weights } from "../../data/couplings";
 import { edgeAt, nodeAt, toWorld } from "./hit";
 import { glider } from "./glide";
@@ -19,7 +20,9 @@ import { onTheWay, type Layout, type Node } from "./layout";
 import { Legend } from "./legend";
 import { model, type Amount, type Model } from "./model";
 import { paint, type Camera, type NodeLook, type Picturing } from "./paint";
+import { arcsOf } from "./ring";
 import { edgeTip, spoken, titleOf } from "./say";
+import { ShareMap } from "./share-map";
 import { tableOf } from "./table";
 import { isArrow, walk } from "./walk";
 
@@ -27,6 +30,8 @@ export const NEEDS: readonly ArrayName[] = ["coupling", "edge_source", "edge_tar
 const LEAST_WIDTH = 720;
 const UNSEEN = { width: LEAST_WIDTH, height: 400 };
 const FEW: Amount = { perLayer: 12, perGap: 21 };
+/** Where gains are shown: rings need room. */
+const FEW_RINGS = 9;
 const MANY: Amount = { perLayer: 24, perGap: 60 };
 const AT_FIRST: Camera = { zoom: 1, x: 0, y: 0 };
 
@@ -39,15 +44,17 @@ export function useConstruction(app: App, step?: () => number) {
     const hovered = signal<Picturing["hovered"]>({ unit: null, edge: null });
     const amount = signal(FEW);
     const asked = computed(() => {
-      const { unit, token, weights, edge } = store.state.value;
-      return `${unit} ${token} ${weights} ${edge}`;
+      const { unit, token, weights, edge, layer } = store.state.value;
+      return `${unit} ${token} ${weights} ${edge} ${layer}`;
     });
     const made = computed((): Model | null => {
       void asked.value;
       const { width, height } = size.value;
       const fit = Math.min(1, width / LEAST_WIDTH) || 1;
       const room = width < 2 ? UNSEEN : { width: width / fit, height: height / fit };
-      return model(store.bundle.value, store.state.peek(), amount.value, room);
+      const bundle = store.bundle.value;
+      const state = store.state.peek();
+      return model(bundle, state, amountFor(bundle, state, amount.value), room);
     });
     const position = step ?? (() => store.position.value);
     const way = signal<{ from: Layout | null; share: number }>({ from: null, share: 1 });
@@ -60,11 +67,18 @@ export function useConstruction(app: App, step?: () => number) {
   }, []);
 }
 
+/** Fewer units where each has a ring around its picture. */
+function amountFor(bundle: Bundle, state: State, amount: Amount): Amount {
+  const isFew = amount.perLayer === FEW.perLayer && isByGain(readingOf(bundle, state));
+  return isFew ? { ...amount, perLayer: FEW_RINGS } : amount;
+}
+
 const CHANNELS = ["#c8443c", "#4a9a4e", "#4a6fc4"];
 
 type Own = ReturnType<typeof useConstruction>;
 
-export function lookOf(bundle: Bundle, node: Node, step: number, isNamed: boolean): NodeLook {
+/** How a node looks at a position; by gain, its ring is what it inherits and constructs. */
+export function lookOf(bundle: Bundle, node: Node, step: number, byGain: boolean): NodeLook {
   const { units, manifest } = bundle;
   const recorded = Math.round(step);
   if (node.column === 0) {
@@ -82,13 +96,16 @@ export function lookOf(bundle: Bundle, node: Node, step: number, isNamed: boolea
   }
   const token = preferredToken(bundle, node.unit, recorded);
   const isToken = units.layer(node.unit) === manifest.layers.length - 1;
+  const own = byGain ? gainOf(bundle, node.unit, recorded) : null;
+  const accuracy = isToken && !own ? bundle.array("token_accuracy") : null;
   return {
     picture: isToken ? null : pictureOf(bundle, node.unit, manifest.steps[recorded] ?? 0),
     token,
-    isBeyond: isToken ? null : isBeyond(bundle, node.unit, recorded),
+    isBeyond: isToken ? null : own ? own.kind >= SELECTS : isBeyond(bundle, node.unit, recorded),
     isDead: isDead(bundle, node.unit, recorded),
-    label: isToken ? (manifest.tokens[token ?? 0] ?? "") : isNamed ? units.name(node.unit) : null,
-    ring: isToken ? (bundle.array("token_accuracy")?.between(step, 1, token ?? 0) ?? null) : null,
+    label: isToken ? (manifest.tokens[token ?? 0] ?? "") : null,
+    ring: accuracy?.between(step, 1, token ?? 0) ?? null,
+    arcs: own && arcsOf(own),
   };
 }
 
@@ -101,7 +118,7 @@ function picturing(app: App, own: Own, made: Model): Picturing {
     palette: app.palette.value,
     position,
     chosen: unit,
-    chosenEdge: edge === null ? null : edgeBetween(made.couplings, ...endsOf(edge)),
+    chosenEdge: edge === null ? null : edgeBetween(made.links, ...endsOf(edge)),
     hovered: own.hovered.value,
     grouping: own.amount.value.isGrouped
       ? {
@@ -111,7 +128,7 @@ function picturing(app: App, own: Own, made: Model): Picturing {
           groupOf: (one) => assemblyAt(app.bundle, one, Math.round(position)),
         }
       : null,
-    look: (node) => lookOf(app.bundle, node, position, false),
+    look: (node) => lookOf(app.bundle, node, position, isByGain(made.reading)),
   };
 }
 
@@ -200,8 +217,8 @@ function interaction(app: App, own: Own) {
   };
 }
 
-const codeOf = ({ couplings }: Model, edge: number): number =>
-  edgeCode(couplings.source[edge] ?? 0, couplings.target[edge] ?? 0);
+const codeOf = ({ links }: Model, edge: number): number =>
+  edgeCode(links.source[edge] ?? 0, links.target[edge] ?? 0);
 
 /** A unit of the last layer is its token; another one is looked at as a unit. */
 export function select(app: App, unit: number): void {
@@ -227,18 +244,23 @@ export function Construction() {
   const made = own.made.value;
   const state = app.store.still;
   const ready = made !== null;
+  const byGain = ready && isByGain(made.reading);
+  const title = ready
+    ? titleOf(app.bundle, made, state.value)
+    : "What is each detector built from?";
   return (
     <Frame
       name="construction"
-      isLong={state.value.unit !== null || state.value.token !== null}
-      title={ready ? titleOf(app.bundle, made, state.value) : "What is each detector built from?"}
-      how="Each picture is a detector; each curve is a coupling: how much of the detector on its right comes through the one on its left. Click a detector or a token to see its ancestry; drag the time slider to watch it being built."
+      isLong={state.value.unit !== null || state.value.token !== null || title.length > LONG}
+      title={title}
+      how={byGain ? <Claim /> : HOW_COUPLINGS}
       table={() => tableOf(app, own.made.value)}
       tools={ready && <Tools own={own} />}
     >
+      {ready && hasGains(app.bundle) && <ShareMap />}
       {ready && <WideHint />}
       {ready ? (
-        <Graph own={own} label={`Coupling graph. ${titleOf(app.bundle, made, state.value)}`} />
+        <Graph own={own} label={`Coupling graph. ${title}`} />
       ) : (
         <Missing what="couplings" names={NEEDS} />
       )}
@@ -247,22 +269,44 @@ export function Construction() {
   );
 }
 
+const HOW_COUPLINGS =
+  "Each picture is a detector; each curve is a coupling: how much of the detector on its right comes through the one on its left. Click a detector or a token to see its ancestry; drag the time slider to watch it being built.";
+const HOW_GAINS =
+  "Above: how many units each layer constructs. Below: what the strongest of them are built from; click one to follow it.";
+
+/** What the run's statements say of its construction, with the numbers; then how to read it. */
+function Claim() {
+  const { construction } = useApp().store.bundle.value.manifest.texts;
+  return construction === "" ? HOW_GAINS : <span class="claim">{construction}</span>;
+}
+
+/** Characters of a title that fit one line. */
+const LONG = 80;
+
 const READINGS: readonly (readonly [Weights, string, string])[] = [
+  [
+    "gain",
+    "gain",
+    "How much less the target discriminates tokens when the source's part of its weights is shuffled",
+  ],
   ["total", "all variance", "Share of the target's variance that comes through the source"],
   ["signal", "token signal", "The part of that share that lies between tokens"],
 ];
 
 function Tools({ own }: { own: Own }) {
   const { store } = useApp();
-  const { token, weights } = store.still.value;
+  const { token, layer } = store.still.value;
+  const bundle = store.bundle.value;
+  const { weights } = readingOf(bundle, store.still.value);
+  const offered = READINGS.filter(([name]) => name !== "gain" || hasGains(bundle));
   const { perLayer, isGrouped = false } = own.amount.value;
   const isMany = perLayer === MANY.perLayer;
-  const hasGroups = store.bundle.value.array("assembly") !== null;
+  const hasGroups = bundle.array("assembly") !== null;
   return (
     <>
       <TokenPicker label="What sets this token apart" />
-      <div class="picker" role="group" aria-label="Couplings drawn by">
-        {READINGS.map(([name, words, title]) => (
+      <div class="picker" role="group" aria-label="Edges drawn by">
+        {offered.map(([name, words, title]) => (
           <button
             key={name}
             type="button"
@@ -282,6 +326,11 @@ function Tools({ own }: { own: Own }) {
       >
         {isMany ? "fewer detectors" : "more detectors"}
       </button>
+      {layer !== null && layer > 0 && isByGain({ weights, token }) && (
+        <button type="button" onClick={() => store.set({ layer: null })}>
+          all layers
+        </button>
+      )}
       {hasGroups && (
         <button
           type="button"

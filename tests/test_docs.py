@@ -16,6 +16,7 @@ import xarray as xr
 import ontogeny as ont
 from ontogeny.cli.parser import parser
 from ontogeny.measure import SETS, Chance, measure_run
+from ontogeny.measure.keeping import GRAFTS
 from ontogeny.measure.units.tuning import CHANCE as UNITS_CHANCE
 from ontogeny.statements import harvest_run
 from records import keep_pictures, make_record, make_run
@@ -255,7 +256,7 @@ def test_python_names_of_the_pages_exist():
 def test_files_of_the_run_folder_are_those_that_the_code_writes():
     page = (ROOT / "docs" / "run-folder.md").read_text()
     source = "".join(file.read_text() for file in (ROOT / "src").rglob("*.py"))
-    sets = {f"{name}.zarr" for name in SETS}
+    sets = {f"{name}.zarr" for name in (*SETS, GRAFTS.name)}
     named = set(re.findall(r"\b(\w+\.(?:zarr|json|csv|npz|html))\b", page))
     assert sets <= named
     for name in named - sets:

@@ -24,7 +24,8 @@ SOURCE = ROOT / "src" / "ontogeny"
 WORDS = {
     "cli": "commands", "page": "the linked page", "report": "report.html",
     "plot": "arrays and axes in, axes out", "statements": "what the measures support",
-    "pictures": "pictures of detectors", "measure": "record in, labelled arrays out",
+    "construction": "parts of networks run apart", "pictures": "pictures of detectors",
+    "measure": "record in, labelled arrays out",
     "observe": "snapshots in, record out", "train": "the loop, resume, replay",
     "hooks": "activations and couplings", "tasks": "tokens and exemplars",
     "stats": "kernels on plain arrays", "record": "the labelled dataset", "run": "a run's folder",

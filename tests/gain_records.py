@@ -44,7 +44,7 @@ def with_recombinations(*, rises=None, builds=(), rectified=0.5, seed=0, layers=
     found = {"rows": score(dealt), "own": score(own)}
     values = _recombined(found) | _linear(draw, score, rectified)
     values |= _features(own, dealt, token, fold)
-    values |= _readouts(record, len(after), rng)
+    values |= _readouts(record, len(after), np.random.default_rng([seed, 14]))
     values |= _ancestors(found, draw, score, np.isin(layer, builds))
     record["activation"].values[:] = own[0].astype(np.float32)
     edges = record.sizes["edge"]

@@ -22,7 +22,7 @@ UNITS = ["conv1:0", "conv1:1", "logits:0", "logits:1"]
 EDGES = [("pixels:0", "conv1:0"), ("conv1:0", "logits:1"), ("conv1:1", "logits:1")]
 SIZES = {
     "step": 0, "exemplar": 5, "unit": 4, "edge": 3, "token": 2, "split": 2, "level": 3, "pair": 3,
-    "deal": 4, "depth": 2, "feature": 2, "fold": 3,
+    "deal": 4, "depth": 2, "feature": 2, "fold": 3, "stage": 2,
 }  # fmt: skip
 
 
@@ -39,6 +39,7 @@ def template(**sizes):
         "level": list(rec.LEVELS), "pair": np.arange(len(rec.PAIRS)),
         "exemplar_fold": [0, 1, -1, 2, -1], "deal": np.arange(4), "depth": [1, 2],
         "feature": ["anna", "light l"], "feature_also": ["zoë", ""], "fold": np.arange(3),
+        "stage": ["conv1", "logits"],
     }  # fmt: skip
     names = [n for n in rec.VARIABLES if n not in coords and not definition(n).is_coordinate]
     shapes = {n: [sizes.get(d, 2) for d in definition(n).dims] for n in names}

@@ -74,6 +74,8 @@ TESTED = {
     "detectors": ("auroc", "score", "tuned_after", "tuned_by", "tuned_share"),
     "graph": ("layer_sharing", "edges_present", "edge_births", "edge_deaths",
               "born_by", "quality", "quality_excess"),
+    "gains": ("gain", "p", "constructed_share", "emergent", "p_feature", "building", "edge_gain",
+              "readout_gain"),
 }  # fmt: skip
 
 

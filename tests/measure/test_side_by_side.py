@@ -178,7 +178,7 @@ def test_so_many_kinds_are_at_work_at_a_time(run, monkeypatch, workers):
     measure_all(run, workers=workers)
     assert said[:workers] == ["start"] * (workers - 1) + ["measures"]
     assert said[: said.index("await")].count("start") == workers
-    assert (said.count("start"), said.count("await")) == (3, 3)
+    assert (said.count("start"), said.count("await")) == (4, 4)
 
 
 def workers_of(process):

@@ -27,13 +27,16 @@ from ontogeny.statements.words import listed, percent
 __all__ = ["CHAPTERS", "FIGURES", "report"]
 
 COUPLING = "Couplings"
-CHAPTERS = ("Construction", "Learning", "Category structure", "Detectors", COUPLING)
+CONSTRUCTION = "Construction"
+CHAPTERS = (CONSTRUCTION, "Learning", "Category structure", "Detectors", COUPLING)
 """In the order of the report; observations come before them."""
 FIGURES: tuple[Shown, ...] = (
     *construction.FIGURES, *structure.FIGURES, *geometry.FIGURES, *detectors.FIGURES,
     *units.FIGURES, *learning.FIGURES, *graph.FIGURES,
 )  # fmt: skip
 """All figures, those of a chapter in their order."""
+_COUPLED = {CONSTRUCTION, COUPLING}
+"""Chapters of which a network without couplings has nothing."""
 _CHAPTER_OF = {one.key: one.chapter for name in CHAPTERS for one in FIGURES if one.chapter == name}
 
 
@@ -105,10 +108,10 @@ def _chapters(material: Material, progress: Progress) -> tuple[dict[str, list[Se
     missing: list[str] = []
     if "coupling" not in material.record:
         why = material.record.attrs.get(WITHOUT_COUPLINGS, "the record holds no couplings")
-        names = ", ".join(one.name for one in FIGURES if one.chapter == COUPLING)
+        names = ", ".join(one.name for one in FIGURES if one.chapter in _COUPLED)
         missing.append(f"Not shown: {names}. Reason: {why}.")
     wanted = [one for chapter in CHAPTERS for one in FIGURES
-              if one.chapter == chapter and not (missing and chapter == COUPLING)]  # fmt: skip
+              if one.chapter == chapter and not (missing and chapter in _COUPLED)]  # fmt: skip
     for done, one in enumerate(wanted):
         progress(f"drawing {one.name}", done, len(wanted))
         try:

@@ -12,7 +12,8 @@ import xarray as xr
 
 from ontogeny.errors import InputError
 from ontogeny.measure.couplings.wiring import wiring_of
-from ontogeny.measure.gains.gain import GAIN, LEVEL, UNKNOWN
+from ontogeny.measure.gains.gain import GAIN
+from ontogeny.measure.gains.kinds import LEVEL, UNKNOWN, is_beyond
 from ontogeny.measure.gains.parents import PARENTS
 from ontogeny.measure.quantity import Quantity, label
 from ontogeny.record import COUPLING
@@ -220,7 +221,7 @@ def _relatives(sources: Sources, unit: str, side: str, other: str) -> tuple[dict
     mine = np.flatnonzero(getattr(wiring, mine_is) == node)
     of_edges = {name: gains[name].values[:, mine].astype(np.float64) for name in _OF_EDGES}
     p = of_edges["edge_gain_p"]
-    found = {f"{side}_beyond": (p <= LEVEL + 1e-9).sum(axis=1),
+    found = {f"{side}_beyond": is_beyond(p).sum(axis=1),
              f"{side}_compared": np.isfinite(p).sum(axis=1)}  # fmt: skip
     first = _order(of_edges)[:SHOWN]
     found |= {f"{side}_{name}": value[:, first] for name, value in of_edges.items()}
@@ -240,7 +241,7 @@ def _order(of_edges: dict[str, np.ndarray]) -> np.ndarray:
     """Return the edges at the last step: those beyond like parents first, the largest first."""
     gain, p = (np.nan_to_num(of_edges[name][-1], nan=fill)
                for name, fill in (("edge_gain", -np.inf), ("edge_gain_p", 1.0)))  # fmt: skip
-    return np.lexsort((-gain, p > LEVEL + 1e-9))
+    return np.lexsort((-gain, ~is_beyond(p)))
 
 
 def _at_end(gains: xr.Dataset, units: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.gains.kinds import KINDS, LEVEL, UNKNOWN
+from ontogeny.measure.gains.kinds import KINDS, LEVEL, UNKNOWN, is_beyond
 from ontogeny.statements.onsets import Onset
 from ontogeny.statements.words import count, listed, percent
 
@@ -185,7 +185,7 @@ def added(data: xr.Dataset) -> str:
         f"average; to that it {verb} {abs(gain):.2f} ({_reached(float(at['p']), data)})"
     )
     linear, rest = float(at["gain_linear"]), float(at["gain_rectified"])
-    if float(at["p"]) > LEVEL + 1e-9 or math.isnan(rest):
+    if not is_beyond(at["p"].values) or math.isnan(rest):
         return f"{text}."
     return f"{text}: {linear:+.2f} by the weights and {rest:+.2f} by the nonlinearity behind them."
 
@@ -240,7 +240,7 @@ def _relatives(data: xr.Dataset, side: str, words: str) -> str:
     head = f"{_number(beyond)} of {words.format(compared)} ({_expected(expected)} by chance)"
     best = ", most of all" if beyond > expected else ", no more than chance gives; the largest are"
     gain, p = (at[f"{side}_edge_gain{end}"].values for end in ("", "_p"))
-    sure = np.flatnonzero((p <= LEVEL + 1e-9) & (gain >= LEAST_GAIN))
+    sure = np.flatnonzero(is_beyond(p) & (gain >= LEAST_GAIN))
     if not len(sure):
         return f"{head}{'' if beyond > expected else ', no more than chance gives'}."
     return f"{head}{best} {listed([_relative(at, side, int(k)) for k in sure])}."

@@ -6,7 +6,8 @@ May import numpy, xarray and ontogeny.measure.
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.gains.gain import GAIN, LEVEL
+from ontogeny.measure.gains.gain import GAIN
+from ontogeny.measure.gains.kinds import is_beyond
 from ontogeny.measure.gains.readouts import READOUTS
 from ontogeny.measure.quantity import Quantity, label
 
@@ -65,8 +66,7 @@ def _detectors(gains: xr.Dataset, token: str) -> tuple[dict, dict]:
     at_end = gains[list(_SCORES)].isel(step=last).sel(feature=token).load()
     layers = gains["layer_of_unit"].values.astype(str)
     gain = np.nan_to_num(at_end["gain_feature"].values, nan=-np.inf)
-    hidden = (layers != layers[-1]) & (np.nan_to_num(at_end["p_feature"].values, nan=1)
-                                       <= LEVEL + 1e-6)  # fmt: skip
+    hidden = (layers != layers[-1]) & is_beyond(at_end["p_feature"].values)  # fmt: skip
     first = np.argsort(np.where(hidden, -gain, np.inf), kind="stable")[: min(SHOWN, hidden.sum())]
     found = {f"detector_{name}": at_end[name].values[first] for name in _SCORES}
     return found, {"detector": gains["unit"].values.astype(str)[first]}

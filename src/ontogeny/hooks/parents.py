@@ -68,12 +68,6 @@ def edge_gains(
     return np.concatenate(gains).astype(np.float16)
 
 
-def no_gains(layers: Sequence[LinearMap]) -> np.ndarray:
-    """Return what stands for the gains of edges where they are not observed."""
-    edges = sum(layer.weight().shape[0] * layer.weight().shape[1] for layer in layers)
-    return np.full(edges, np.nan, np.float16)
-
-
 def new_slices(weight: np.ndarray, seed: Sequence[int]) -> np.ndarray:
     """Return slices drawn from the other entries of the rows, [deal, target, source, tap]."""
     n_targets, n_sources, n_taps = weight.shape
@@ -96,13 +90,13 @@ def _layer_gains(
     n_targets, n_sources, _ = weight.shape
     if n_sources < 2:
         return np.full(n_targets * n_sources, np.nan)
-    own = torch.cat([mean_over_map(layer, respond(stage, z)) for _, z in maps])
+    own = torch.cat([mean_over_map(layer, respond(stage, z)) for _, z in maps]).cpu()
     drawn = torch.as_tensor(new_slices(weight.cpu().numpy(), seed)).to(weight)
     score = torch.zeros(n_sources, n_targets, dtype=torch.float64)
     for source in range(n_sources):
         change = (drawn[:, :, source] - weight[:, source]).flatten(0, 1)  # [deal x target, tap]
         given = torch.cat([_with_slice(stage, layer, x, z, source, change) for x, z in maps])
-        score[source] = scoring.selectivity(given).mean(0)
+        score[source] = scoring.selectivity(given.cpu()).mean(0)
     return (scoring.selectivity(own)[:, None] - score.T).flatten().numpy()
 
 

@@ -3,7 +3,8 @@
 Same parents, same weights, same bias, other wiring: what a unit is beyond its recombinations, its
 wiring has made. The rectified part shows the exemplars to dealt weights; the linear part needs the
 mean patches alone, since the mean of a linear map is the map of the mean. Batch norms behind a
-layer stay as they are. May import coupling, model, passes, stats and the other modules of hooks.
+layer stay as they are. May import coupling, model, passes, record's
+definitions, stats and the other modules of hooks.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,12 +17,23 @@ from torch import Tensor, nn
 from ontogeny.coupling import LinearMap
 from ontogeny.hooks.deals import N_DEALS, ROWS, SLICES, TAPS, Deals
 from ontogeny.hooks.listening import listening
-from ontogeny.hooks.parents import edge_gains, no_gains
+from ontogeny.hooks.parents import edge_gains
 from ontogeny.hooks.probe import Probe
 from ontogeny.hooks.responding import mean_over_map, respond
 from ontogeny.hooks.scoring import Scoring
 from ontogeny.model import Stage
 from ontogeny.passes import device_of
+from ontogeny.record import (
+    DEAL,
+    DEPTH,
+    EDGE,
+    FEATURE,
+    FOLD,
+    RECOMBINATIONS,
+    STAGE,
+    UNIT,
+    definition,
+)
 from ontogeny.stats.gains import TIE
 
 ANCESTORS = 4
@@ -116,14 +128,14 @@ class Recombining:
         ancestors
             Whether to deal the layers below too.
         """
-        found = self.linear()
-        found |= self.rectified() if self.is_rectified else _unrectified(self.found, self.how)
-        if not ancestors:
-            found |= _no_ancestors(self.found, self.how)
-            return found | {"edge_gain": no_gains(self.layers)}
-        gains = edge_gains(model, self.found, self.layers, self.how.probe, self.how.scoring,
-                           self.how.seed)  # fmt: skip
-        return found | _above_dealt(model, self) | {"edge_gain": gains}
+        found = _unobserved(self, RECOMBINATIONS) | self.linear()
+        if self.is_rectified:
+            found |= self.rectified()
+        if ancestors:
+            found |= _above_dealt(model, self)
+            found["edge_gain"] = edge_gains(model, self.found, self.layers, self.how.probe,
+                                            self.how.scoring, self.how.seed)  # fmt: skip
+        return found
 
     def linear(self) -> dict[str, np.ndarray]:
         """Return selectivities of pre-activations: of units, and of recombinations [unit, deal]."""
@@ -131,13 +143,8 @@ class Recombining:
         own = [scoring.selectivity(z) for z in self.plain]
         kinds = (ROWS, SLICES, TAPS) if self.is_rectified else (ROWS,)
         values = {"selectivity_linear": _joined(own)}
-        for kind in (ROWS, SLICES, TAPS):
-            each = [
-                scoring.selectivity(self._projected(k, kind)).T
-                if kind in kinds
-                else torch.full((stage.n_units, N_DEALS), torch.nan)
-                for k, stage in enumerate(self.found)
-            ]
+        for kind in kinds:
+            each = [scoring.selectivity(self._projected(k, kind)).T for k in range(len(self.found))]
             values[f"recombined_linear_{kind}"] = _joined(each)
         return values
 
@@ -247,26 +254,16 @@ def _joined(each: Sequence[Tensor]) -> np.ndarray:
     return torch.cat([part.float() for part in each]).cpu().numpy()
 
 
-def _unrectified(found_stages: Sequence[Stage], how: Recombination) -> dict[str, np.ndarray]:
-    """Return what stands for the rectified part at a snapshot where it is not observed."""
-    n = sum(stage.n_units for stage in found_stages)
-    widths = {
-        "recombined": N_DEALS, "recombined_feature": len(how.scoring.member),
-        "reached_feature": len(how.scoring.member), "reached_left_out": how.scoring.n_folds,
+def _unobserved(passed: Recombining, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Return NaN for variables of the record that are not observed at this snapshot."""
+    scoring = passed.how.scoring
+    sizes = {
+        UNIT: sum(stage.n_units for stage in passed.found), STAGE: len(passed.found),
+        EDGE: sum(layer.weight().shape[:2].numel() for layer in passed.layers), DEAL: N_DEALS,
+        FEATURE: len(scoring.member), FOLD: scoring.n_folds, DEPTH: len(DEPTHS),
     }  # fmt: skip
-    found = {name: np.full((n, width), np.nan, np.float32) for name, width in widths.items()}
-    shape = (len(found_stages), len(how.scoring.member))
-    return found | {
-        "readout": np.full(shape, np.nan, np.float32),
-        "readout_recombined": np.full((*shape, N_DEALS), np.nan, np.float32),
-    }
-
-
-def _no_ancestors(found: Sequence[Stage], how: Recombination) -> dict[str, np.ndarray]:
-    """Return what stands for dealt ancestors at a snapshot where these are not observed."""
-    shape = (sum(stage.n_units for stage in found), len(DEPTHS))
-    names = ("on_recombined", "recombined_on_recombined")
-    left_out = np.full((*shape, how.scoring.n_folds), np.nan, np.float32)
-    return {name: np.full(shape, np.nan, np.float32) for name in names} | {
-        "building_left_out": left_out
-    }
+    return {
+        name: np.full([sizes[dim] for dim in definition(name).dims[1:]], np.nan,
+                      definition(name).dtype)
+        for name in names
+    }  # fmt: skip

@@ -41,13 +41,7 @@ _WIRED_EXTRAS = {
     names.COUPLING_NULL, names.COUPLING_CONTRAST_NULL, names.EDGE_ATTRIBUTION, names.INTERACTION,
     names.INTERACTION_FIRST, names.INTERACTION_SECOND,
 }  # fmt: skip
-_RECOMBINED = {
-    names.SELECTIVITY_LINEAR, names.RECOMBINED, names.RECOMBINED_LINEAR, names.RECOMBINED_SLICES,
-    names.RECOMBINED_TAPS, names.RECOMBINED_FEATURE, names.REACHED_FEATURE,
-    names.REACHED_LEFT_OUT, names.ON_RECOMBINED, names.RECOMBINED_ON_RECOMBINED,
-    names.BUILDING_LEFT_OUT, names.EDGE_GAIN, names.READOUT, names.READOUT_RECOMBINED,
-}  # fmt: skip
-_CHOSEN = frozenset({names.COUPLING, names.CLONE_LOSS} | _WIRED_EXTRAS | _RECOMBINED)
+_CHOSEN = frozenset({names.COUPLING, names.CLONE_LOSS} | _WIRED_EXTRAS | set(names.RECOMBINATIONS))
 """Variables that an observer may leave out; so whether they are there tells records apart."""
 
 
@@ -287,7 +281,7 @@ class Observer:
         wanted |= {names.CLONE_LOSS} if self.extras else set()
         if self.couplings and self.extras:
             wanted |= _WIRED_EXTRAS
-            wanted |= set() if self._exemplars.scored is None else _RECOMBINED
+            wanted |= set() if self._exemplars.scored is None else set(names.RECOMBINATIONS)
         return frozenset(wanted)
 
     @cached_property

@@ -15,11 +15,11 @@ from matplotlib.patches import Rectangle
 
 from ontogeny.errors import InputError
 from ontogeny.plot import style
+from ontogeny.record.layers import hidden
 
 CHANCE = 0.05
 """Share of units that are constructed by chance."""
 _PALE, _PARTS = "#f1f1ee", ("#d9d9d4", "#56b4e9", "#0072b2")
-_OUTPUT = "logits"
 
 
 def constructed(data: xr.Dataset, ax: Axes | None = None) -> Axes:
@@ -255,7 +255,7 @@ def detector_family(
 
 
 def _hidden(data: xr.Dataset) -> xr.Dataset:
-    return data.sel(layer=[n for n in data["layer"].values.astype(str) if n != _OUTPUT])
+    return data.sel(layer=hidden(data["layer"].values))
 
 
 def _seen(data: xr.Dataset, name: str) -> xr.Dataset:

@@ -49,6 +49,12 @@ REACHED_LEFT_OUT = "reached_left_out"
 ON_RECOMBINED, RECOMBINED_ON_RECOMBINED = "on_recombined", "recombined_on_recombined"
 BUILDING_LEFT_OUT = "building_left_out"
 READOUT, READOUT_RECOMBINED = "readout", "readout_recombined"
+RECOMBINATIONS = (
+    SELECTIVITY_LINEAR, RECOMBINED, RECOMBINED_LINEAR, RECOMBINED_SLICES, RECOMBINED_TAPS,
+    RECOMBINED_FEATURE, REACHED_FEATURE, REACHED_LEFT_OUT, ON_RECOMBINED, RECOMBINED_ON_RECOMBINED,
+    BUILDING_LEFT_OUT, EDGE_GAIN, READOUT, READOUT_RECOMBINED,
+)  # fmt: skip
+"""All that is observed of recombinations; in a record together or not at all."""
 CLONE_LOSS, CLONE_ACCURACY = "clone_loss", "clone_accuracy"
 CLONE_TOKEN_ACCURACY = "clone_token_accuracy"
 HOLDOUT_LOSS, HOLDOUT_ACCURACY = "holdout_loss", "holdout_accuracy"

@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 
 from ontogeny.measure.gains.kinds import COMBINES, SELECTS
-from ontogeny.measure.gains.layers import OUTPUT
 from ontogeny.measure.gains.parents import AT, MATCHED
+from ontogeny.record.layers import hidden
 from ontogeny.statements.findings import Findings
 from ontogeny.statements.onsets import Onset, first_and_last
 from ontogeny.statements.rule import Rule, Said, Unsaid
@@ -349,7 +349,7 @@ def _gains(findings: Findings) -> xr.Dataset:
 def _hidden(findings: Findings) -> xr.Dataset:
     """Return the measures of hidden layers, which every rule here needs."""
     data = _gains(findings)
-    return data.sel(layer=[name for name in data["layer"].values.astype(str) if name != OUTPUT])
+    return data.sel(layer=hidden(data["layer"].values))
 
 
 def _constructing(data: xr.Dataset) -> list[str]:

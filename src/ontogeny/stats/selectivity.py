@@ -6,7 +6,7 @@ Fisher 1925 (correlation ratio); Kelley 1935 (its unbiased form, epsilon squared
 """
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 Array = np.ndarray
 
@@ -35,6 +35,26 @@ def eta_squared(
     """
     response, varies = _standardised(activation)
     return np.where(varies, _between(response, token[None])[..., 0, :], np.nan)
+
+
+def feature_selectivity(
+    activation: Float[Array, "exemplar unit"], member: Bool[Array, "feature exemplar"]
+) -> Float[Array, "feature unit"]:
+    """Return `eta_squared` between the exemplars with and without each feature.
+
+    It is the squared correlation of the response with membership; NaN for constant units.
+
+    Examples
+    --------
+    >>> from ontogeny.stats.selectivity import feature_selectivity
+    >>> activation = np.array([[1.0, 1.0], [1.0, 3.0], [3.0, 1.0], [3.0, 3.0]])
+    >>> feature_selectivity(activation, np.array([[False, False, True, True]])).tolist()
+    [[1.0, 0.0]]
+    """
+    about = activation - activation.mean(axis=0)
+    which = member - member.mean(axis=1, keepdims=True)
+    total = (which**2).sum(axis=1)[:, None] * (about**2).sum(axis=0)
+    return np.divide((which @ about) ** 2, total, where=total > 0, out=np.full_like(total, np.nan))
 
 
 def shuffled_eta_squared(

@@ -11,8 +11,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ontogeny.measure.gains.kinds import COMBINES, INHERITS, LEVEL, SELECTS, UNKNOWN
-from ontogeny.measure.gains.layers import LAYERS, constructed_bound, layer_gains
+from ontogeny.measure.gains.kinds import (
+    COMBINES,
+    INHERITS,
+    LEVEL,
+    SELECTS,
+    UNKNOWN,
+    is_beyond,
+)
+from ontogeny.measure.gains.layers import LAYERS, constructed_bound, layer_gains, rises
 from ontogeny.measure.gains.reading import Recombined, recombined_of
 from ontogeny.measure.quantity import Chance, Quantity, label
 from ontogeny.stats.gains import (
@@ -22,6 +29,7 @@ from ontogeny.stats.gains import (
     reach_p,
 )
 from ontogeny.stats.onset import HOLD, onset_index
+from ontogeny.stats.selectivity import feature_selectivity
 
 _CELL = ("step", "unit")
 _LAYER = ("step", "layer")
@@ -161,6 +169,7 @@ def construction_gain(record: xr.Dataset, *, chance: Chance | None = None) -> xr
     read = recombined_of(record)
     values = _by_step(read)
     values |= _shares(read, values)
+    values |= rises(read, values)
     values |= _onsets(read, values)
     values |= layer_gains(read, values, chance or Chance())
     values = {name: value for name, value in values.items() if not name.startswith("_")}
@@ -216,7 +225,7 @@ def _is_rectified(read: Recombined) -> np.ndarray:
 
 def _kinds(p: np.ndarray, emergent_low: np.ndarray) -> np.ndarray:
     constructed = np.where(emergent_low > 0, COMBINES, SELECTS)
-    kind = np.where(p <= LEVEL + 1e-9, constructed, INHERITS)
+    kind = np.where(is_beyond(p), constructed, INHERITS)
     return np.where(np.isnan(p), UNKNOWN, kind).astype(np.int8)
 
 
@@ -260,20 +269,9 @@ def _features(
     return {name: value.astype(np.float32) for name, value in values.items()}
 
 
-def feature_selectivity(responses: np.ndarray, member: np.ndarray) -> np.ndarray:
-    """Return eta squared between exemplars with and without each feature, [feature, unit].
-
-    It is the squared correlation of the response with membership; NaN for constant units.
-    """
-    about = responses - responses.mean(axis=0)
-    which = member - member.mean(axis=1, keepdims=True)
-    total = (which**2).sum(axis=1)[:, None] * (about**2).sum(axis=0)
-    return np.divide((which @ about) ** 2, total, where=total > 0, out=np.full_like(total, np.nan))
-
-
 def _shares(read: Recombined, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return shares of each layer's units with their intervals, [step, layer]."""
-    below = found["_p"] <= LEVEL + 1e-9  # [step, fold, unit]
+    below = is_beyond(found["_p"])  # [step, fold, unit]
     # that the lower end stays above 0 with a fold left out, at the width that all folds give
     reach = (found["emergent"] - found["emergent_low"])[:, None]
     beyond = below & (found["_emergent"] - reach > 0)
@@ -281,13 +279,13 @@ def _shares(read: Recombined, found: dict[str, np.ndarray]) -> dict[str, np.ndar
         "constructed_share": (found["kind"] >= SELECTS, below),
         "combining_share": (found["kind"] == COMBINES, beyond),
     }
-    values, observed = {}, np.isfinite(read.record["recombined"].values).any(axis=(1, 2))
+    values, unseen = {}, np.delete(np.arange(len(read.steps)), read.observed)
     for name, (whole, by_fold) in flags.items():
         # of all units: were inactive ones left out, a share of the active ones would be above
         # chance untrained, since among their recombinations there are inactive ones too
         shares = np.stack([whole[:, units].mean(axis=1) for units in read.layers.values()], 1)
         again = np.stack([by_fold[..., units].mean(axis=2) for units in read.layers.values()], 2)
-        shares[~observed], again[~observed] = np.nan, np.nan
+        shares[unseen], again[unseen] = np.nan, np.nan
         low, high = left_out_interval(shares, np.moveaxis(again, 1, 0))
         values |= {name: shares, f"{name}_low": np.clip(low, 0, 1),
                    f"{name}_high": np.clip(high, 0, 1), f"_{name}": again}  # fmt: skip
@@ -297,15 +295,12 @@ def _shares(read: Recombined, found: dict[str, np.ndarray]) -> dict[str, np.ndar
 def _onsets(read: Recombined, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the intervals in which construction begins, of units and of layers."""
     seen, steps = read.observed, read.steps.astype(np.float64)
-    share, again = found["constructed_share"][seen], found["_constructed_share"][seen]
-    rise_low, _ = left_out_interval(share - share[:1], np.moveaxis(again - again[:1], 1, 0))
-    is_first_known = len(seen) > 0 and read.steps[seen[0]] == 0
     beyond = found["constructed_share_low"][seen] > LEVEL
-    beyond &= (rise_low > 0) if is_first_known else False
+    beyond &= found["constructed_rise_low"][seen] > 0
     values = {}
     for name, flags, at in (
-        ("construction", found["p"][seen] <= LEVEL + 1e-9, steps[seen]),
-        ("construction_linear", found["p_linear"] <= LEVEL + 1e-9, steps),
+        ("construction", is_beyond(found["p"][seen]), steps[seen]),
+        ("construction_linear", is_beyond(found["p_linear"]), steps),
         ("layer_construction", beyond, steps[seen]),
     ):
         index = onset_index(flags.T.astype(float), np.full(len(at), 0.5), hold=HOLD)

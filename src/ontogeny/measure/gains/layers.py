@@ -10,6 +10,7 @@ import numpy as np
 from ontogeny.measure.gains.kinds import COMBINES, LEVEL, SELECTS
 from ontogeny.measure.gains.reading import Recombined
 from ontogeny.measure.quantity import Chance, Quantity
+from ontogeny.record.layers import LOGITS
 from ontogeny.stats.gains import left_out_interval
 from ontogeny.stats.layergains import (
     drawn_again,
@@ -19,8 +20,6 @@ from ontogeny.stats.layergains import (
 )
 from ontogeny.stats.onset import HOLD, confidence_interval, onset_index
 
-OUTPUT = "logits"
-"""The layer that no scan over layers has in it: it has a unit for each token."""
 FEWEST = 5
 """Layers with an onset that an order needs: of fewer, chance gives any order too often."""
 
@@ -30,13 +29,7 @@ _TOGETHER = "all hidden layers together; NaN for the output layer"
 _DEALS = "each shuffle taken as the own wiring"
 _UNITS = "units resampled"
 _ENDS = {"low": "lower", "high": "upper"}
-_MEANS = {
-    "selectivity": "selectivity",
-    "inherited": "inherited",
-    "gain": "gain",
-    "gain_linear": "gain_linear",
-    "gain_rectified": "gain_rectified",
-}
+_MEANS = ("selectivity", "inherited", "gain", "gain_linear", "gain_rectified")
 _PARTS = {
     "inherited_share": (_LAYER, "inherited_mean / selectivity_mean", _UNSEEN, ""),
     "rectified_share": (
@@ -64,8 +57,8 @@ LAYERS = {
         ("layer",), "1", "1: at the last snapshot with recombinations constructed_share is beyond "
         "constructed_bound, and layer_construction_by is known; else 0"),
     **{f"{name}_mean": Quantity(
-        _LAYER, "1", f"mean of {of} over the layer's units", f"{_UNSEEN}; layers whose units all "
-        "are inactive") for name, of in _MEANS.items()},
+        _LAYER, "1", f"mean of {name} over the layer's units", f"{_UNSEEN}; layers whose units all "
+        "are inactive") for name in _MEANS},
     **{f"gain_mean_{end}": Quantity(
         _LAYER, "1", f"{which} end of the 95 % interval, {_UNITS}, of gain_mean", _UNSEEN)
        for end, which in _ENDS.items()},
@@ -97,9 +90,9 @@ LAYERS = {
 
 def constructed_bound(read: Recombined, own: np.ndarray, dealt: np.ndarray) -> np.ndarray:
     """Return the share that all hidden layers stay below by chance at a step, [layer]."""
-    is_hidden = np.array([name != OUTPUT for name in read.layers])
+    is_hidden = np.array([name != LOGITS for name in read.layers])
     bound = np.full(len(is_hidden), np.nan)
-    units = [units for name, units in read.layers.items() if name != OUTPUT]
+    units = [units for name, units in read.layers.items() if name != LOGITS]
     bound[is_hidden] = share_bounds(own, dealt, units)
     return bound
 
@@ -112,19 +105,18 @@ def layer_gains(read: Recombined, found: dict[str, Any], chance: Chance) -> dict
     read
         The record.
     found
-        Quantities of units and layers; "_constructed_share" has that share by fold.
+        Quantities of units and layers, `rises` too; "_constructed_share" has that share by fold.
     chance
         How often shares are drawn again and units resampled, and by which seed.
     """
     rng = np.random.default_rng(chance.seed)
-    values = _rises(read, found)
-    values |= _order(read, found | values, chance, rng)
+    values = _order(read, found, chance, rng)
     values["constructs"] = _constructs(read, found)
     values |= _parts(read, found, values["constructs"], chance, rng)
     return values | {"selected_before": selected_before(read, found["kind"])}
 
 
-def _rises(read: Recombined, found: dict[str, Any]) -> dict[str, np.ndarray]:
+def rises(read: Recombined, found: dict[str, Any]) -> dict[str, np.ndarray]:
     """Return the shares' rise since step 0 with its interval."""
     share, again = found["constructed_share"], found["_constructed_share"]
     if read.steps[0] != 0:
@@ -156,7 +148,7 @@ def _order(
     index = _onsets_drawn_again(found, seen, chance, rng)
     after, by = confidence_interval(index, read.steps[seen])
     known = np.isfinite(found["layer_construction_by"])
-    known[[name == OUTPUT for name in read.layers]] = False
+    known[[name == LOGITS for name in read.layers]] = False
     values: dict[str, Any] = dict(zip(ends, (after, by), strict=True))
     if known.sum() < FEWEST:
         return values | missing
@@ -214,8 +206,8 @@ def _parts_of(
     drawn = rng.integers(max(len(units), 1), size=(chance.n_resamples, len(units)))
     weights = np.stack([np.bincount(row, minlength=len(units)) for row in drawn])
     weights = np.concatenate([np.ones((1, len(units))), weights])
-    mean = {name: means_of_units(np.where(observed, found[of][:, units], np.nan), weights)
-            for name, of in _MEANS.items()}  # fmt: skip
+    mean = {name: means_of_units(np.where(observed, found[name][:, units], np.nan), weights)
+            for name in _MEANS}  # fmt: skip
     values = {f"{name}_mean": each[0] for name, each in mean.items()}
     values["gain_mean_low"], values["gain_mean_high"] = _middle(mean["gain"][1:])
     sure = values["gain_mean_low"] > 0

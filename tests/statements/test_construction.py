@@ -156,6 +156,21 @@ def test_parents_are_named_where_more_stand_out_than_by_chance(told):
     assert "most is added by conv1:5 (" in text
 
 
+def test_an_order_of_all_layers_is_said_with_its_bound_where_no_two_can_be_ordered(told):
+    wide = changed(told, layer_construction_confidence_after=-np.inf,
+                   layer_construction_confidence_by=np.inf)  # fmt: skip
+    said = BY_NAME["construction order"](wide)
+    value, bound = (float(told.gains[f"construction_order{end}"]) for end in ("", "_bound"))
+    assert f"tau of depth and onset is {value:.2f} (95 %: " in said.sentence
+    assert f"in random order at most {bound:.2f} in size)" in said.sentence
+    assert said.sentence.endswith("so that no two of them can be ordered.")
+
+
+def test_units_that_combine_are_counted_with_what_chance_gives(told):
+    lead = BY_NAME["combining"](told).sentence
+    assert "constructed units of conv2 to conv6, " in lead and "one in 40 would be" in lead
+
+
 def test_construction_leads_the_first_sentences_where_it_was_measured(told):
     first = first_sentences(say_all(told))
     assert first[0].startswith("conv2 to conv6 construct")

@@ -12,7 +12,6 @@ from ontogeny import plot
 from ontogeny.errors import InputError
 from ontogeny.report.figures import Material, Section, Shown
 from ontogeny.statements import construction as rules
-from ontogeny.statements.words import percent
 
 _DEALT = (
     "A recombination of a unit has the same parents, weights and bias, with the weights shuffled "
@@ -32,7 +31,7 @@ def constructed(material: Material) -> Section:
     said = material.said["construction order"].sentence
     return Section(
         "constructed", material.said["constructed"].sentence, figure,
-        f"{said}\n{_kinds(data)}",
+        f"{said}\n{_kinds(data)}".rstrip(),
         _CONSTRUCTED.format(deals=data.attrs["deals"]) + " Shares are of all units of a layer.",
         "Pale: at most the 5 % of units that chance gives; red on the colour bar: mean of the "
         "layers at step 0. A frame marks shares beyond those of every shuffle in every layer, and "
@@ -41,19 +40,16 @@ def constructed(material: Material) -> Section:
 
 
 def _kinds(data: xr.Dataset) -> str:
-    """Say how many units combine, and whether they had been constructed before."""
+    """Say how many of the units that combine had been constructed before; "" where none does."""
     before = data["selected_before"].values
     known = before[np.isfinite(before)]
-    share = data["combining_share"].dropna("step", how="all").isel(step=-1)
-    layer = str(share.idxmax("layer").values)
-    words = f"Most units that combine are in {layer}: {percent(float(share.max()))} of its units."
     if not len(known):
-        return words
+        return ""
     return (
-        f"{words} Of the {len(known)} units that combine at the end {int(known.sum())} were "
-        "constructed, but not shown to be beyond their best parent, at the snapshot before; the "
-        "others inherited then. That selection comes before combination is not shown by this: to "
-        "be beyond the best parent takes more."
+        f"Of the {len(known)} units that combine at the end, in all layers, {int(known.sum())} "
+        "were constructed, but not shown to be beyond their best parent, at the snapshot before; "
+        "the others inherited then. That selection comes before combination is not shown by this: "
+        "to be beyond the best parent takes more."
     )
 
 

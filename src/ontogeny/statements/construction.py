@@ -92,6 +92,12 @@ def order(findings: Findings) -> Said | Unsaid:
         return Said(f"Construction begins{when}") if first else Unsaid(f"T{when[1:]}")
     value, low, high, bound = (float(data[f"construction_order{end}"]) for end in _ORDER)
     kind, words = goes
+    if not first:
+        when = (
+            f"Kendall's tau of depth and onset is {value:.2f} (95 %: {low:.2f} to {high:.2f}; in "
+            f"random order at most {bound:.2f} in size). The intervals of single layers overlap, "
+            "so that no two of them can be ordered."
+        )
     return Said(f"{words}: {when}", (Statement(
         kind, "layers", f"{words}: Kendall's rank correlation of depth and onset over the layers "
         f"that have one is {value:.2f}.",
@@ -238,11 +244,15 @@ def detectors(findings: Findings) -> Said | Unsaid:
     if last is None or not _constructing(data):
         return Unsaid("Whether units combine their parents is not known: no layer is shown to "
                       "construct.")  # fmt: skip
-    inside = np.isin(last["layer_of_unit"].values, _constructing(data))
-    kind = last["kind"].values[inside]
+    layers, names = _constructing(data), data["layer"].values.tolist()
+    kind = last["kind"].values[np.isin(last["layer_of_unit"].values, layers)]
     n, both = int((kind >= SELECTS).sum()), int((kind == COMBINES).sum())
     chosen = strongest(findings)
-    lead = f"Of {n:,} constructed units {both:,} combine: they are beyond their best parent"
+    lead = (
+        f"Of the {n:,} constructed units of {spans(layers, names)}, {both:,} "
+        "combine: they are beyond their best parent (of units that are as good as it, one in 40 "
+        "would be)"
+    )
     if not chosen:
         return Unsaid(f"{lead}; none gains more than the best of a layer's units does by chance.")
     each = [f"{last['unit'].values[unit]} discriminates {_feature(last, unit)}" for unit in chosen]
